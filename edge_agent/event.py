@@ -1,0 +1,58 @@
+"""An event: what happened to one object, as subscribers read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from edge_agent.geometry import Box
+
+EventType = Literal["new", "update", "end"]
+EventKind = Literal["object", "class", "keyword", "anomaly", "reading", "text", "line", "zone"]
+
+
+@dataclass(frozen=True, slots=True)
+class ClockStamp:
+    """How far the event's times can be trusted: this boot, its monotonic clock, and NTP."""
+
+    boot_id: str
+    monotonic_ns: int
+    synchronized: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRef:
+    """The model that made the event."""
+
+    name: str
+    sha256: str
+    engine: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event of the device; `id` stays the same from "new" through "update" to "end".
+
+    Times are epoch seconds (UTC), `media_time` seconds into a recording. `latency_ms` has one
+    entry per stage and `total`, from capture to hand-over to the outbox.
+    """
+
+    id: str
+    device: str
+    pipeline: str
+    type: EventType
+    kind: EventKind
+    track: int | None
+    label: str
+    score: float
+    top_score: float
+    box: Box | None
+    zones: tuple[str, ...]
+    entered_zones: tuple[str, ...]
+    time: float
+    start_time: float
+    end_time: float | None
+    media_time: float | None
+    clock: ClockStamp
+    latency_ms: dict[str, float]
+    model: ModelRef

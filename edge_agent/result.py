@@ -1,0 +1,62 @@
+"""What a model's output means: detections, class scores, raw arrays; and tracks of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from numpy.typing import NDArray
+
+from edge_agent.geometry import Box
+
+Kind = Literal["object", "class", "raw"]
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """An object in the frame; `box` is 0..1 of the source frame, `index` the model's class."""
+
+    label: str
+    score: float
+    box: Box
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClassScore:
+    """A class of the whole frame with its score, 0..1."""
+
+    label: str
+    score: float
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class RawOutput:
+    """An output tensor that no decoder understands, as real numbers."""
+
+    name: str
+    values: NDArray[Any]
+
+
+Result = Detection | ClassScore | RawOutput
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One object followed over frames, as it stands after the newest of them.
+
+    `phase` is "new" in the update that confirms it, then "live", and "ended" in the last one.
+    `box` is None for whole-frame classes. `start` and `last_seen` are timeline seconds of its
+    first and newest sighting; `seen` is False while it is only remembered.
+    """
+
+    id: int
+    label: str
+    score: float
+    top_score: float
+    box: Box | None
+    start: float
+    last_seen: float
+    phase: Literal["new", "live", "ended"]
+    seen: bool = True
