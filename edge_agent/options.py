@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from annotated_types import Ge, Gt, Le
+from annotated_types import Ge, Gt, Le, Len
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -89,6 +89,12 @@ Fraction = Annotated[float, Ge(0), Le(1)]
 
 Positive = Annotated[float, Gt(0)]
 """A number above zero."""
+
+Vertex = tuple[Fraction, Fraction]
+"""x, y as fractions of the frame."""
+
+Polygon = Annotated[list[Vertex], Len(3, 256)]
+"""Corners of an area of the frame, in order."""
 
 
 class Secret(str):
