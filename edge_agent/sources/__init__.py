@@ -1,0 +1,24 @@
+"""Where frames come from: cameras, network streams, recordings and pictures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edge_agent.registry import Registry
+
+if TYPE_CHECKING:
+    from edge_agent.sources.base import Source
+
+SOURCES: Registry[Source] = Registry(
+    "edge_agent.sources",
+    {
+        "camera": "edge_agent.sources.camera:CameraSource",
+        "rtsp": "edge_agent.sources.rtsp:RtspSource",
+        "http": "edge_agent.sources.http:HttpSource",
+        "picamera": "edge_agent.sources.picamera:PicameraSource",
+        "video": "edge_agent.sources.video:VideoSource",
+        "images": "edge_agent.sources.images:ImagesSource",
+    },
+)
+
+__all__ = ["SOURCES"]

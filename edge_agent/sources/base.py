@@ -1,0 +1,88 @@
+"""What every source of frames does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent import options
+from edge_agent.clock import Clock, SystemClock
+from edge_agent.frame import Frame
+
+SYSTEM_CLOCK: Clock = SystemClock()
+"""The clock of sources that are given none."""
+
+Image = NDArray[np.uint8]
+"""Height x width x 3, uint8, BGR."""
+
+
+class Source(Protocol):
+    """One source of frames; `SourceReader` drives it from its own thread.
+
+    `live` is True where frames that nobody takes are replaced by newer ones, False where the
+    source waits for its reader and no frame is lost. A class is built as
+    `XSource(name, options, clock=SystemClock())`; that checks the options alone (ValueError).
+    """
+
+    Options: ClassVar[type[options.Options]]
+    live: bool
+    name: str
+
+    def start(self) -> None:
+        """Open the source, also again after `stop()`.
+
+        Raises SourceUnavailable (trying again may help) or SourceUnusable (it will not).
+        """
+
+    def read(self) -> Frame | None:
+        """Next frame; None at the end of a recording, or when `stop()` ended the wait.
+
+        Live sources wait at most their read timeout. Raises SourceError.
+        """
+
+    def stop(self) -> None:
+        """Release everything; safe from another thread, before `start()`, and twice."""
+
+
+class Stamp:
+    """Numbers the frames of one source and notes when they were read."""
+
+    def __init__(self, name: str, clock: Clock) -> None:
+        self._name = name
+        self._clock = clock
+        self._seq = 0
+
+    def live(self, image: Image) -> Frame:
+        """A frame taken now; its timeline is the monotonic clock, in seconds."""
+        now = self._clock.monotonic_ns()
+        return self._frame(image, now, now / 1e9, None)
+
+    def recorded(self, image: Image, media_time: float, timeline: float) -> Frame:
+        """A frame of a recording at `media_time`, and `timeline` seconds after its start."""
+        return self._frame(image, self._clock.monotonic_ns(), timeline, media_time)
+
+    def _frame(self, image: Image, now: int, timeline: float, media_time: float | None) -> Frame:
+        seq = self._seq
+        self._seq += 1
+        return Frame(self._name, seq, image, self._clock.wall(), now, timeline, media_time)
+
+
+class Pace:
+    """Waits until a moment of the recording has come, by a clock that tests can replace."""
+
+    def __init__(self, clock: Clock, wait: Callable[[float], Any]) -> None:
+        self._clock = clock
+        self._wait = wait
+        self._start_ns: int | None = None
+
+    def until(self, seconds: float) -> None:
+        """Wait until `seconds` after the first call; a moment that has passed does not wait."""
+        now = self._clock.monotonic_ns()
+        if self._start_ns is None:
+            self._start_ns = now - int(seconds * 1e9)
+        delay = seconds - (now - self._start_ns) / 1e9
+        if delay > 0.0:
+            self._wait(delay)

@@ -1,0 +1,135 @@
+"""The thread that keeps one source running: open, read, deliver; close, wait, open again."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from edge_agent.backoff import Backoff
+from edge_agent.errors import SourceError
+from edge_agent.frame import Frame
+from edge_agent.sources.base import Source
+
+log = logging.getLogger(__name__)
+
+_STEADY = 10.0  # seconds online after which a failure is a new one, not the old one again
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """Whether frames arrive, why not, and whether a recording came to its end."""
+
+    online: bool
+    reason: str
+    finished: bool = False
+
+
+class SourceReader:
+    """Reads one source in its own thread and hands every frame to `deliver`.
+
+    A SourceError closes the source; it is opened again after `backoff`, or after
+    `permanent_delay` seconds where trying again is not expected to help (someone may mend it).
+    `on_status` is called from the thread, on changes only; a source is online with its first
+    frame. `deliver` may block to hold a recording back; whoever stops the reader frees it first.
+    `failure` is an unexpected exception that ended the thread, for the supervisor.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        deliver: Callable[[Frame], None],
+        on_status: Callable[[SourceStatus], None],
+        backoff: Backoff | None = None,
+        permanent_delay: float = 30.0,
+    ) -> None:
+        self._source = source
+        self._deliver = deliver
+        self._on_status = on_status
+        self._backoff = backoff or Backoff()
+        self._permanent_delay = permanent_delay
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._status: SourceStatus | None = None
+        self._online_since = 0.0
+        self.failure: BaseException | None = None
+        self.frames = 0
+        self.reopens = 0
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def start(self) -> None:
+        """Start the thread; the source is opened there, so this returns at once."""
+        if self._thread is None:
+            name = f"source-{self._source.name}"
+            self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+            self._thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """End the thread and close the source; waits at most `timeout` seconds."""
+        self._stopping.set()
+        self._source.stop()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(timeout)
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.is_set() and not self._read_until_end():
+                self.reopens += 1
+        except Exception as error:
+            self.failure = error
+            log.exception("source %s: internal error", self._source.name)
+            self._report(SourceStatus(False, f"internal error: {error!r}"))
+
+    def _read_until_end(self) -> bool:
+        """One life of the source, True at its end; after a failure False, when its time is up."""
+        try:
+            self._source.start()
+            self._read_frames()
+        except SourceError as error:
+            self._source.stop()
+            self._wait_after(error)
+            return False
+        finally:
+            self._source.stop()
+        if not self._stopping.is_set():
+            self._report(SourceStatus(False, "end of the recording", finished=True))
+        return True
+
+    def _read_frames(self) -> None:
+        while not self._stopping.is_set():
+            frame = self._source.read()
+            if frame is None:
+                return
+            self.frames += 1
+            if self._status is None or not self._status.online:
+                self._online_since = time.monotonic()
+                self._report(SourceStatus(True, ""))
+            self._deliver(frame)
+
+    def _wait_after(self, error: SourceError) -> None:
+        if self._stopping.is_set():
+            return
+        online = self._status is not None and self._status.online
+        if online and time.monotonic() - self._online_since >= _STEADY:
+            self._backoff.reset()
+        self._report(SourceStatus(False, str(error)))
+        delay = self._backoff.next_delay() if error.retriable else self._permanent_delay
+        self._stopping.wait(delay)
+
+    def _report(self, status: SourceStatus) -> None:
+        if status == self._status:
+            return
+        self._status = status
+        if status.online:
+            log.info("source %s is online", self._source.name)
+        elif status.finished:
+            log.info("source %s: end of the recording", self._source.name)
+        else:
+            log.warning("source %s is offline: %s", self._source.name, status.reason)
+        self._on_status(status)
