@@ -1,0 +1,31 @@
+"""What a gate is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from edge_agent.frame import Frame
+from edge_agent.geometry import Box
+from edge_agent.options import Options
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a frame passes, why, and where something moved (boxes 0..1 of the frame)."""
+
+    passed: bool
+    reason: str
+    regions: tuple[Box, ...] = ()
+
+
+class Gate(Protocol):
+    """Decides frame by frame; it sees every frame of its source, in order."""
+
+    Options: ClassVar[type[Options]]
+
+    def check(self, frame: Frame, active: bool) -> Verdict:
+        """Judge one frame; `active` says that objects are being followed right now."""
+
+    def reset(self) -> None:
+        """Forget the past: the source was away."""
