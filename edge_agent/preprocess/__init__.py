@@ -1,0 +1,1 @@
+"""From a frame to the numbers a model wants, written straight into its input tensor."""
