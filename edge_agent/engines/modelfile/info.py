@@ -1,0 +1,77 @@
+"""Everything known of a model file without running it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edge_agent.engines.modelfile.archive import appended_texts
+from edge_agent.engines.modelfile.files import map_model_file
+from edge_agent.engines.modelfile.flexbuffer import decode_flexbuffer
+from edge_agent.engines.modelfile.graph import Model, Subgraph
+from edge_agent.engines.modelfile.metadata import read_notes
+from edge_agent.engines.modelfile.parse import parse_model
+from edge_agent.errors import ModelError
+from edge_agent.model import ModelInfo, Origin
+
+_MAX_CUSTOM_OPTIONS = 64 << 10
+
+
+def open_model(path: Path) -> Model:
+    """The checked graph of a .tflite file; its constants are views of the mapped file.
+
+    Raises ModelError that says what is wrong, where, and what to do.
+    """
+    return parse_model(map_model_file(path), str(path))
+
+
+def read_model_info(path: Path) -> ModelInfo:
+    """Tensors, operators, labels and metadata of a .tflite file; raises ModelError.
+
+    A first dimension that is free is given as 1, the batch that engines run.
+    """
+    data = map_model_file(path)
+    model = parse_model(data, str(path))
+    notes = read_notes(model.metadata, appended_texts(path, data), str(path))
+    main = model.main
+    return ModelInfo(
+        path=path,
+        sha256=hashlib.sha256(data).hexdigest(),
+        size=len(data),
+        description=model.description,
+        inputs=tuple(main.tensors[index].spec() for index in main.inputs),
+        outputs=tuple(main.tensors[index].spec() for index in main.outputs),
+        origins=_origins(main),
+        operators=tuple(operator.name for operator in model.operators()),
+        labels=notes.labels,
+        metadata=notes.values,
+        custom_options=_custom_options(model),
+    )
+
+
+def _origins(graph: Subgraph) -> tuple[Origin | None, ...]:
+    """Which operator makes each output, None where it is an input or a constant."""
+    origins = {
+        index: Origin(operator.name, slot)
+        for operator in graph.operators
+        for slot, index in enumerate(operator.outputs)
+    }
+    return tuple(origins.get(index) for index in graph.outputs)
+
+
+def _custom_options(model: Model) -> dict[str, Mapping[str, Any]]:
+    """Options of custom operators as far as they are a FlexBuffers map; others are their own."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for operator in model.operators():
+        data = operator.custom_options
+        if not operator.is_custom or not 0 < len(data) <= _MAX_CUSTOM_OPTIONS:
+            continue
+        try:
+            options = decode_flexbuffer(data, operator.name)
+        except ModelError:
+            continue
+        if isinstance(options, dict):
+            found.setdefault(operator.name, options)
+    return found

@@ -1,0 +1,280 @@
+"""Writes small real .tflite files, so that tests need neither test data nor a training library."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.engines.modelfile.schema import BUILTIN_OPERATORS, TENSOR_TYPES
+
+Table = dict[int, Any]
+"""Fields by slot: ("<i", 5) is a number; else bytes, str, an array, a Table or a list of Tables."""
+
+ADD_OPTIONS, SVDF_OPTIONS, CALL_ONCE_OPTIONS, VAR_HANDLE_OPTIONS = 11, 6, 103, 111
+
+
+@dataclass
+class TensorDef:
+    """A tensor; `data` makes it a constant, `scale` with `zero_point` quantised."""
+
+    name: str
+    shape: Sequence[int]
+    dtype: str = "FLOAT32"
+    data: NDArray[Any] | bytes | None = None
+    scale: Sequence[float] = ()
+    zero_point: Sequence[int] = ()
+    dimension: int = 0
+    signature: Sequence[int] = ()
+    is_variable: bool = False
+
+
+@dataclass
+class OpDef:
+    """An operator; a name that is not TFLite's makes it a custom one."""
+
+    name: str
+    inputs: Sequence[int]
+    outputs: Sequence[int]
+    options_type: int = 0
+    options: Table | None = None
+    custom_options: bytes = b""
+
+
+@dataclass
+class GraphDef:
+    """A subgraph."""
+
+    tensors: Sequence[TensorDef]
+    operators: Sequence[OpDef]
+    inputs: Sequence[int]
+    outputs: Sequence[int]
+
+
+@dataclass
+class _Writer:
+    out: bytearray = field(default_factory=lambda: bytearray(8))
+
+    def align(self, size: int, extra: int = 0) -> None:
+        self.out += bytes(-(len(self.out) + extra) % size)
+
+    def place(self, value: Any, at: int) -> None:
+        """Write a value and point the offset at `at` to it."""
+        writers: dict[type, Any] = {dict: self.table, list: self.tables, str: self.text}
+        start = writers.get(type(value), self.vector)(value)
+        struct.pack_into("<I", self.out, at, start - at)
+
+    def text(self, value: str) -> int:
+        self.align(4)
+        start = len(self.out)
+        encoded = value.encode()
+        self.out += struct.pack("<I", len(encoded)) + encoded + b"\0"
+        return start
+
+    def vector(self, value: NDArray[Any] | bytes) -> int:
+        self.align(16, extra=4)
+        start = len(self.out)
+        data = value if isinstance(value, bytes) else value.tobytes()
+        self.out += struct.pack("<I", len(value)) + data
+        return start
+
+    def tables(self, value: list[Table]) -> int:
+        self.align(4)
+        start = len(self.out)
+        self.out += struct.pack("<I", len(value)) + bytes(4 * len(value))
+        for index, table in enumerate(value):
+            self.place(table, start + 4 + 4 * index)
+        return start
+
+    def table(self, value: Table) -> int:
+        fields = {slot: entry for slot, entry in value.items() if entry is not None}
+        slots = max(fields, default=-1) + 1
+        places = {slot: 4 + 4 * index for index, slot in enumerate(sorted(fields))}
+        self.align(4)
+        vtable = len(self.out)
+        entries = [places.get(slot, 0) for slot in range(slots)]
+        self.out += struct.pack(f"<{2 + slots}H", 4 + 2 * slots, 4 + 4 * len(fields), *entries)
+        self.align(4)
+        start = len(self.out)
+        self.out += struct.pack("<i", start - vtable) + bytes(4 * len(fields))
+        for slot, entry in fields.items():
+            if isinstance(entry, tuple):
+                struct.pack_into(entry[0], self.out, start + places[slot], entry[1])
+            else:
+                self.place(entry, start + places[slot])
+        return start
+
+
+def flatbuffer(root: Table, identifier: bytes = b"TFL3") -> bytes:
+    """The bytes of a flatbuffer with this root table."""
+    writer = _Writer()
+    writer.out[4:8] = identifier
+    writer.place(root, 0)
+    return bytes(writer.out)
+
+
+def model(
+    graphs: GraphDef | Sequence[GraphDef],
+    metadata: dict[str, bytes] | None = None,
+    description: str = "made for a test",
+    version: int = 3,
+) -> bytes:
+    """The bytes of a .tflite file."""
+    graphs = [graphs] if isinstance(graphs, GraphDef) else list(graphs)
+    buffers: list[Table] = [{}]
+    names = list(dict.fromkeys(op.name for graph in graphs for op in graph.operators))
+    subgraphs = [_subgraph(graph, names, buffers) for graph in graphs]
+    entries = []
+    for name, data in (metadata or {}).items():
+        entries.append({0: name, 1: ("<I", len(buffers))})
+        buffers.append({0: data})
+    return flatbuffer(
+        {
+            0: ("<I", version),
+            1: [_code(name) for name in names],
+            2: subgraphs,
+            3: description,
+            4: buffers,
+            6: entries,
+        }
+    )
+
+
+def _code(name: str) -> Table:
+    if name not in BUILTIN_OPERATORS:
+        return {0: ("<b", 32), 1: name, 2: ("<i", 1), 3: ("<i", 32)}
+    number = BUILTIN_OPERATORS.index(name)
+    return {0: ("<b", min(number, 127)), 2: ("<i", 1), 3: ("<i", number)}
+
+
+def _subgraph(graph: GraphDef, names: list[str], buffers: list[Table]) -> Table:
+    return {
+        0: [_tensor(tensor, buffers) for tensor in graph.tensors],
+        1: np.array(graph.inputs, np.int32),
+        2: np.array(graph.outputs, np.int32),
+        3: [
+            {
+                0: ("<I", names.index(op.name)),
+                1: np.array(op.inputs, np.int32),
+                2: np.array(op.outputs, np.int32),
+                3: ("<B", op.options_type),
+                4: op.options,
+                5: op.custom_options or None,
+            }
+            for op in graph.operators
+        ],
+        4: "main",
+    }
+
+
+def _tensor(tensor: TensorDef, buffers: list[Table]) -> Table:
+    buffer = 0
+    if tensor.data is not None:
+        data = tensor.data if isinstance(tensor.data, bytes) else tensor.data.tobytes()
+        buffer = len(buffers)
+        buffers.append({0: data})
+    quantization: Table = {
+        2: np.array(tensor.scale, np.float32),
+        3: np.array(tensor.zero_point, np.int64),
+        6: ("<i", tensor.dimension),
+    }
+    kinds = [kind.name for kind in TENSOR_TYPES]
+    return {
+        0: np.array(tensor.shape, np.int32),
+        1: ("<b", kinds.index(tensor.dtype)),
+        2: ("<I", buffer),
+        3: tensor.name,
+        4: quantization if tensor.scale else None,
+        5: ("<?", tensor.is_variable),
+        7: np.array(tensor.signature, np.int32) if tensor.signature else None,
+    }
+
+
+def add_graph(shape: Sequence[int] = (1, 4), signature: Sequence[int] = ()) -> GraphDef:
+    """Give x + 1 in float."""
+    return GraphDef(
+        [
+            TensorDef("x", shape, signature=signature),
+            TensorDef("one", (1,), data=np.ones(1, np.float32)),
+            TensorDef("y", shape, signature=signature),
+        ],
+        [OpDef("ADD", (0, 1), (2,), ADD_OPTIONS, {})],
+        inputs=(0,),
+        outputs=(2,),
+    )
+
+
+def int8_add_graph() -> GraphDef:
+    """Give a + b on int8 with scale 0.5 and zero point 3, and a second output: b itself."""
+    quantised = {"dtype": "INT8", "scale": [0.5], "zero_point": [3]}
+    tensors = [TensorDef(name, (1, 2, 3), **quantised) for name in ("a", "b", "sum")]  # type: ignore[arg-type]
+    return GraphDef(tensors, [OpDef("ADD", (0, 1), (2,), ADD_OPTIONS, {})], (0, 1), (2, 1))
+
+
+def where_graph() -> GraphDef:
+    """Indices of the true elements: an output whose shape depends on the input."""
+    return GraphDef(
+        [TensorDef("mask", (4,), "BOOL"), TensorDef("hits", (1, 1), "INT64", signature=(-1, 1))],
+        [OpDef("WHERE", (0,), (1,))],
+        inputs=(0,),
+        outputs=(1,),
+    )
+
+
+def custom_graph(name: str, options: bytes = b"") -> GraphDef:
+    """One custom operator between a float input and a float output."""
+    return GraphDef(
+        [TensorDef("x", (1, 4)), TensorDef("y", (1, 4))],
+        [OpDef(name, (0,), (1,), custom_options=options)],
+        inputs=(0,),
+        outputs=(1,),
+    )
+
+
+def memory_graph() -> GraphDef:
+    """Give x now + x before (SVDF), with its state in a variable tensor."""
+    one = np.ones((1, 1), np.float32)
+    return GraphDef(
+        [
+            TensorDef("x", (1, 1)),
+            TensorDef("feature", (1, 1), data=one),
+            TensorDef("time", (1, 2), data=np.ones((1, 2), np.float32)),
+            TensorDef("state", (1, 2), is_variable=True),
+            TensorDef("y", (1, 1)),
+        ],
+        [OpDef("SVDF", (0, 1, 2, -1, 3), (4,), SVDF_OPTIONS, {0: ("<i", 1)})],
+        inputs=(0,),
+        outputs=(4,),
+    )
+
+
+def counter_graphs() -> list[GraphDef]:
+    """Give the sum of all x so far, kept in a resource variable that CALL_ONCE sets to zero."""
+    handle = OpDef("VAR_HANDLE", (), (0,), VAR_HANDLE_OPTIONS, {0: "", 1: "sum"})
+    resource = TensorDef("handle", (), "RESOURCE")
+    zero = TensorDef("zero", (1,), data=np.zeros(1, np.float32))
+    init = GraphDef([resource, zero], [handle, OpDef("ASSIGN_VARIABLE", (0, 1), ())], (), ())
+    main = GraphDef(
+        [resource, TensorDef("x", (1,)), TensorDef("old", (1,)), TensorDef("y", (1,))],
+        [
+            OpDef("CALL_ONCE", (), (), CALL_ONCE_OPTIONS, {0: ("<i", 1)}),
+            handle,
+            OpDef("READ_VARIABLE", (0,), (2,)),
+            OpDef("ADD", (2, 1), (3,), ADD_OPTIONS, {}),
+            OpDef("ASSIGN_VARIABLE", (0, 3), ()),
+        ],
+        inputs=(1,),
+        outputs=(3,),
+    )
+    return [main, init]
+
+
+def write_model(path: Path, graphs: GraphDef | Sequence[GraphDef], **more: Any) -> Path:
+    """Write a .tflite file and return its path."""
+    path.write_bytes(model(graphs, **more))
+    return path
