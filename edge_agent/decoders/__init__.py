@@ -1,0 +1,25 @@
+"""From output tensors to results: detections, classes, or the raw numbers.
+
+A decoder is one class (see `base.Decoder`) and one line here; other packages add theirs by an
+entry point in the same group. `choose.choose_decoder` picks the one that fits a model.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edge_agent.registry import Registry
+
+if TYPE_CHECKING:
+    from edge_agent.decoders.base import Decoder
+
+__all__ = ["DECODERS"]
+
+DECODERS: Registry[Decoder] = Registry(
+    "edge_agent.decoders",
+    {
+        "ssd": "edge_agent.decoders.ssd:SsdDecoder",
+        "classification": "edge_agent.decoders.classification:ClassificationDecoder",
+        "raw": "edge_agent.decoders.raw:RawDecoder",
+    },
+)

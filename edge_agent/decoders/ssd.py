@@ -1,0 +1,177 @@
+"""Detections of models that end in TFLite_Detection_PostProcess (SSD, EfficientDet-Lite)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+from annotated_types import Ge
+from numpy.typing import NDArray
+
+from edge_agent.decoders import ssd_outputs
+from edge_agent.decoders.base import real_values
+from edge_agent.decoders.labels import (
+    class_name,
+    has_background,
+    without_background,
+    wrong_count,
+)
+from edge_agent.decoders.ssd_outputs import OPERATOR, SsdOutputs
+from edge_agent.errors import ModelError
+from edge_agent.geometry import BoxMapping
+from edge_agent.model import ModelInfo
+from edge_agent.options import Doc, Options
+from edge_agent.result import Detection, Kind
+
+_CORNERS = [1, 0, 3, 2]  # ymin, xmin, ymax, xmax -> x1, y1, x2, y2
+
+
+@dataclass(frozen=True, slots=True)
+class SsdOptions(Options):
+    """How the outputs of an SSD model are read."""
+
+    max: Annotated[int | None, Ge(1), Doc("At most so many detections of a frame.")] = None
+    class_offset: Annotated[
+        int, Doc("Added to the model's class number to find the label; 0 fits nearly all models.")
+    ] = 0
+
+
+class SsdDecoder:
+    """Reads boxes, classes, scores and count in whatever order the model has them.
+
+    The class number is the row of the labels; the operator knows no background class.
+    """
+
+    name = "ssd"
+    kind: Kind = "object"
+    Options: ClassVar[type[SsdOptions]] = SsdOptions
+
+    def __init__(
+        self, info: ModelInfo, labels: tuple[str, ...] | None, options: SsdOptions
+    ) -> None:
+        self._specs = info.outputs
+        self._labels, self.note = _fit_labels(info, labels)
+        self._max = options.max
+        self._class_offset = options.class_offset
+        self._places = _known_places(info)
+        if self._places is None and len(info.outputs) < 3:
+            raise _no_ssd(info)
+
+    @classmethod
+    def match(cls, info: ModelInfo) -> str | None:
+        """By the operator, else by the outputs' names or shapes."""
+        if places := ssd_outputs.by_origin(info):
+            return f"output {places.boxes} comes from {OPERATOR}"
+        if places := ssd_outputs.by_name(info.outputs):
+            return f"the outputs are named as {ssd_outputs.describe(places)}"
+        shapes = ssd_outputs.by_shape([spec.shape for spec in info.outputs])
+        if shapes is not None and shapes[1] is not None and len(info.outputs) == 4:
+            return f"the outputs have the shapes of {OPERATOR}: boxes in output {shapes[0]}"
+        return None
+
+    def decode(
+        self, outputs: Sequence[NDArray[Any]], mapping: BoxMapping, threshold: float
+    ) -> tuple[Detection, ...]:
+        """Detections best first; boxes with no area inside the frame and broken numbers go."""
+        places = self._places or self._find_places(outputs)
+        if places is None:
+            return ()
+        scores = real_values(outputs[places.scores], self._specs[places.scores])
+        scores = scores[: self._count(outputs, places)]
+        keep = np.flatnonzero(scores >= threshold)
+        if not keep.size:
+            return ()
+        keep = keep[np.argsort(-scores[keep], kind="stable")]
+        boxes = self._boxes(outputs, places)[keep]
+        classes = real_values(outputs[places.classes], self._specs[places.classes])[keep]
+        return self._detections(mapping.boxes(boxes), classes, scores[keep])
+
+    def _boxes(self, outputs: Sequence[NDArray[Any]], places: SsdOutputs) -> NDArray[np.float32]:
+        """All rows as N x 4: x1, y1, x2, y2 of the tensor, the smaller corner first."""
+        rows = real_values(outputs[places.boxes], self._specs[places.boxes]).reshape(-1, 4)
+        boxes: NDArray[np.float32] = rows[:, _CORNERS]
+        first, last = boxes[:, :2], boxes[:, 2:]
+        return np.concatenate((np.minimum(first, last), np.maximum(first, last)), axis=1)
+
+    def _detections(
+        self, boxes: NDArray[np.float32], classes: NDArray[Any], scores: NDArray[Any]
+    ) -> tuple[Detection, ...]:
+        area = (boxes[:, 2:] - boxes[:, :2]).min(axis=1)
+        good = (area > 0.0) & (np.abs(classes) < 1e6) & (scores < np.inf)  # NaN fails each of them
+        index = np.rint(classes[good]).astype(np.int64) + self._class_offset
+        rows = zip(
+            index.tolist(), scores[good].tolist(), map(tuple, boxes[good].tolist()), strict=True
+        )
+        labels = self._labels
+        found = tuple(Detection(class_name(labels, i), score, box, i) for i, score, box in rows)
+        return found[: self._max]
+
+    def _count(self, outputs: Sequence[NDArray[Any]], places: SsdOutputs) -> int:
+        """Rows that mean something: the model's count, held within what all outputs have."""
+        rows = min(
+            outputs[places.boxes].size // 4,
+            outputs[places.classes].size,
+            outputs[places.scores].size,
+        )
+        if places.count is None:
+            return rows
+        count = real_values(outputs[places.count], self._specs[places.count])
+        if not count.size or not np.isfinite(count[0]):
+            return rows
+        return min(rows, max(0, round(float(count[0]))))
+
+    def _find_places(self, outputs: Sequence[NDArray[Any]]) -> SsdOutputs | None:
+        """Tell the outputs apart by what they hold; None as long as that does not tell."""
+        found = ssd_outputs.by_shape([values.shape for values in outputs])
+        if found is None:
+            shapes = ", ".join(str(values.shape) for values in outputs)
+            raise ModelError(f"outputs of shapes {shapes} are not those of {OPERATOR}", _CURE)
+        boxes, count, (a, b) = found
+        rows = self._count(outputs, SsdOutputs(boxes, a, b, count))
+        values = (
+            real_values(outputs[a], self._specs[a])[:rows],
+            real_values(outputs[b], self._specs[b])[:rows],
+        )
+        scores = ssd_outputs.scores_by_content(values, (a, b))
+        if scores is None:
+            return None
+        self._places = SsdOutputs(boxes, b if scores == a else a, scores, count)
+        return self._places
+
+
+_CURE = "set task: auto, or task: raw to see the numbers"
+
+
+def _known_places(info: ModelInfo) -> SsdOutputs | None:
+    """What can be told without running the model."""
+    places = ssd_outputs.by_origin(info) or ssd_outputs.by_name(info.outputs)
+    found = ssd_outputs.by_shape([spec.shape for spec in info.outputs])
+    if places is not None or found is None:
+        return places
+    boxes, count, (a, b) = found
+    scores = ssd_outputs.scores_by_range(info.outputs, (a, b))
+    return scores if scores is None else SsdOutputs(boxes, b if scores == a else a, scores, count)
+
+
+def _fit_labels(
+    info: ModelInfo, labels: tuple[str, ...] | None
+) -> tuple[tuple[str, ...] | None, str]:
+    """Labels by class number; checked against the operator's own number of classes."""
+    classes = info.custom_options.get(OPERATOR, {}).get("num_classes")
+    if labels is None:
+        return None, ""
+    if classes is not None and len(labels) < classes:
+        raise wrong_count(labels, int(classes))
+    if has_background(labels) and (classes is None or len(labels) == classes + 1):
+        return without_background(labels)
+    return labels, ""
+
+
+def _no_ssd(info: ModelInfo) -> ModelError:
+    return ModelError(
+        f"the ssd decoder needs boxes, classes and scores; the model has {len(info.outputs)} "
+        f"outputs and no {OPERATOR}",
+        _CURE,
+    )
