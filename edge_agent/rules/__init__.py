@@ -1,0 +1,1 @@
+"""Rules: tracks become events, counts, zone visits and line crossings."""

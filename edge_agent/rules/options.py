@@ -1,0 +1,57 @@
+"""Options of `zones:`, `lines:`, `privacy:` and `publish:` of a pipeline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar
+
+from edge_agent.options import Doc, Duration, Options, Polygon, Vertex
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneOptions(Options):
+    """An area of the frame; an object is in it when the middle of its lower edge is."""
+
+    polygon: Annotated[Polygon, Doc("Corners [x, y], 0..1 of the frame, in order.")]
+    dwell: Annotated[
+        Duration, Doc("An object has entered once it stayed inside for this long.")
+    ] = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class LineOptions(Options):
+    """A line that objects cross.
+
+    `in` counts those that come from the left-hand side of someone who walks from `from` to `to`
+    (the frame seen with y downwards), `out` the others.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {
+        "extra": "forbid",
+        "alias_generator": lambda name: name.rstrip("_"),
+    }
+
+    from_: Annotated[Vertex, Doc("First end [x, y], 0..1 of the frame.")]
+    to: Annotated[Vertex, Doc("Second end [x, y], 0..1 of the frame.")]
+
+
+@dataclass(frozen=True, slots=True)
+class PrivacyOptions(Options):
+    """What nobody may see."""
+
+    mask: Annotated[
+        list[Polygon],
+        Doc("Areas that are blackened before anything else sees the frame: polygons, 0..1."),
+    ] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class PublishOptions(Options):
+    """What goes out over MQTT."""
+
+    events: Annotated[bool, Doc("new, update and end of each object.")] = True
+    counts: Annotated[bool, Doc("Objects present now, retained, per label and zone.")] = True
+    detections: Annotated[bool, Doc("One message per inferred frame.")] = False
+    update_every: Annotated[
+        Duration, Doc("At most one update of an object in this time; 0 for every change.")
+    ] = 1.0

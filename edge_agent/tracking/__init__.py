@@ -1,0 +1,1 @@
+"""Tracking: detections of single frames become objects with stable ids."""

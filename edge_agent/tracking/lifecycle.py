@@ -1,0 +1,86 @@
+"""The life of one object: tentative, confirmed, lost, ended. Shared by all trackers."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from edge_agent.geometry import Box
+from edge_agent.result import Track
+from edge_agent.tracking.options import TrackOptions
+
+
+class Life:
+    """One object from its first sighting on.
+
+    It is confirmed once it was seen in `hits` of its last `of` inferred frames, and over once it
+    was not seen for `lost` seconds. A frame that misses it once is not its end: a detector that
+    looks twice a second behind a motion gate needs a second look.
+    """
+
+    _MISSES_BEFORE_END = 2
+
+    def __init__(
+        self, label: str, score: float, box: Box | None, now: float, options: TrackOptions
+    ) -> None:
+        self.id: int | None = None  # given when it is confirmed, so that ids have no gaps
+        self.label = label
+        self.score = self.top_score = score
+        self.box = box
+        self.start = self.last_seen = now
+        self._options = options
+        self._history = 1  # a bit per inferred frame, the newest lowest; 1 = seen
+        self._window = (1 << options.of) - 1
+        self._misses = 0
+        self._new = False
+
+    def saw(self, score: float, box: Box | None, now: float) -> None:
+        """Note a sighting."""
+        self._history = (self._history << 1 | 1) & self._window
+        self._misses = 0
+        self.score = score
+        self.top_score = max(self.top_score, score)
+        self.box = box
+        self.last_seen = now
+
+    def missed(self) -> None:
+        """Note a frame without it."""
+        self._history = (self._history << 1) & self._window
+        self._misses += 1
+
+    @property
+    def ready(self) -> bool:
+        """Whether it has just earned its confirmation."""
+        return self.id is None and self._history.bit_count() >= self._options.hits
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether it is tentative and was not seen often enough to go on."""
+        return self.id is None and self._misses > self._options.of - self._options.hits
+
+    def confirm(self, track_id: int) -> None:
+        """Make it a real object with that id."""
+        self.id = track_id
+        self._new = True
+
+    def over(self, now: float) -> bool:
+        """Whether it was out of sight long enough, over frames that could have shown it."""
+        return self._misses >= self._MISSES_BEFORE_END and self.overdue(now)
+
+    def overdue(self, now: float) -> bool:
+        """Whether it was out of sight long enough, by the clock alone."""
+        # Frame times are rounded; a microsecond early is not early.
+        return now - self.last_seen >= self._options.lost - 1e-6
+
+    def snapshot(self, ended: bool = False) -> Track:
+        """State of it as the rules see it; "new" exactly once."""
+        assert self.id is not None
+        phase: Literal["new", "live", "ended"] = "live"
+        if ended:
+            phase = "ended"
+        elif self._new:
+            phase = "new"
+        self._new = False
+        return Track(
+            self.id, self.label, self.score, self.top_score, self.box, self.start,
+            self.last_seen, phase, seen=self._misses == 0,
+        )  # fmt: skip

@@ -1,0 +1,24 @@
+"""Options of `track:`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import Ge, Le
+
+from edge_agent.options import Doc, Duration, Fraction, Options
+
+
+@dataclass(frozen=True, slots=True)
+class TrackOptions(Options):
+    """How detections are joined to objects."""
+
+    iou: Annotated[
+        Fraction, Doc("Least overlap of two boxes of one object in consecutive frames.")
+    ] = 0.2
+    hits: Annotated[
+        int, Ge(1), Le(64), Doc("An object is real once it was seen in this many frames ...")
+    ] = 3
+    of: Annotated[int, Ge(1), Le(64), Doc("... of this many consecutive inferred frames.")] = 5
+    lost: Annotated[Duration, Doc("An object ends when it was not seen for this long.")] = 2.0
