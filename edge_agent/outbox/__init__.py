@@ -1,0 +1,1 @@
+"""Where messages wait until the broker has them: a bounded queue with take, ack and release."""
