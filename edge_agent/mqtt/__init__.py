@@ -1,0 +1,1 @@
+"""Speaks MQTT: topics, payloads, the client, and a private broker for the demo."""

@@ -1,0 +1,113 @@
+"""Each kind of message with its topic, QoS, retain flag and MQTT 5 properties: one table."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from edge_agent.event import Event
+from edge_agent.message import Delivery, Message
+from edge_agent.mqtt import payloads
+from edge_agent.mqtt.payloads import FrameResults, Health, Info
+from edge_agent.mqtt.topics import Topics
+
+_JSON = "application/json"
+_TEXT = "text/plain"
+_DETECTIONS_EXPIRY = 10
+_HEALTH_EXPIRY = 180  # three reports
+
+
+def status_message(topics: Topics, online: bool) -> Message:
+    """The device itself is there or not; also the last will."""
+    return _state(topics.status, _online(online))
+
+
+class Messages:
+    """Makes the messages of a device.
+
+    `event_expiry` is the seconds that a broker keeps an event for a subscriber who is away.
+    The schema and the boot id go along as user properties.
+    """
+
+    def __init__(self, topics: Topics, boot_id: str, event_expiry: int = 7 * 86400) -> None:
+        self._topics = topics
+        self._boot_id = boot_id
+        self._event_expiry = event_expiry
+
+    def status(self, online: bool) -> Message:
+        """The device itself is there or not."""
+        return status_message(self._topics, online)
+
+    def pipeline_status(self, pipeline: str, online: bool) -> Message:
+        """The source of a pipeline is there or not."""
+        return _state(self._topics.pipeline_status(pipeline), _online(online))
+
+    def info(self, info: Info) -> Message:
+        """What the device runs."""
+        return Message(
+            self._topics.info,
+            payloads.info_payload(info),
+            Delivery.STATE,
+            qos=1,
+            retain=True,
+            content_type=_JSON,
+            properties=self._properties(payloads.INFO_SCHEMA),
+        )
+
+    def health(self, health: Health) -> Message:
+        """How the device does."""
+        return Message(
+            self._topics.health,
+            payloads.health_payload(health),
+            Delivery.TELEMETRY,
+            content_type=_JSON,
+            expiry=_HEALTH_EXPIRY,
+            properties=self._properties(payloads.HEALTH_SCHEMA),
+        )
+
+    def event(self, event: Event, seq: int) -> Message:
+        """One event with its number."""
+        return Message(
+            self._topics.events(event.pipeline),
+            payloads.event_payload(event, seq),
+            Delivery.EVENT,
+            qos=1,
+            content_type=_JSON,
+            expiry=self._event_expiry,
+            properties=self._properties(payloads.EVENT_SCHEMA),
+        )
+
+    def detections(self, found: FrameResults) -> Message:
+        """Everything found in one frame."""
+        return Message(
+            self._topics.detections(found.pipeline),
+            payloads.detections_payload(found),
+            Delivery.TELEMETRY,
+            content_type=_JSON,
+            expiry=_DETECTIONS_EXPIRY,
+            properties=self._properties(payloads.DETECTIONS_SCHEMA),
+        )
+
+    def count(self, pipeline: str, label: str, count: int) -> Message:
+        """Objects of a label that are present now."""
+        return _state(self._topics.counts(pipeline, label), b"%d" % count)
+
+    def zone_count(self, pipeline: str, zone: str, label: str, count: int) -> Message:
+        """Objects of a label that are in a zone now."""
+        return _state(self._topics.zone_counts(pipeline, zone, label), b"%d" % count)
+
+    def line_count(
+        self, pipeline: str, line: str, label: str, direction: Literal["in", "out"], count: int
+    ) -> Message:
+        """Objects of a label that crossed a line today."""
+        return _state(self._topics.line_counts(pipeline, line, label, direction), b"%d" % count)
+
+    def _properties(self, schema: str) -> tuple[tuple[str, str], ...]:
+        return (("schema", schema), ("boot_id", self._boot_id))
+
+
+def _state(topic: str, payload: bytes) -> Message:
+    return Message(topic, payload, Delivery.STATE, qos=1, retain=True, content_type=_TEXT)
+
+
+def _online(online: bool) -> bytes:
+    return b"online" if online else b"offline"

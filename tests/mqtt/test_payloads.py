@@ -1,0 +1,233 @@
+"""Payloads: their fields, their numbers, their schemas, and what a subscriber really gets."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from edge_agent.event import ClockStamp, Event, ModelRef
+from edge_agent.message import Message
+from edge_agent.mqtt import payloads
+from edge_agent.mqtt.payloads import (
+    SCHEMAS,
+    FrameResults,
+    Health,
+    Info,
+    Latency,
+    PipelineHealth,
+    PipelineInfo,
+    load_schema,
+)
+from edge_agent.result import ClassScore, Detection
+from tests.mqtt.conftest import Factory
+from tests.support.broker import Mosquitto, wait_until
+
+MODEL = ModelRef("coco", "61d598093ed0" + "0" * 52, "tflite")
+
+# The event of DESIGN.md section 7, that subscribers build on.
+CONTRACT = json.loads("""
+{"schema": "edge-agent/event/1", "id": "01K", "seq": 1234, "device": "dev", "pipeline": "door",
+ "type": "new", "kind": "object", "track": 17, "label": "person", "score": 0.83, "top_score": 0.91,
+ "box": [0.31, 0.22, 0.47, 0.98], "zones": ["porch"], "entered_zones": ["porch"],
+ "time": 1780000000.125, "start_time": 1780000000.125, "end_time": null, "media_time": null,
+ "clock": {"boot_id": "b", "monotonic_ns": 123, "synchronized": true},
+ "latency_ms": {"gate": 0.4, "preprocess": 0.6, "infer": 21.3, "decode": 0.2, "total": 24.0},
+ "model": {"name": "coco", "sha256": "61d5", "engine": "tflite"}, "replayed": false}
+""")
+
+
+def event(**changes: Any) -> Event:
+    """The event of the contract."""
+    fields: dict[str, Any] = {
+        key: value for key, value in CONTRACT.items() if key not in ("schema", "seq", "replayed")
+    }
+    fields |= {
+        "box": tuple(CONTRACT["box"]),
+        "zones": ("porch",),
+        "entered_zones": ("porch",),
+        "clock": ClockStamp("b", 123, True),
+        "model": MODEL,
+    }
+    return Event(**{**fields, **changes})
+
+
+FRAME = FrameResults(
+    "dev",
+    "door",
+    41,
+    1780000000.25,
+    4.1,
+    (768, 432),
+    [Detection("person", 0.8765432, (0.1, 0.2, 0.3, 1.0), 0), ClassScore("cat", 0.5, 3)],
+    [(0.0, 0.1, 0.2, 1.0)],
+    {"infer": 21.3},
+    MODEL,
+)
+INFO = Info("dev", "0.1.0", "boot-1", 1780000000.0, {"door": PipelineInfo("cam", "coco")}, [MODEL])
+HEALTH = Health(
+    "dev",
+    1780000000.0,
+    3600.0,
+    {
+        "door": PipelineHealth(
+            "offline", "camera busy", 10.0, 9.5, 0.5, {"infer": Latency(21.0, 30.5)}, restarts=2
+        )
+    },
+    outbox_depth=3,
+    drops={"event_full": 1},
+    connects=2,
+    cpu_temperature=48.26,
+    throttled=None,
+    rss_bytes=120_000_000,
+)
+
+
+def check(name: str, payload: bytes) -> dict[str, Any]:
+    """The payload decoded, after its schema has accepted it."""
+    decoded: dict[str, Any] = json.loads(payload)
+    Draft202012Validator(load_schema(name)).validate(decoded)
+    return decoded
+
+
+def test_the_event_is_the_contract_word_for_word() -> None:
+    """Every field of the contract is there, in its order, with its value."""
+    decoded = check("event", payloads.event_payload(event(), 1234))
+    expected = {**CONTRACT, "model": {**CONTRACT["model"], "sha256": MODEL.sha256}}
+    assert decoded == expected
+    assert list(decoded) == list(CONTRACT)
+
+
+@pytest.mark.parametrize("field", CONTRACT)
+def test_an_event_without_any_field_breaks_the_schema(field: str) -> None:
+    """The schema requires each field, so none can disappear unnoticed."""
+    decoded = json.loads(payloads.event_payload(event(), 1))
+    del decoded[field]
+    assert not Draft202012Validator(load_schema("event")).is_valid(decoded)
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_schemas_are_valid_and_describe_every_field(name: str) -> None:
+    """Each is a draft 2020-12 schema whose fields are all required and described."""
+    schema = load_schema(name)
+    Draft202012Validator.check_schema(schema)
+    assert set(schema["required"]) == set(schema["properties"])
+    assert all("description" in field for field in schema["properties"].values())
+    assert schema["properties"]["schema"]["const"] == f"edge-agent/{name}/1"
+
+
+def test_only_known_schemas_are_loaded() -> None:
+    """A name never becomes a path."""
+    with pytest.raises(KeyError):
+        load_schema("../options")
+
+
+_ANY = st.floats() | st.floats(width=32).map(np.float32)
+
+
+@given(score=_ANY, side=_ANY, time=_ANY, end=st.none() | _ANY)
+def test_no_number_breaks_the_json(score: float, side: float, time: float, end: float) -> None:
+    """NaN, infinities and NumPy scalars become plain finite numbers, boxes stay in the frame."""
+    strange = event(
+        score=score,
+        box=(side, side, side, side),
+        time=time,
+        end_time=end,
+        latency_ms={"infer": abs(score)},
+    )
+    decoded = check("event", payloads.event_payload(strange, 1))
+    assert all(0 <= value <= 1 for value in decoded["box"])
+    assert math.isfinite(decoded["score"])
+
+
+@given(label=st.text(st.characters(exclude_categories=())))
+def test_any_label_is_valid_json_in_utf8(label: str) -> None:
+    """Also half a surrogate pair from a broken label file."""
+    decoded = check("event", payloads.event_payload(event(label=label), 1))
+    assert decoded["label"] == label.encode("utf-8", "replace").decode()
+
+
+def test_numbers_are_rounded_to_what_they_are_worth() -> None:
+    """Boxes to 5 digits, scores to 4, times to microseconds."""
+    text = payloads.event_payload(
+        event(score=1 / 3, box=(1 / 3, 0.0, 1.0, 1.0), time=1780000000.1234567), 1
+    ).decode()
+    assert '"score":0.3333,' in text
+    assert '"box":[0.33333,0.0,1.0,1.0]' in text
+    assert '"time":1780000000.123457,' in text
+
+
+def test_what_a_real_subscriber_receives_fits_the_schemas(
+    broker: Mosquitto, agents: Factory, subscribers: Factory
+) -> None:
+    """All four kinds through a real broker, with content type, expiry and user properties."""
+    subscriber = subscribers(broker.port)
+    agent = agents(broker.port)
+    agent.wait_connected()
+    messages = agent.messages
+    agent.outbox.put_event(lambda seq: messages.event(event(), seq))
+    for message in (messages.info(INFO), messages.health(HEALTH), messages.detections(FRAME)):
+        agent.outbox.put(message)
+    agent.wait_empty()
+    for name, topic, expires in (
+        ("event", "edge/dev/door/events", True),
+        ("info", "edge/dev/info", False),
+        ("health", "edge/dev/health", True),
+        ("detections", "edge/dev/door/detections", True),
+    ):
+        received = _received(subscriber, topic)
+        check(name, bytes(received.payload))
+        properties = received.properties
+        assert properties.ContentType == "application/json"
+        assert ("schema", f"edge-agent/{name}/1") in properties.UserProperty
+        assert ("boot_id", "boot-1") in properties.UserProperty
+        assert hasattr(properties, "MessageExpiryInterval") is expires
+
+
+def _received(subscriber: Any, topic: str) -> Any:
+    wait_until(lambda: subscriber.of(topic), what=f"nothing on {topic}")
+    return next(message for message in subscriber.messages if message.topic == topic)
+
+
+def test_info_and_health_carry_what_their_readers_need() -> None:
+    """Their fields by name, as dashboards address them."""
+    info = check("info", payloads.info_payload(INFO))
+    assert info["pipelines"] == {"door": {"source": "cam", "model": "coco"}}
+    assert info["models"][0]["engine"] == "tflite"
+    health = check("health", payloads.health_payload(HEALTH))
+    door = health["pipelines"]["door"]
+    assert (door["state"], door["reason"]) == ("offline", "camera busy")
+    assert door["fps"] == {"in": 10.0, "inferred": 9.5, "dropped": 0.5}
+    assert door["latency_ms"] == {"infer": {"p50": 21.0, "p99": 30.5}}
+    assert health["outbox"] == {"depth": 3, "drops": {"event_full": 1}}
+    assert (health["cpu_temperature"], health["throttled"]) == (48.3, None)
+
+
+@pytest.mark.parametrize("results", [[], FRAME.results])
+def test_detections_name_every_result(results: list[Detection | ClassScore]) -> None:
+    """A frame without results is told too; whole-frame classes have no box."""
+    found = FrameResults("d", "p", 1, 1.0, None, (4, 3), results, [], {}, MODEL)
+    decoded = check("detections", payloads.detections_payload(found))
+    assert [each["label"] for each in decoded["results"]] == [each.label for each in results]
+    assert [each["box"] for each in decoded["results"]][1:] in ([], [None])
+
+
+def test_messages_have_the_delivery_of_the_contract(agents: Factory) -> None:
+    """QoS and retain as the topic table says."""
+    messages = agents(1).messages
+
+    def kind(message: Message) -> tuple[int, bool]:
+        return message.qos, message.retain
+
+    assert kind(messages.status(True)) == kind(messages.pipeline_status("p", False)) == (1, True)
+    assert kind(messages.info(INFO)) == kind(messages.count("p", "x", 1)) == (1, True)
+    assert kind(messages.zone_count("p", "z", "x", 1)) == (1, True)
+    assert kind(messages.line_count("p", "l", "x", "in", 1)) == (1, True)
+    assert kind(messages.event(event(), 1)) == (1, False)
+    assert kind(messages.health(HEALTH)) == kind(messages.detections(FRAME)) == (0, False)
