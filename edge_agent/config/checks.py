@@ -1,0 +1,285 @@
+"""What no single value can tell: names that must exist, files, areas, values that go together.
+
+Each check reads the tree of values and passes over what has the wrong shape: that is reported
+already. So all of them run even where other mistakes stand in the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from edge_agent.config.problem import YamlPath, did_you_mean, is_secret_path, quoted
+from edge_agent.config.shapes import polygon_fault
+from edge_agent.config.validate import Mistake, node_at
+from edge_agent.config.yaml_tree import Mapping, Node, Scalar, Sequence
+from edge_agent.geometry import Point
+from edge_agent.tracking.options import TrackOptions
+
+Check = Callable[[Mapping], Iterator[Mistake]]
+
+_TOPIC_MARKS = "/+#"
+_RESERVED = {"cmd"}  # P/cmd/snapshot is a command, P/{pipeline}/snapshot a picture
+
+
+def entries(root: Mapping, *path: str) -> dict[str, Node]:
+    """The named entries at a path, none where it is no mapping."""
+    node = node_at(root, path)
+    return node.items if isinstance(node, Mapping) else {}
+
+
+def text_at(root: Mapping, *path: str | int) -> str | None:
+    """The text at a path, None where there is no single value."""
+    node = node_at(root, path)
+    return node.text if isinstance(node, Scalar) and node.value is not None else None
+
+
+def _pipeline_maps(root: Mapping, key: str) -> Iterator[tuple[str, str]]:
+    """Pipeline and name of each entry of a mapping by names inside the pipelines."""
+    for pipeline in entries(root, "pipelines"):
+        for name in entries(root, "pipelines", pipeline, key):
+            yield pipeline, name
+
+
+def references(root: Mapping) -> Iterator[Mistake]:
+    """A pipeline's source and model must be defined."""
+    for pipeline in entries(root, "pipelines"):
+        for kind, section in (("source", "sources"), ("model", "models")):
+            path = ("pipelines", pipeline, kind)
+            name = text_at(root, *path)
+            known = entries(root, section)
+            if name is not None and name not in known:
+                node = node_at(root, path)
+                secret = isinstance(node, Scalar) and node.secret
+                shown = "this name" if secret else quoted(name)
+                hint = did_you_mean("" if secret else name, known) or f"define it under {section}:"
+                yield Mistake(path, f"{shown} is not among the {section}", hint)
+
+
+def unused(root: Mapping) -> Iterator[Mistake]:
+    """A source or model that no pipeline uses, or no pipeline at all, is likely an oversight."""
+    pipelines = entries(root, "pipelines")
+    if not pipelines:
+        yield Mistake(("pipelines",), "there are none, so nothing is inferred")
+    for kind, section in (("source", "sources"), ("model", "models")):
+        used = {text_at(root, "pipelines", pipeline, kind) for pipeline in pipelines}
+        for name in entries(root, section):
+            if pipelines and name not in used:
+                yield Mistake((section, name), "no pipeline uses it", at_key=True)
+
+
+def topic_names(root: Mapping) -> Iterator[Mistake]:
+    """Names that become parts of MQTT topics."""
+    agent = text_at(root, "agent", "name")
+    if agent is not None and (fault := _name_fault(agent, spaces=False)):
+        yield Mistake(("agent", "name"), fault)
+    for name in entries(root, "pipelines"):
+        fault = _name_fault(name, spaces=False)
+        if name in _RESERVED:
+            fault = f"{quoted(name)} is taken by the topics of commands"
+        if fault:
+            yield Mistake(("pipelines", name), fault, "choose another name", at_key=True)
+    for key in ("zones", "lines"):
+        seen: dict[tuple[str, str], str] = {}
+        for pipeline, name in _pipeline_maps(root, key):
+            path = ("pipelines", pipeline, key, name)
+            topic = (pipeline, name.replace(" ", "_"))
+            if fault := _name_fault(name, spaces=True):
+                yield Mistake(path, fault, "choose another name", at_key=True)
+            elif topic in seen:
+                message = f"has the same topic as {quoted(seen[topic])}: a space becomes _"
+                yield Mistake(path, message, "choose another name", at_key=True)
+            seen[topic] = name
+
+
+def _name_fault(name: str, spaces: bool) -> str:
+    """What keeps a name from being one level of a topic."""
+    if not name or len(name) > 64:
+        return "a name needs 1 to 64 characters"
+    if any(mark in name for mark in _TOPIC_MARKS) or name.startswith("$"):
+        return "a name cannot have /, + or # in it, nor begin with $: it is part of MQTT topics"
+    if not name.isprintable() or (not spaces and " " in name):
+        return "a name cannot have spaces in it: it is part of MQTT topics"
+    return ""
+
+
+def mqtt(root: Mapping) -> Iterator[Mistake]:
+    """Options of the broker that go together, and a prefix that makes sound topics."""
+    given = {key for key in entries(root, "mqtt") if text_at(root, "mqtt", key) is not None}
+    if "password" in given and "username" not in given:
+        yield Mistake(("mqtt", "password"), "is of no use without username", at_key=True)
+    tls = {key for key in entries(root, "mqtt", "tls") if text_at(root, "mqtt", "tls", key)}
+    if "key_file" in tls and "cert_file" not in tls:
+        yield Mistake(("mqtt", "tls", "key_file"), "is of no use without cert_file", at_key=True)
+    prefix = text_at(root, "mqtt", "topic_prefix")
+    if prefix is not None and (
+        any(mark in prefix for mark in "+#") or prefix.startswith("$") or "" in prefix.split("/")
+    ):
+        message = "must be words with single / between them, without + or #, not beginning with $"
+        yield Mistake(("mqtt", "topic_prefix"), message)
+
+
+def tracks(root: Mapping) -> Iterator[Mistake]:
+    """`hits` of `of` frames: more than all of them cannot be."""
+    usual = TrackOptions()
+    for pipeline in entries(root, "pipelines"):
+        path = ("pipelines", pipeline, "track")
+        hits = _number(node_at(root, (*path, "hits")), usual.hits)
+        of = _number(node_at(root, (*path, "of")), usual.of)
+        if hits is not None and of is not None and hits > of:
+            given = [key for key in ("hits", "of") if key in entries(root, *path)]
+            message = f"hits (default {usual.hits}) cannot be more than of (default {usual.of})"
+            yield Mistake((*path, given[0]), message)
+
+
+def files(root: Mapping) -> Iterator[Mistake]:
+    """Models, labels and certificates must be there."""
+    for model in entries(root, "models"):
+        yield from _missing(root, ("models", model, "file"))
+        if text_at(root, "models", model, "labels") != "auto":
+            yield from _missing(root, ("models", model, "labels"))
+    for key in entries(root, "mqtt", "tls"):
+        if key.endswith("_file"):
+            yield from _missing(root, ("mqtt", "tls", key))
+
+
+def recordings(root: Mapping) -> Iterator[Mistake]:
+    """A video or folder that is not there yet may come before the agent runs."""
+    for source in entries(root, "sources"):
+        for key in ("file", "folder"):
+            yield from _missing(root, ("sources", source, key))
+
+
+def _missing(root: Mapping, path: YamlPath) -> Iterator[Mistake]:
+    node = node_at(root, path)
+    if not isinstance(node, Scalar) or not isinstance(node.value, str) or not node.value:
+        return
+    fault = _file_fault(Path(node.value), wants_folder=path[-1] == "folder")
+    if fault:
+        hidden = node.secret or is_secret_path(path) or "@" in node.value
+        cure = "paths begin at the folder of this file"
+        yield Mistake(path, fault if hidden else f"{fault}: {_one_line(node.value)}", cure)
+
+
+def _one_line(text: str) -> str:
+    return text if text.isprintable() else repr(text)
+
+
+def _file_fault(path: Path, wants_folder: bool) -> str:
+    try:
+        if wants_folder:
+            return "" if path.is_dir() else "no such folder"
+        if path.is_dir():
+            return "this is a folder, not a file"
+        return "" if path.exists() else "no such file"
+    except (OSError, ValueError):
+        return "this file cannot be looked at"
+
+
+def areas(root: Mapping) -> Iterator[Mistake]:
+    """Polygons must have an inside."""
+    for path in _polygons(root):
+        corners = _points(node_at(root, path))
+        if corners and (fault := polygon_fault(corners)):
+            yield Mistake(path, f"the polygon {fault}", "give its corners in order around it")
+
+
+def _polygons(root: Mapping) -> Iterator[YamlPath]:
+    for pipeline, zone in _pipeline_maps(root, "zones"):
+        yield ("pipelines", pipeline, "zones", zone, "polygon")
+    for pipeline in entries(root, "pipelines"):
+        for where in (("privacy", "mask"), ("gate", "motion", "mask")):
+            path = ("pipelines", pipeline, *where)
+            node = node_at(root, path)
+            count = len(node.items) if isinstance(node, Sequence) else 0
+            yield from ((*path, i) for i in range(count))
+
+
+def crossing_lines(root: Mapping) -> Iterator[Mistake]:
+    """A line needs two ends."""
+    for pipeline, line in _pipeline_maps(root, "lines"):
+        path = ("pipelines", pipeline, "lines", line)
+        ends = [_point(node_at(root, (*path, key))) for key in ("from", "to")]
+        if None not in ends and ends[0] == ends[1]:
+            yield Mistake((*path, "to"), "is the same point as from: a line needs two ends")
+
+
+def labels(root: Mapping) -> Iterator[Mistake]:
+    """Labels of a pipeline must be among the model's, where the YAML lists those."""
+    for pipeline in entries(root, "pipelines"):
+        model = text_at(root, "pipelines", pipeline, "model") or ""
+        known = _texts(node_at(root, ("models", model, "labels")))
+        wanted = node_at(root, ("pipelines", pipeline, "labels"))
+        if not known or not isinstance(wanted, Sequence):
+            continue
+        for i, item in enumerate(wanted.items):
+            if isinstance(item, Scalar) and not item.secret and item.text not in known:
+                path = ("pipelines", pipeline, "labels", i)
+                message = f"{quoted(item.text)} is not among the labels of the model"
+                yield Mistake(path, message, did_you_mean(item.text, known))
+
+
+def shared_devices(root: Mapping) -> Iterator[Mistake]:
+    """A camera gives its frames to one source only."""
+    users: dict[tuple[str, str], str] = {}
+    for source in entries(root, "sources"):
+        kind = text_at(root, "sources", source, "type")
+        key = {"camera": "device", "picamera": "camera"}.get(kind or "")
+        if kind is None or key is None:
+            continue
+        device = text_at(root, "sources", source, key) or "0"
+        name = f"/dev/video{device}" if kind == "camera" and device.isdigit() else device
+        first = users.setdefault((kind, name), source)
+        if first != source:
+            message = f"uses the same camera as {quoted(first)}, and only one can have it"
+            yield Mistake(("sources", source), message, at_key=True)
+
+
+def comments(root: Mapping, node: Node | None = None, path: YamlPath = ()) -> Iterator[Mistake]:
+    """A `#` after a space begins a comment, which may have been meant as part of a password."""
+    node = root if node is None else node
+    if isinstance(node, Mapping):
+        for key, item in node.items.items():
+            yield from comments(root, item, (*path, key))
+    elif isinstance(node, Scalar) and node.cut and (is_secret_path(path) or node.text == ""):
+        yield Mistake(path, "ends before the '#', which begins a comment", "or put it in quotes")
+
+
+def _number(node: Node | None, default: float) -> float | None:
+    if node is None:
+        return default
+    try:
+        return float(node.text) if isinstance(node, Scalar) else None
+    except ValueError:
+        return None
+
+
+def _point(node: Node | None) -> Point | None:
+    if not isinstance(node, Sequence) or len(node.items) != 2:
+        return None
+    x, y = (_number(item, 0.0) for item in node.items)
+    return None if x is None or y is None else (x, y)
+
+
+def _points(node: Node | None) -> list[Point]:
+    """The corners, none where one of them is no point."""
+    points = [_point(item) for item in node.items] if isinstance(node, Sequence) else []
+    return [point for point in points if point is not None] if None not in points else []
+
+
+def _texts(node: Node | None) -> list[str]:
+    items = node.items if isinstance(node, Sequence) else ()
+    return [item.text for item in items if isinstance(item, Scalar)]
+
+
+ERRORS: tuple[Check, ...] = (
+    references,
+    topic_names,
+    mqtt,
+    tracks,
+    files,
+    areas,
+    crossing_lines,
+    labels,
+)
+WARNINGS: tuple[Check, ...] = (unused, recordings, shared_devices, comments)

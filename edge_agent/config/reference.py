@@ -1,0 +1,110 @@
+"""The reference of the configuration as Markdown, made from the types it is checked against."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from typing import Any, get_args, get_origin
+
+from edge_agent.config.by_name import TaskConfig
+from edge_agent.config.fields import (
+    REQUIRED,
+    Field,
+    describe,
+    members,
+    section_fields,
+    unit_text,
+    unwrap,
+)
+from edge_agent.config.schema import Config
+from edge_agent.gates import GATES
+
+_INTRODUCTION = """\
+# Configuration
+
+One YAML file. `edge-agent check -c FILE` prints every mistake in it as `FILE:LINE:COL: path:
+message (hint)`. An unknown key is a mistake; a key with nothing after it counts as left out.
+
+- Durations: `500ms`, `3s`, `5m`, `2h`, `7d`, or plain seconds.
+- Sizes: `500kB`, `64MiB`, `1GB`, or plain bytes.
+- Coordinates: 0 to 1 of the source frame, x to the right, y downwards.
+- Files: relative to the folder of the configuration; `~` is the home folder.
+- `${VAR}` and `${VAR:-default}` are filled from the environment, `${credential:NAME}` from a
+  systemd credential (`LoadCredential=`), `${file:PATH}` from a file. `$$` is a dollar sign. What is
+  filled in this way is never shown.
+- `NAME` below stands for a name of your own.
+"""
+
+
+def reference_markdown() -> str:
+    """The whole reference: one table for each section, source type, gate and decoder."""
+    return "\n".join([_INTRODUCTION, *_sections("", Config, "")]).rstrip() + "\n"
+
+
+def _sections(path: str, annotation: Any, doc: str) -> Iterator[str]:
+    kind = unwrap(annotation)[0]
+    if hasattr(kind, "variants"):
+        for choice, fields in kind.variants().items():
+            yield from _section(f"{path}` with `{choice}", fields, "")
+        return
+    used = dict.fromkeys(GATES.names()) if path.endswith(".gate") else None
+    yield from _section(path, section_fields(annotation, used), doc or _first_paragraph(kind))
+
+
+def _section(path: str, fields: dict[str, Field], doc: str) -> Iterator[str]:
+    rows = [_row(name, field) for name, field in fields.items() if _has_row(field.annotation)]
+    if path:
+        yield from (f"## `{path}`", "", *([doc, ""] if doc else []))
+        yield from rows and ("| key | value | default | meaning |", "|---|---|---|---|", *rows, "")
+        yield from () if rows or _has_sections(fields) else ("No options.", "")
+    for name, field in fields.items():
+        below = f"{path}.{name}" if path else name
+        inner = _inner(field.annotation)
+        if inner is not None:
+            is_map = (
+                get_origin(unwrap(field.annotation)[0]) is dict and inner is not field.annotation
+            )
+            yield from _sections(f"{below}.NAME" if is_map else below, inner, field.doc)
+
+
+def _has_row(annotation: Any) -> bool:
+    """True for a plain value, and for a section that a single word may stand for."""
+    return _inner(annotation) is None or hasattr(unwrap(annotation)[0], "words")
+
+
+def _has_sections(fields: dict[str, Field]) -> bool:
+    return any(_inner(field.annotation) is not None for field in fields.values())
+
+
+def _inner(annotation: Any) -> Any:
+    """The section that a field holds, alone or by names; None for a plain value."""
+    if section_fields(annotation, None):
+        return annotation
+    for member in members(annotation):
+        bare = unwrap(member)[0]
+        if get_origin(bare) is dict and section_fields(get_args(bare)[1], None):
+            return get_args(bare)[1]
+    return None
+
+
+def _row(name: str, field: Field) -> str:
+    cells = (f"`{name}`", describe(field.annotation), _default(field), field.doc)
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _default(field: Field) -> str:
+    if field.default is REQUIRED:
+        return "required"
+    if field.default in (None, "", (), [], {}):
+        return "-"
+    if isinstance(field.default, TaskConfig):
+        return "`auto`"
+    if isinstance(field.default, bool):
+        return f"`{str(field.default).lower()}`"
+    if isinstance(field.default, tuple):
+        return f"`[{', '.join(map(str, field.default))}]`"
+    return f"`{unit_text(field.annotation, field.default)}`"
+
+
+def _first_paragraph(kind: Any) -> str:
+    return " ".join((inspect.getdoc(kind) or "").split("\n\n", maxsplit=1)[0].split())

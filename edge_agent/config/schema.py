@@ -1,0 +1,174 @@
+"""The configuration as the agent sees it: what the YAML may hold, section by section.
+
+Each stage's own options stand with the stage; here they are only put together.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from annotated_types import Ge, Gt, Le, MinLen
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, WithJsonSchema
+
+from edge_agent.config.by_name import GateOptions, SourceConfig, TaskConfig
+from edge_agent.config.problem import YamlPath
+from edge_agent.engines.delegate import DelegateOptions
+from edge_agent.mqtt.options import MqttOptions
+from edge_agent.options import Doc, Duration, Fraction, Options
+from edge_agent.outbox.options import OutboxOptions
+from edge_agent.preprocess.image import PreprocessOptions
+from edge_agent.rules.options import LineOptions, PrivacyOptions, PublishOptions, ZoneOptions
+from edge_agent.tracking.options import TrackOptions
+
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+
+
+def host_name() -> str:
+    """Name of this machine as a device id."""
+    name = re.sub(r"[^\w.-]", "-", socket.gethostname())
+    return name.strip("-.") or "edge-agent"
+
+
+def _check_sha256(text: str) -> str:
+    if not _SHA256.fullmatch(text):
+        length = f", got {len(text)} characters" if len(text) != 64 else ""
+        raise ValueError(f"expected 64 hexadecimal digits, as sha256sum prints them{length}")
+    return text.lower()
+
+
+Sha256 = Annotated[
+    str,
+    AfterValidator(_check_sha256),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9a-fA-F]{64}$"}),
+]
+
+
+class Section(BaseModel):
+    """Base of the sections: fixed once read, and an unknown key is a mistake."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
+
+
+class AgentConfig(Section):
+    """The device itself."""
+
+    name: Annotated[str, Doc("Device id in topics; default: the host name.")] = Field(
+        default_factory=host_name, validate_default=False
+    )
+    state_dir: Annotated[
+        Path | None,
+        Doc("Folder for what must survive a restart; default: systemd's, else the user's own."),
+    ] = None
+    health_interval: Annotated[
+        Duration, Gt(0), Doc("How often the health numbers are published.")
+    ] = 60.0
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Doc("Least weight of what is logged.")
+    ] = "info"
+
+
+class ModelConfig(Section):
+    """A model file and how it is run."""
+
+    file: Annotated[Path, Doc("The .tflite file.")]
+    sha256: Annotated[
+        Sha256 | None, Doc("SHA-256 of the file; when given, no other file is run.")
+    ] = None
+    engine: Annotated[
+        Literal["auto", "tflite", "numpy"], Doc("What runs the model. auto: the fastest at hand.")
+    ] = "auto"
+    threads: Annotated[int, Ge(1), Le(64), Doc("CPU threads for one inference.")] = 1
+    delegate: Annotated[
+        DelegateOptions | None, Doc("An accelerator, such as libedgetpu.so.1 of a Coral.")
+    ] = None
+    task: Annotated[
+        TaskConfig,
+        Doc("How the outputs are read. auto: from the tensors and what the model says of itself."),
+    ] = TaskConfig()
+    labels: Annotated[
+        Literal["auto"] | Path | list[str],
+        Doc("Names of the classes: auto (inside the model), a file with one a line, or a list."),
+    ] = "auto"
+    preprocess: Annotated[PreprocessOptions, Doc("How a frame becomes the model's input.")] = (
+        PreprocessOptions()
+    )
+
+
+class PipelineConfig(Section):
+    """From one source through one model to messages."""
+
+    enabled: Annotated[bool, Doc("Whether it runs.")] = True
+    source: Annotated[str, Doc("Name of the source.")]
+    gate: Annotated[
+        dict[str, Options],
+        GateOptions(),
+        Doc("Which frames are worth inferring; a frame must pass all, in this order."),
+    ] = Field(default_factory=dict)
+    model: Annotated[str, Doc("Name of the model.")]
+    labels: Annotated[
+        Annotated[list[str], MinLen(1)] | None, Doc("Labels that count; default: all of the model.")
+    ] = None
+    threshold: Annotated[Fraction, Doc("Least score of a result.")] = 0.5
+    track: Annotated[TrackOptions, Doc("How detections of single frames become objects.")] = (
+        TrackOptions()
+    )
+    zones: Annotated[dict[str, ZoneOptions], Doc("Areas of the frame, by name.")] = Field(
+        default_factory=dict
+    )
+    lines: Annotated[dict[str, LineOptions], Doc("Lines that objects cross, by name.")] = Field(
+        default_factory=dict
+    )
+    privacy: Annotated[PrivacyOptions, Doc("What nobody may see.")] = PrivacyOptions()
+    publish: Annotated[PublishOptions, Doc("What goes out over MQTT.")] = PublishOptions()
+
+
+class Config(Section):
+    """The whole configuration."""
+
+    agent: Annotated[AgentConfig, Doc("The device itself.")] = Field(default_factory=AgentConfig)
+    mqtt: Annotated[MqttOptions, Doc("The broker and how to log in.")] = MqttOptions()
+    outbox: Annotated[OutboxOptions, Doc("Bounds of what waits while the broker is away.")] = (
+        OutboxOptions()
+    )
+    models: Annotated[dict[str, ModelConfig], Doc("Models, by name.")] = Field(default_factory=dict)
+    sources: Annotated[dict[str, SourceConfig], Doc("Where frames come from, by name.")] = Field(
+        default_factory=dict
+    )
+    pipelines: Annotated[
+        dict[str, PipelineConfig], Doc("From a source through a model to messages, by name.")
+    ] = Field(default_factory=dict)
+
+    _hidden: frozenset[YamlPath] = PrivateAttr(default=frozenset())
+
+    def hide(self, paths: frozenset[YamlPath]) -> None:
+        """Remember which values came from outside the file and are never shown."""
+        self._hidden = paths
+
+    @property
+    def hidden(self) -> frozenset[YamlPath]:
+        """Paths of the values that are never shown."""
+        return self._hidden
+
+
+_MAY_BE_EMPTY: tuple[tuple[Any, ...], ...] = (
+    ("models", "*"),
+    ("sources", "*"),
+    ("pipelines", "*"),
+    ("pipelines", "*", "gate", "*"),
+    ("pipelines", "*", "zones", "*"),
+    ("pipelines", "*", "lines", "*"),
+    ("mqtt", "tls"),
+)
+"""Sections that stand there even with nothing in them: `motion:` is a gate, `tls:` is TLS."""
+
+
+def may_be_empty(path: YamlPath) -> bool:
+    """True where a name with nothing after it stands for a section with all its defaults."""
+    return any(
+        len(path) == len(pattern)
+        and all(wanted in ("*", part) for wanted, part in zip(pattern, path, strict=True))
+        for pattern in _MAY_BE_EMPTY
+    )
