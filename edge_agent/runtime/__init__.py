@@ -1,0 +1,1 @@
+"""Joins the stages into a running agent: wiring, workers, supervision, health."""

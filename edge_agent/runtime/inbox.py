@@ -1,0 +1,77 @@
+"""The door between a pipeline's source and its model's worker."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+
+from edge_agent.frame import Frame
+from edge_agent.geometry import Box
+
+_WAITING = 2  # frames of a recording that may wait, so that decoding runs beside inference
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A frame that passed the gate, with what the gate found and took."""
+
+    frame: Frame
+    regions: tuple[Box, ...]
+    gate_ms: float
+
+
+class Inbox:
+    """Holds the newest frame of a live source, or the next few of a recording.
+
+    All inboxes of one model share the condition `ready` on which its worker waits.
+    """
+
+    def __init__(self, ready: threading.Condition) -> None:
+        self._ready = ready
+        self._jobs: deque[Job] = deque()
+        self._finished = False
+        self._closed = False
+
+    def replace(self, job: Job) -> bool:
+        """Put in a live frame; a frame that still waited is dropped. True when one was."""
+        with self._ready:
+            dropped = bool(self._jobs)
+            self._jobs.clear()
+            self._jobs.append(job)
+            self._ready.notify_all()
+            return dropped
+
+    def append(self, job: Job) -> None:
+        """Put in a recorded frame; waits for room, until the inbox is closed."""
+        with self._ready:
+            self._ready.wait_for(lambda: self._closed or len(self._jobs) < _WAITING)
+            if not self._closed:
+                self._jobs.append(job)
+                self._ready.notify_all()
+
+    def finish(self) -> None:
+        """Say that the recording is over; the worker learns it after the last frame."""
+        with self._ready:
+            self._finished = True
+            self._ready.notify_all()
+
+    def close(self) -> None:
+        """Drop what waits and release whoever waits for room."""
+        with self._ready:
+            self._closed = True
+            self._jobs.clear()
+            self._ready.notify_all()
+
+    def pending(self) -> bool:
+        """Whether the worker has something to do here. Call with `ready` held."""
+        return bool(self._jobs) or self._finished
+
+    def take(self) -> Job | None:
+        """Next job, or None once the recording is over. Call with `ready` held, when pending."""
+        if not self._jobs:
+            self._finished = False
+            return None
+        job = self._jobs.popleft()
+        self._ready.notify_all()
+        return job

@@ -1,0 +1,71 @@
+"""One model made ready: image in, results out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from edge_agent.decoders.base import Decoder
+from edge_agent.engines.base import Engine
+from edge_agent.event import ModelRef
+from edge_agent.geometry import BoxMapping
+from edge_agent.model import ModelInfo
+from edge_agent.preprocess.image import ImagePreprocessor
+from edge_agent.result import Result
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Results of one image, best first, and the milliseconds that each stage took."""
+
+    results: tuple[Result, ...]
+    preprocess_ms: float
+    infer_ms: float
+    decode_ms: float
+
+
+class Inference:
+    """Preprocess, engine and decoder of one model. Not thread-safe: one worker owns it."""
+
+    def __init__(
+        self,
+        ref: ModelRef,
+        info: ModelInfo,
+        engine: Engine,
+        preprocessor: ImagePreprocessor,
+        decoder: Decoder,
+        decoder_why: str,
+    ) -> None:
+        self.ref = ref
+        self.info = info
+        self.engine = engine
+        self.preprocessor = preprocessor
+        self.decoder = decoder
+        self.decoder_why = decoder_why
+
+    def run(self, image: NDArray[Any], threshold: float) -> Outcome:
+        """Infer one H x W x 3 uint8 BGR image; boxes are fractions of it."""
+        start = time.perf_counter()
+        mapping = self.engine.fill(self._writer(image))
+        filled = time.perf_counter()
+        outputs = self.engine.run()
+        inferred = time.perf_counter()
+        results = self.decoder.decode(outputs, mapping, threshold)
+        decoded = time.perf_counter()
+        return Outcome(
+            results, 1e3 * (filled - start), 1e3 * (inferred - filled), 1e3 * (decoded - inferred)
+        )
+
+    def _writer(self, image: NDArray[Any]) -> Callable[..., BoxMapping]:
+        def write(tensor: NDArray[Any], *_: NDArray[Any]) -> BoxMapping:
+            return self.preprocessor.write(image, tensor)
+
+        return write
+
+    def close(self) -> None:
+        """Free the engine."""
+        self.engine.close()

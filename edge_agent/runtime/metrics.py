@@ -1,0 +1,79 @@
+"""Counters and latencies of a pipeline, cheap enough to keep for every frame."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+
+_KEPT = 512  # newest samples per stage: at 10 fps the last minute
+STAGES = ("gate", "preprocess", "infer", "decode", "total")
+
+
+class Samples:
+    """The newest latencies of one stage, in milliseconds."""
+
+    def __init__(self) -> None:
+        self._ring = np.zeros(_KEPT, np.float32)
+        self._seen = 0
+
+    def add(self, milliseconds: float) -> None:
+        """Note one latency."""
+        self._ring[self._seen % _KEPT] = milliseconds
+        self._seen += 1
+
+    def percentiles(self) -> dict[str, float]:
+        """`p50` and `p99` in ms; empty before the first sample."""
+        kept = self._ring[: min(self._seen, _KEPT)]
+        if not kept.size:
+            return {}
+        p50, p99 = np.percentile(kept, (50, 99))
+        return {"p50": round(float(p50), 3), "p99": round(float(p99), 3)}
+
+
+@dataclass(slots=True)
+class Counts:
+    """Frames since the start: taken from the source, held back by the gate, lost, inferred.
+
+    `errors` and `restarts` count how often something failed and was begun anew.
+    """
+
+    taken: int = 0
+    gated: int = 0
+    dropped: int = 0
+    inferred: int = 0
+    errors: int = 0
+    restarts: int = 0
+
+
+@dataclass(slots=True)
+class PipelineMetrics:
+    """What one pipeline counted and measured; written by its threads, read by the health."""
+
+    counts: Counts = field(default_factory=Counts)
+    latency: dict[str, Samples] = field(
+        default_factory=lambda: {stage: Samples() for stage in STAGES}
+    )
+
+
+class RateMeter:
+    """Turns counters into rates over the time since it was last asked."""
+
+    def __init__(self) -> None:
+        self._time = time.monotonic()
+        self._before: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    def rates(self, counters: dict[str, int]) -> dict[str, float]:
+        """Increase of each counter per second since the last call."""
+        with self._lock:
+            now = time.monotonic()
+            elapsed = max(now - self._time, 1e-3)
+            rates = {
+                name: round((value - self._before.get(name, 0)) / elapsed, 3)
+                for name, value in counters.items()
+            }
+            self._time, self._before = now, dict(counters)
+            return rates

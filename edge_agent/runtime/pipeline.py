@@ -1,0 +1,274 @@
+"""One pipeline: frames of a source through gate, model, tracker and rules to messages."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from edge_agent.backoff import Backoff
+from edge_agent.event import ModelRef
+from edge_agent.frame import Frame
+from edge_agent.gates.chain import GateChain
+from edge_agent.preprocess.mask import PrivacyMask
+from edge_agent.result import Kind, RawOutput, Result, Track
+from edge_agent.rules.objects import ObjectRules
+from edge_agent.runtime.inbox import Inbox, Job
+from edge_agent.runtime.inference import Outcome
+from edge_agent.runtime.metrics import PipelineMetrics
+from edge_agent.runtime.reporter import Moment, Reporter
+from edge_agent.runtime.status import PipelineStatus
+from edge_agent.sources.reader import SourceStatus
+from edge_agent.tracking.base import Tracker
+
+_log = logging.getLogger(__name__)
+
+PARTS = ("source", "model", "pipeline")
+"""What a pipeline needs to be online."""
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineSettings:
+    """What the configuration says of one pipeline.
+
+    `live` is False for a recording, which waits for its frames to be inferred; `labels` None
+    means all.
+    """
+
+    name: str
+    labels: frozenset[str] | None
+    threshold: float
+    live: bool
+    detections: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StageFactory:
+    """Makes the stages that have a memory, anew after a fault."""
+
+    gate: Callable[[], GateChain]
+    tracker: Callable[[Kind], Tracker]
+    rules: Callable[[], ObjectRules]
+
+
+class Pipeline:
+    """Joins the stages of one pipeline.
+
+    `intake` runs in the source's thread, `complete` and `finish` in the model's worker, `tick` in
+    the supervisor. A stage that raises takes only this pipeline out: its objects are ended, it is
+    offline with the reason, and its stages are made anew after a back-off.
+    """
+
+    def __init__(
+        self,
+        settings: PipelineSettings,
+        mask: PrivacyMask,
+        stages: StageFactory,
+        reporter: Reporter,
+        inbox: Inbox,
+        on_status: Callable[[bool, str], None],
+    ) -> None:
+        self.settings = settings
+        self.inbox = inbox
+        self.metrics = PipelineMetrics()
+        self.status = PipelineStatus(PARTS, on_status)
+        self.finished = threading.Event()
+        self._mask = mask
+        self._stages = stages
+        self._reporter = reporter
+        self._gate = stages.gate()
+        self._rules = stages.rules()
+        self._tracker: Tracker | None = None
+        self._model: tuple[ModelRef, Kind] | None = None
+        self._lock = threading.RLock()
+        self._backoff = Backoff(cap=60.0)
+        self._retry_at: float | None = None
+        self._last: tuple[float, Moment] | None = None
+
+    @property
+    def name(self) -> str:
+        """Name in the configuration."""
+        return self.settings.name
+
+    @property
+    def threshold(self) -> float:
+        """Least score of a result."""
+        return self.settings.threshold
+
+    # Source's thread
+
+    def intake(self, frame: Frame) -> None:
+        """Take a frame from the source; hand it to the worker if the gate lets it pass."""
+        if self._retry_at is not None:
+            return
+        try:
+            job = self._admit(frame)
+        except Exception as error:  # noqa: BLE001 - the pipeline's edge; `_fault` logs it
+            self._fault(error)
+            return
+        if job is None:
+            return
+        if not self.settings.live:
+            self.inbox.append(job)
+        elif self.inbox.replace(job):
+            self.metrics.counts.dropped += 1
+
+    def _admit(self, frame: Frame) -> Job | None:
+        self.metrics.counts.taken += 1
+        start = time.perf_counter()
+        visible = self._mask.apply(frame)
+        tracker = self._tracker
+        verdict = self._gate.check(visible, tracker is not None and tracker.active)
+        gate_ms = 1e3 * (time.perf_counter() - start)
+        self.metrics.latency["gate"].add(gate_ms)
+        if not verdict.passed:
+            self.metrics.counts.gated += 1
+            return None
+        return Job(visible, verdict.regions, gate_ms)
+
+    def source_changed(self, status: SourceStatus) -> None:
+        """Take note that the source went online, offline or came to its end."""
+        if status.finished:
+            self.inbox.finish()
+        elif status.online:
+            self.status.fine("source")
+        else:
+            self._gate.reset()
+            self.status.trouble("source", status.reason)
+
+    # Model's worker
+
+    def model_opened(self, ref: ModelRef, kind: Kind) -> None:
+        """Take note of the model, which decides what is tracked."""
+        with self._lock:
+            if self._tracker is None or self._model != (ref, kind):
+                self._end_all()
+                self._tracker = self._stages.tracker(kind)
+            self._model = (ref, kind)
+            self._publish_counts()
+        self.status.fine("model")
+        if self._retry_at is None:
+            self.status.fine("pipeline")
+
+    def complete(self, job: Job, outcome: Outcome) -> None:
+        """Turn the results of a frame into events."""
+        try:
+            with self._lock:
+                self._complete(job, outcome)
+            self._backoff.reset()
+        except Exception as error:  # noqa: BLE001 - the pipeline's edge; `_fault` logs it
+            self._fault(error)
+
+    def _complete(self, job: Job, outcome: Outcome) -> None:
+        if self._tracker is None or self._model is None or self._retry_at is not None:
+            return
+        frame = job.frame
+        self.metrics.counts.inferred += 1
+        moment = Moment.of_frame(frame, self._latency(job, outcome), self._model[0])
+        self._last = (frame.timeline, moment)
+        results = self._wanted(outcome.results)
+        self._tell(self._tracker.update(results, frame.timeline), frame.timeline, moment)
+        if self.settings.detections:
+            self._reporter.detections(moment, results, job.regions)
+
+    def _wanted(self, results: Sequence[Result]) -> Sequence[Result]:
+        labels = self.settings.labels
+        if labels is None:
+            return results
+        return [r for r in results if isinstance(r, RawOutput) or r.label in labels]
+
+    def _latency(self, job: Job, outcome: Outcome) -> dict[str, float]:
+        latency = {
+            "gate": job.gate_ms,
+            "preprocess": outcome.preprocess_ms,
+            "infer": outcome.infer_ms,
+            "decode": outcome.decode_ms,
+            "total": (time.monotonic_ns() - job.frame.monotonic_ns) / 1e6,
+        }
+        for stage, samples in self.metrics.latency.items():
+            if stage != "gate":  # counted at intake, for the frames that it held back too
+                samples.add(latency[stage])
+        return latency
+
+    def finish(self) -> None:
+        """End what is still followed: the recording is over."""
+        with self._lock:
+            self._end_all()
+        self.status.trouble("source", "end of the recording")
+        self.finished.set()
+
+    # Supervisor
+
+    def model_failed(self, reason: str) -> None:
+        """Take note that the model cannot be used for now."""
+        self.metrics.counts.restarts += 1
+        self.status.trouble("model", reason)
+
+    def tick(self) -> None:
+        """End objects that cannot be seen any more; come back after a fault."""
+        with self._lock:
+            if self._retry_at is not None and time.monotonic() >= self._retry_at:
+                self._rebuild()
+            if self.status.online or self._tracker is None or self._model is None:
+                return
+            timeline, moment = self._now(self._model[0])
+            ended = self._tracker.expire(timeline)
+            if ended:
+                self._tell(ended, timeline, moment)
+
+    def new_day(self) -> None:
+        """Begin the line counts anew."""
+        with self._lock:
+            self._rules.new_day()
+            self._publish_counts()
+
+    def stop(self) -> None:
+        """Release the source's thread and end all objects, so that no state stays on."""
+        self.inbox.close()
+        with self._lock:
+            self._end_all()
+
+    # Shared; call with the lock held
+
+    def _tell(self, tracks: Sequence[Track], timeline: float, moment: Moment) -> None:
+        happenings = self._rules.apply(tracks, timeline)
+        if happenings:
+            self._reporter.events(happenings, timeline, moment)
+        if tracks:
+            self._publish_counts()
+
+    def _publish_counts(self) -> None:
+        self._reporter.counts(self._rules.counts())
+
+    def _end_all(self) -> None:
+        if self._tracker is not None and self._model is not None:
+            ended = self._tracker.flush()
+            self._tell(ended, *self._now(self._model[0]))
+
+    def _now(self, model: ModelRef) -> tuple[float, Moment]:
+        """The present on the frames' time line; that of a recording stands still between frames."""
+        if self._last is not None and self._last[1].media_time is not None:
+            timeline, moment = self._last
+            return timeline, replace(moment, latency_ms={})
+        return time.monotonic(), Moment.between_frames(model)
+
+    def _fault(self, error: Exception) -> None:
+        delay = self._backoff.next_delay()
+        _log.exception("pipeline %s failed, again in %.1f s", self.name, delay)
+        self.metrics.counts.errors += 1
+        with self._lock:
+            self._retry_at = time.monotonic() + delay
+            if self._model is not None:
+                self._reporter.end_open(self._now(self._model[0])[1])
+        self.status.trouble("pipeline", f"internal error: {error!r}")
+
+    def _rebuild(self) -> None:
+        self._gate, self._rules = self._stages.gate(), self._stages.rules()
+        if self._model is not None:
+            self._tracker = self._stages.tracker(self._model[1])
+            self._publish_counts()
+        self._retry_at = None
+        self.metrics.counts.restarts += 1
+        self.status.fine("pipeline")

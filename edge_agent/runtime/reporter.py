@@ -1,0 +1,186 @@
+"""Turns what happened into messages in the outbox, for one pipeline."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from edge_agent.clock import clock_synchronized
+from edge_agent.event import ClockStamp, Event, EventKind, ModelRef
+from edge_agent.frame import Frame
+from edge_agent.geometry import Box
+from edge_agent.message import Message
+from edge_agent.mqtt.messages import Messages
+from edge_agent.mqtt.payloads import FrameResults
+from edge_agent.outbox.base import Outbox
+from edge_agent.result import ClassScore, Detection, Result, Track
+from edge_agent.rules.base import CountKey, Happening
+from edge_agent.rules.options import PublishOptions
+from edge_agent.runtime.ulid import new_ulid
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When and by what something was seen.
+
+    `wall` is epoch seconds, `media_time` seconds into a recording, `frame` the frame's number and
+    `size` its width and height in pixels; both are zero between frames.
+    """
+
+    wall: float
+    monotonic_ns: int
+    media_time: float | None
+    latency_ms: Mapping[str, float]
+    model: ModelRef
+    frame: int = 0
+    size: tuple[int, int] = (0, 0)
+
+    @classmethod
+    def of_frame(cls, frame: Frame, latency_ms: Mapping[str, float], model: ModelRef) -> Moment:
+        """The moment of a frame's capture."""
+        return cls(
+            frame.wall,
+            frame.monotonic_ns,
+            frame.media_time,
+            latency_ms,
+            model,
+            frame.seq,
+            frame.size,
+        )
+
+    @classmethod
+    def between_frames(cls, model: ModelRef) -> Moment:
+        """Now, without a frame: a timeout or the end of a source."""
+        return cls(time.time(), time.monotonic_ns(), None, {}, model)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What every event of the device carries."""
+
+    device: str
+    boot_id: str
+
+
+class Reporter:
+    """Writes a pipeline's events, counts and detections; remembers what it has begun.
+
+    Only the thread that holds the pipeline's lock calls it.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        pipeline: str,
+        publish: PublishOptions,
+        messages: Messages,
+        outbox: Outbox,
+    ) -> None:
+        self._identity = identity
+        self._pipeline = pipeline
+        self._publish = publish
+        self._messages = messages
+        self._outbox = outbox
+        self._open: dict[int, Event] = {}
+        self._counts: dict[CountKey, int] = {}
+
+    def events(self, happenings: Sequence[Happening], timeline: float, moment: Moment) -> None:
+        """Publish what happened; `timeline` is the now of the tracks' times."""
+        for happening in happenings:
+            event = self._event(happening, timeline, moment)
+            if happening.type == "end":
+                self._open.pop(happening.track.id, None)
+            else:
+                self._open[happening.track.id] = event
+            self._send(event)
+
+    def end_open(self, moment: Moment) -> None:
+        """End whatever was begun and set the counts to zero: the pipeline has failed."""
+        for event in self._open.values():
+            self._send(
+                replace(event, type="end", time=moment.wall, end_time=moment.wall, latency_ms={})
+            )
+        self._open.clear()
+        self.counts({key: 0 for key in self._counts if key.line is None})
+
+    def counts(self, counts: Mapping[CountKey, int]) -> None:
+        """Publish the counts that changed."""
+        if not self._publish.counts:
+            return
+        for key, count in counts.items():
+            if self._counts.get(key) != count:
+                self._counts[key] = count
+                self._outbox.put(self._count_message(key, count))
+
+    def detections(self, moment: Moment, results: Sequence[Result], regions: Sequence[Box]) -> None:
+        """Publish everything found in one frame, and where the gate saw motion."""
+        found = [r for r in results if isinstance(r, Detection | ClassScore)]
+        self._outbox.put(
+            self._messages.detections(
+                FrameResults(
+                    device=self._identity.device,
+                    pipeline=self._pipeline,
+                    frame=moment.frame,
+                    time=moment.wall,
+                    media_time=moment.media_time,
+                    size=moment.size,
+                    results=found,
+                    regions=regions,
+                    latency_ms=moment.latency_ms,
+                    model=moment.model,
+                )
+            )
+        )
+
+    def _send(self, event: Event) -> None:
+        if self._publish.events:
+            self._outbox.put_event(lambda seq: self._messages.event(event, seq))
+
+    def _count_message(self, key: CountKey, count: int) -> Message:
+        if key.line is not None:
+            direction: Literal["in", "out"] = "in" if key.direction == "in" else "out"
+            return self._messages.line_count(self._pipeline, key.line, key.label, direction, count)
+        if key.zone is not None:
+            return self._messages.zone_count(self._pipeline, key.zone, key.label, count)
+        return self._messages.count(self._pipeline, key.label, count)
+
+    def _event(self, happening: Happening, timeline: float, moment: Moment) -> Event:
+        track = happening.track
+        begun = self._open.get(track.id)
+        kind: EventKind = "object" if track.box is not None else "class"
+        return Event(
+            id=begun.id if begun else new_ulid(moment.wall),
+            device=self._identity.device,
+            pipeline=self._pipeline,
+            type=happening.type,
+            kind=kind,
+            track=track.id,
+            label=track.label,
+            score=track.score,
+            top_score=track.top_score,
+            box=track.box,
+            zones=happening.zones,
+            entered_zones=happening.entered_zones,
+            time=moment.wall,
+            start_time=begun.start_time if begun else _wall_of(track.start, timeline, moment),
+            end_time=_end_time(track, timeline, moment),
+            media_time=moment.media_time,
+            clock=ClockStamp(self._identity.boot_id, moment.monotonic_ns, clock_synchronized()),
+            latency_ms=dict(moment.latency_ms),
+            model=moment.model,
+        )
+
+
+def _wall_of(then: float, timeline: float, moment: Moment) -> float:
+    """Epoch seconds of an earlier moment on the time line.
+
+    A recording's time line is not this machine's: there it is the moment itself.
+    """
+    return moment.wall if moment.media_time is not None else moment.wall - (timeline - then)
+
+
+def _end_time(track: Track, timeline: float, moment: Moment) -> float | None:
+    """When an ended object was last seen; None while it is there."""
+    return _wall_of(track.last_seen, timeline, moment) if track.phase == "ended" else None
