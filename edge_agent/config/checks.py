@@ -132,12 +132,16 @@ def tracks(root: Mapping) -> Iterator[Mistake]:
             yield Mistake((*path, given[0]), message)
 
 
-def files(root: Mapping) -> Iterator[Mistake]:
-    """Models, labels and certificates must be there."""
+def model_files(root: Mapping) -> Iterator[Mistake]:
+    """Models and their labels must be there; one that is not takes only its own pipelines out."""
     for model in entries(root, "models"):
         yield from _missing(root, ("models", model, "file"))
         if text_at(root, "models", model, "labels") != "auto":
             yield from _missing(root, ("models", model, "labels"))
+
+
+def certificates(root: Mapping) -> Iterator[Mistake]:
+    """Files of TLS must be there."""
     for key in entries(root, "mqtt", "tls"):
         if key.endswith("_file"):
             yield from _missing(root, ("mqtt", "tls", key))
@@ -277,9 +281,12 @@ ERRORS: tuple[Check, ...] = (
     topic_names,
     mqtt,
     tracks,
-    files,
+    certificates,
     areas,
     crossing_lines,
     labels,
 )
+PARTIAL: tuple[Check, ...] = (model_files,)
+"""Mistakes with which the rest of the configuration can still be run."""
+
 WARNINGS: tuple[Check, ...] = (unused, recordings, shared_devices, comments)

@@ -43,18 +43,24 @@ _LATER: tuple[tuple[str, ...], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What became of a configuration: `config` is None where there are problems."""
+    """What became of a configuration.
+
+    `config` is None where a problem keeps all of it from being run; it is there where problems
+    take out no more than the pipelines of one model.
+    """
 
     config: Config | None
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
 
     def or_raise(self) -> Config:
-        """The configuration; logs the warnings and raises ConfigError with all problems."""
+        """The configuration; logs warnings and problems, or raises ConfigError with all of them."""
         for warning in self.warnings:
             _log.warning("%s", warning)
         if self.config is None:
             raise ConfigError(tuple(str(problem) for problem in self.problems))
+        for problem in self.problems:
+            _log.error("%s", problem)
         return self.config
 
 
@@ -94,7 +100,10 @@ def config_from_values(values: dict[str, Any], base: Path) -> Config:
     """
     root = from_values(values)
     assert isinstance(root, Mapping)
-    return _check(root, "", base.absolute(), None, []).or_raise()
+    loaded = _check(root, "", base.absolute(), None, [])
+    if loaded.config is None:
+        return loaded.or_raise()
+    return loaded.config
 
 
 class _Unreadable(Exception):
@@ -144,13 +153,15 @@ def _check(
     unfilled = {mistake.path for mistake in mistakes}
     mistakes += [mistake for mistake in found if mistake.path not in unfilled]
     mistakes += _apart_from(_run(checks.ERRORS, root), mistakes)
+    is_usable = not mistakes and not problems
+    mistakes += _apart_from(_run(checks.PARTIAL, root), mistakes)
     warnings = [*later, *_apart_from(_run(checks.WARNINGS, root), mistakes)]
     lines = (_problem(file, root, mistake) for mistake in mistakes)
     problems = sorted([*problems, *lines], key=_place)
     if config is not None:
         config.hide(frozenset(_hidden(root, ())))
     return Loaded(
-        None if problems else config,
+        config if is_usable else None,
         tuple(problems),
         tuple(sorted((_problem(file, root, warning) for warning in warnings), key=_place)),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from edge_agent.frame import Frame
 from edge_agent.geometry import Box
@@ -23,6 +23,8 @@ class Gate(Protocol):
     """Decides frame by frame; it sees every frame of its source, in order."""
 
     Options: ClassVar[type[Options]]
+
+    def __init__(self, options: Any) -> None: ...
 
     def check(self, frame: Frame, active: bool) -> Verdict:
         """Judge one frame; `active` says that objects are being followed right now."""

@@ -56,6 +56,12 @@ class Inbox:
             self._finished = True
             self._ready.notify_all()
 
+    def clear(self) -> None:
+        """Drop what waits: nobody will take it."""
+        with self._ready:
+            self._jobs.clear()
+            self._ready.notify_all()
+
     def close(self) -> None:
         """Drop what waits and release whoever waits for room."""
         with self._ready:

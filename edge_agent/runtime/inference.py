@@ -39,6 +39,7 @@ class Inference:
         preprocessor: ImagePreprocessor,
         decoder: Decoder,
         decoder_why: str,
+        labels: tuple[str, ...] | None,
     ) -> None:
         self.ref = ref
         self.info = info
@@ -46,6 +47,7 @@ class Inference:
         self.preprocessor = preprocessor
         self.decoder = decoder
         self.decoder_why = decoder_why
+        self.labels = labels
 
     def run(self, image: NDArray[Any], threshold: float) -> Outcome:
         """Infer one H x W x 3 uint8 BGR image; boxes are fractions of it."""

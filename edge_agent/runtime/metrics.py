@@ -56,6 +56,20 @@ class PipelineMetrics:
     latency: dict[str, Samples] = field(
         default_factory=lambda: {stage: Samples() for stage in STAGES}
     )
+    first: float = 0.0
+    newest: float = 0.0
+
+    def took(self) -> None:
+        """Note a frame of the source, now (monotonic seconds)."""
+        self.newest = time.monotonic()
+        if not self.counts.taken:
+            self.first = self.newest
+        self.counts.taken += 1
+
+    def fps(self) -> float:
+        """Frames of the source per second, from the first to the newest."""
+        elapsed = self.newest - self.first
+        return (self.counts.taken - 1) / elapsed if elapsed > 0.0 else 0.0
 
 
 class RateMeter:

@@ -82,6 +82,7 @@ class Pipeline:
         self._rules = stages.rules()
         self._tracker: Tracker | None = None
         self._model: tuple[ModelRef, Kind] | None = None
+        self._model_is_down = False
         self._lock = threading.RLock()
         self._backoff = Backoff(cap=60.0)
         self._retry_at: float | None = None
@@ -100,8 +101,14 @@ class Pipeline:
     # Source's thread
 
     def intake(self, frame: Frame) -> None:
-        """Take a frame from the source; hand it to the worker if the gate lets it pass."""
-        if self._retry_at is not None:
+        """Take a frame from the source; hand it to the worker if the gate lets it pass.
+
+        While the model is down a frame is dropped, also one of a recording: other pipelines may
+        share the source.
+        """
+        if self._retry_at is not None or self._model_is_down:
+            self.metrics.took()
+            self.metrics.counts.dropped += 1
             return
         try:
             job = self._admit(frame)
@@ -116,7 +123,7 @@ class Pipeline:
             self.metrics.counts.dropped += 1
 
     def _admit(self, frame: Frame) -> Job | None:
-        self.metrics.counts.taken += 1
+        self.metrics.took()
         start = time.perf_counter()
         visible = self._mask.apply(frame)
         tracker = self._tracker
@@ -147,6 +154,7 @@ class Pipeline:
                 self._end_all()
                 self._tracker = self._stages.tracker(kind)
             self._model = (ref, kind)
+            self._model_is_down = False
             self._publish_counts()
         self.status.fine("model")
         if self._retry_at is None:
@@ -204,7 +212,16 @@ class Pipeline:
     def model_failed(self, reason: str) -> None:
         """Take note that the model cannot be used for now."""
         self.metrics.counts.restarts += 1
+        self._model_is_down = True
+        self.inbox.clear()
         self.status.trouble("model", reason)
+
+    def model_stalled(self, reason: str) -> None:
+        """Take note that the model takes far too long over one frame; empty once it is done."""
+        if reason:
+            self.status.trouble("model", reason)
+        else:
+            self.status.fine("model")
 
     def tick(self) -> None:
         """End objects that cannot be seen any more; come back after a fault."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+STARTING = "starting"
+"""The reason of a part that has not reported yet."""
+
 
 class PipelineStatus:
     """Online while nothing that it needs is out of order.
@@ -14,7 +17,7 @@ class PipelineStatus:
     """
 
     def __init__(self, parts: tuple[str, ...], on_change: Callable[[bool, str], None]) -> None:
-        self._troubles: dict[str, str | None] = dict.fromkeys(parts, "starting")
+        self._troubles: dict[str, str | None] = dict.fromkeys(parts, STARTING)
         self._on_change = on_change
         self._lock = threading.Lock()
         self._told: tuple[bool, str] | None = None

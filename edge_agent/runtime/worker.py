@@ -48,9 +48,9 @@ class ModelWorker:
         return self._thread.is_alive()
 
     @property
-    def opened(self) -> bool:
-        """Whether the model is open."""
-        return self.inference is not None
+    def serves(self) -> tuple[str, ...]:
+        """Names of its pipelines."""
+        return tuple(pipeline.name for pipeline in self._pipelines)
 
     def busy_for(self) -> float:
         """Seconds that the frame in work has taken so far."""

@@ -31,6 +31,8 @@ class Source(Protocol):
     live: bool
     name: str
 
+    def __init__(self, name: str, options: Any) -> None: ...
+
     def start(self) -> None:
         """Open the source, also again after `stop()`.
 

@@ -17,11 +17,10 @@ from edge_agent.frame import Frame
 from edge_agent.options import Doc, Positive
 from edge_agent.sources.base import SYSTEM_CLOCK, Image, Pace, Stamp
 from edge_agent.sources.folder import After, WatchedFolder, natural_key
-from edge_agent.sources.pictures import BadPicture, decode_picture
+from edge_agent.sources.pictures import BadPicture, load_picture
 
 log = logging.getLogger(__name__)
 
-_MAX_FILE_BYTES = 256 * 2**20
 _POLL = 0.25  # seconds between looks into an empty folder
 
 
@@ -97,7 +96,7 @@ class ImagesSource:
         while self._queue and not self._stopped.is_set():
             path = self._queue.popleft()
             try:
-                image = _load(path)
+                image = load_picture(path)
             except BadPicture as error:
                 log.warning("picture %s cannot be used: %s", path, error)
                 continue
@@ -122,7 +121,7 @@ class ImagesSource:
             self._used = None
         while (path := self._next_in(folder)) is not None:
             try:
-                image = _load(path)
+                image = load_picture(path)
             except BadPicture as error:
                 folder.broken(path, error)
                 continue
@@ -156,13 +155,3 @@ def _find(files: tuple[str, ...] | str) -> list[Path]:
             raise SourceUnusable(f"no picture at {text}", "check the files of the source")
         found.extend(Path(match) for match in sorted(matches, key=natural_key))
     return found
-
-
-def _load(path: Path) -> Image:
-    """Pixels of a picture file; raises BadPicture, also for one that cannot be read."""
-    try:
-        if path.stat().st_size > _MAX_FILE_BYTES:
-            raise BadPicture(f"it is larger than {_MAX_FILE_BYTES // 2**20} MiB")
-        return decode_picture(path.read_bytes())
-    except OSError as error:
-        raise BadPicture(f"it cannot be read: {error.strerror}") from error

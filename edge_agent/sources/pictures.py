@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from pathlib import Path
 from typing import Any, cast
 
 import cv2
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 
 from edge_agent.sources.base import Image
 from edge_agent.sources.jpeg import JpegWalk, NotJpeg
+
+_MAX_FILE_BYTES = 256 * 2**20
 
 MAX_PIXELS = 64 * 2**20
 """A larger picture is refused before it is decoded: 64 Mpx take 192 MiB."""
@@ -66,6 +69,16 @@ def decode_picture(data: bytes, max_pixels: int = MAX_PIXELS) -> Image:
     if image is None:
         raise BadPicture("it is damaged")
     return as_bgr(image)
+
+
+def load_picture(path: Path) -> Image:
+    """BGR pixels of a picture file; raises BadPicture, also for one that cannot be read."""
+    try:
+        if path.stat().st_size > _MAX_FILE_BYTES:
+            raise BadPicture(f"it is larger than {_MAX_FILE_BYTES // 2**20} MiB")
+        return decode_picture(path.read_bytes())
+    except OSError as error:
+        raise BadPicture(f"it cannot be read: {error.strerror}") from error
 
 
 def picture_size(data: bytes) -> tuple[int, int]:

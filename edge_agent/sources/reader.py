@@ -45,6 +45,7 @@ class SourceReader:
         backoff: Backoff | None = None,
         permanent_delay: float = 30.0,
     ) -> None:
+        self.name = source.name
         self._source = source
         self._deliver = deliver
         self._on_status = on_status

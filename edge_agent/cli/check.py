@@ -1,0 +1,55 @@
+"""`edge-agent check`: every mistake of a configuration at once, each with its line."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+
+from edge_agent.cli.options import add_config
+from edge_agent.cli.output import print_json
+from edge_agent.config.load import Loaded, load_config
+from edge_agent.errors import ConfigError
+
+EXAMPLES = """\
+  edge-agent check -c edge-agent.yaml
+  edge-agent check -c edge-agent.yaml --json
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_config(parser, required=True)
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print mistakes on stdout and warnings on stderr; the exit code tells whether it is valid."""
+    loaded = load_config(arguments.config)
+    if arguments.json:
+        print_json(
+            {
+                "file": str(arguments.config),
+                "errors": [dataclasses.asdict(problem) for problem in loaded.problems],
+                "warnings": [dataclasses.asdict(problem) for problem in loaded.warnings],
+            }
+        )
+    else:
+        _print(loaded)
+    return ConfigError.exit_code if loaded.problems else 0
+
+
+def _print(loaded: Loaded) -> None:
+    for warning in loaded.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    for problem in loaded.problems:
+        print(problem)
+    if loaded.config is not None and not loaded.problems:
+        config = loaded.config
+        counted = {
+            "source": len(config.sources),
+            "model": len(config.models),
+            "pipeline": len(config.pipelines),
+        }
+        texts = (f"{count} {name}{'' if count == 1 else 's'}" for name, count in counted.items())
+        print(f"valid: {', '.join(texts)}, broker {config.mqtt.host}", file=sys.stderr)

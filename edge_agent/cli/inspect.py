@@ -1,0 +1,123 @@
+"""`edge-agent inspect`: what a model file holds and how it would be read."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_agent.cli.output import print_json, table
+from edge_agent.decoders.choose import choose_decoder
+from edge_agent.engines import engine_support
+from edge_agent.engines.modelfile import read_model_info
+from edge_agent.errors import ModelError
+from edge_agent.model import ModelInfo, TensorSpec
+from edge_agent.preprocess.image import ImagePreprocessor, PreprocessOptions
+
+EXAMPLES = """\
+  edge-agent inspect coco_ssd.tflite
+  edge-agent inspect coco_ssd.tflite --json
+"""
+
+_SHOWN_LABELS = 8
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("model", type=Path, metavar="MODEL", help="model file (.tflite)")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Read the file, choose its decoder, and try it in every engine, each in its own process."""
+    info = read_model_info(arguments.model)
+    facts: dict[str, Any] = {
+        "file": str(info.path),
+        "size": info.size,
+        "sha256": info.sha256,
+        "description": info.description,
+        "inputs": [_tensor(spec) for spec in info.inputs],
+        "outputs": [_tensor(spec) for spec in info.outputs],
+        "ops": dict(Counter(info.operators)),
+        "labels": list(info.labels) if info.labels is not None else None,
+        "preprocess": _preprocess(info),
+        "decoder": _decoder(info),
+        "engines": engine_support(info),
+    }
+    if arguments.json:
+        print_json(facts)
+    else:
+        _print(facts)
+    return 0
+
+
+def _tensor(spec: TensorSpec) -> dict[str, Any]:
+    return {
+        "name": spec.name,
+        "shape": list(spec.shape),
+        "dtype": spec.dtype.name,
+        "scale": _plain(spec.scale),
+        "zero_point": _plain(spec.zero_point),
+    }
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if isinstance(value, np.ndarray) else value
+
+
+def _decoder(info: ModelInfo) -> dict[str, str | None]:
+    try:
+        decoder, why = choose_decoder(info, info.labels)
+    except ModelError as error:
+        return {"name": None, "why": str(error)}
+    return {"name": decoder.name, "why": why}
+
+
+def _preprocess(info: ModelInfo) -> str:
+    try:
+        if len(info.inputs) != 1:
+            return f"{len(info.inputs)} inputs: no picture"
+        return ImagePreprocessor(info.inputs[0], info.metadata, PreprocessOptions()).describe()
+    except (ModelError, ValueError) as error:
+        return str(error)
+
+
+def _print(facts: dict[str, Any]) -> None:
+    print(f"{facts['file']}: {facts['size']:,} bytes, sha256 {facts['sha256']}")
+    if facts["description"]:
+        print(f"made by: {facts['description']}")
+    tensors = [("input", spec) for spec in facts["inputs"]]
+    tensors += [("output", spec) for spec in facts["outputs"]]
+    rows = [
+        [kind, spec["name"], _shape(spec), spec["dtype"], _scale(spec)] for kind, spec in tensors
+    ]
+    print(f"\n{table(('', 'tensor', 'shape', 'type', 'real value'), rows)}")
+    print(f"\noperators   {', '.join(f'{count} {name}' for name, count in facts['ops'].items())}")
+    print(f"labels      {_labels(facts['labels'])}")
+    print(f"picture     {facts['preprocess']}")
+    print(f"decoder     {facts['decoder']['name'] or 'none'} ({facts['decoder']['why']})")
+    for name, answer in facts["engines"].items():
+        print(f"engine      {name}: {'runs it' if answer is True else answer}")
+
+
+def _shape(spec: dict[str, Any]) -> str:
+    return " x ".join("?" if side < 0 else str(side) for side in spec["shape"]) or "-"
+
+
+def _scale(spec: dict[str, Any]) -> str:
+    if spec["scale"] is None:
+        return "-"
+    if isinstance(spec["scale"], list):
+        return f"per channel ({len(spec['scale'])})"
+    return f"{spec['scale']:.6g} * (q - {spec['zero_point']})"
+
+
+def _labels(labels: Sequence[str] | None) -> str:
+    if labels is None:
+        return "none inside"
+    shown = ", ".join(labels[:_SHOWN_LABELS])
+    return f"{len(labels)} inside: {shown}{', ...' if len(labels) > _SHOWN_LABELS else ''}"

@@ -1,0 +1,105 @@
+"""`edge-agent COMMAND`: finds the command and turns its errors into a line and an exit code.
+
+Nothing heavy is imported here: a command's module, with all that it needs, is imported when that
+command is asked for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Protocol, cast
+
+from edge_agent import __version__
+from edge_agent.errors import ConfigError, EdgeAgentError
+
+COMMANDS = {
+    "run": "run the agent in the foreground",
+    "check": "check a configuration and print every mistake in it",
+    "demo": "see the whole agent at work on a bundled clip and model",
+    "infer": "run a model on pictures, once",
+    "inspect": "tell what a model file holds and how it would be read",
+    "bench": "measure a model, or the pipelines of a configuration",
+    "watch": "show live what agents publish",
+    "schema": "print the JSON Schema of the configuration or of a payload",
+}
+
+_EXIT_INTERRUPTED = 130
+_EXAMPLE = """\
+first steps:
+  edge-agent demo                                    the whole thing, without camera and broker
+  edge-agent run --camera 0 --model coco_ssd.tflite --broker broker.local
+  edge-agent run -c edge-agent.yaml                  the daemon
+"""
+
+
+class Command(Protocol):
+    """What the module of a command offers; `EXAMPLES` end its help."""
+
+    EXAMPLES: str
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the options."""
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Do it; returns the exit code. Raises EdgeAgentError."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _dispatch(words)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    except EdgeAgentError as error:
+        print(f"edge-agent: {error}", file=sys.stderr)
+        return error.exit_code
+    except ModuleNotFoundError as error:
+        print(
+            f"edge-agent: {error.name} is not installed (pip install edge-agent)", file=sys.stderr
+        )
+        return 1
+    except BrokenPipeError:
+        # Whoever read our output has gone; Python must not complain of it once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return _EXIT_INTERRUPTED
+
+
+def _dispatch(words: list[str]) -> int:
+    top = _top_parser()
+    if not words or words[0] not in COMMANDS:
+        top.parse_args(words or ["--help"])
+        top.error("a command is needed")
+    name, rest = words[0], words[1:]
+    command = cast("Command", import_module(f"edge_agent.cli.{name}"))
+    parser = argparse.ArgumentParser(
+        prog=f"edge-agent {name}",
+        description=COMMANDS[name],
+        epilog=f"examples:\n{command.EXAMPLES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_arguments(parser)
+    return command.run(parser.parse_args(rest))
+
+
+def _top_parser() -> argparse.ArgumentParser:
+    width = max(map(len, COMMANDS))
+    listed = "\n".join(f"  {name:<{width}}  {text}" for name, text in COMMANDS.items())
+    parser = argparse.ArgumentParser(
+        prog="edge-agent",
+        usage="edge-agent COMMAND [OPTIONS]",
+        description=f"Quantized neural networks on this device, their events over MQTT.\n\n"
+        f"commands:\n{listed}\n\n`edge-agent COMMAND --help` tells more of each.",
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"edge-agent {__version__}")
+    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help=argparse.SUPPRESS)
+    return parser

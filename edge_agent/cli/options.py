@@ -1,0 +1,89 @@
+"""Options that several commands share, and what they stand for in a configuration."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from edge_agent.config.load import config_from_values
+from edge_agent.config.schema import Config, ModelConfig
+from edge_agent.errors import ConfigError, UsageError
+
+
+def add_config(parser: argparse.ArgumentParser, required: bool = False) -> None:
+    """`-c/--config`."""
+    parser.add_argument(
+        "-c", "--config", type=Path, metavar="FILE", required=required, help="configuration (YAML)"
+    )
+
+
+def add_model(parser: argparse.ArgumentParser, required: bool = True) -> None:
+    """`-m/--model` and how it is run."""
+    parser.add_argument(
+        "-m", "--model", metavar="FILE", required=required, help="model file (.tflite)"
+    )
+    parser.add_argument(
+        "--engine", default="auto", metavar="NAME", help="auto, tflite or numpy (default: auto)"
+    )
+    parser.add_argument("--threads", type=positive, default=1, metavar="N", help="CPU threads")
+    parser.add_argument("--task", default="auto", metavar="NAME", help="decoder (default: auto)")
+    parser.add_argument(
+        "--model-labels", metavar="FILE", help="names of the classes, one a line, if not inside"
+    )
+    parser.add_argument("--delegate", metavar="LIBRARY", help="TFLite delegate to run it on")
+
+
+def model_values(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The options of `add_model` as the YAML would have them."""
+    values: dict[str, Any] = {
+        "file": arguments.model,
+        "engine": arguments.engine,
+        "threads": arguments.threads,
+        "task": arguments.task,
+    }
+    if arguments.model_labels:
+        values["labels"] = arguments.model_labels
+    if arguments.delegate:
+        values["delegate"] = {"library": arguments.delegate}
+    return values
+
+
+def model_config(arguments: argparse.Namespace) -> tuple[str, ModelConfig]:
+    """Name and configuration of the model that the options of `add_model` describe.
+
+    Raises UsageError for options that make no sense.
+    """
+    name = Path(arguments.model).stem
+    config = from_values(
+        {
+            "models": {name: model_values(arguments)},
+            "sources": {"none": {"type": "images", "files": "*.jpg"}},
+            "pipelines": {"none": {"source": "none", "model": name}},
+        }
+    )
+    return name, config.models[name]
+
+
+def from_values(values: dict[str, Any]) -> Config:
+    """The configuration of an option list; its mistakes are mistakes of the command line."""
+    try:
+        return config_from_values(values, Path.cwd())
+    except ConfigError as error:
+        raise UsageError("\nedge-agent: ".join(error.problems)) from error
+
+
+def fraction(text: str) -> float:
+    """A number from 0 to 1, for argparse."""
+    value = float(text)
+    if not 0.0 <= value <= 1.0:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return value
+
+
+def positive(text: str) -> int:
+    """A whole number from 1 on, for argparse."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return value

@@ -1,0 +1,116 @@
+"""`edge-agent run`: the daemon, or the same without a file for the first five minutes."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from edge_agent.cli.options import add_config, add_model, fraction, from_values, model_values
+from edge_agent.config.load import load_or_raise
+from edge_agent.config.schema import Config
+from edge_agent.errors import UsageError
+from edge_agent.runtime.logs import set_up_logging
+from edge_agent.runtime.signals import stop_on_signals
+from edge_agent.runtime.wire import build_agent
+
+EXAMPLES = """\
+  edge-agent run -c /etc/edge-agent/edge-agent.yaml
+  edge-agent run --camera 0 --model coco_ssd.tflite --broker broker.local
+  edge-agent run --rtsp rtsp://user:password@camera/stream --model coco_ssd.tflite
+  edge-agent run --video clip.mp4 --model coco_ssd.tflite --labels person
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_config(parser)
+    parser.add_argument("-v", "--verbose", action="store_true", help="log more")
+    group = parser.add_argument_group("without a file: one source, one model, one pipeline")
+    source = group.add_mutually_exclusive_group()
+    source.add_argument("--camera", metavar="DEVICE", help="number or path of a camera")
+    source.add_argument("--picamera", action="store_true", help="the camera of a Raspberry Pi")
+    source.add_argument("--rtsp", metavar="URL", help="network camera")
+    source.add_argument("--http", metavar="URL", help="MJPEG stream or still picture")
+    source.add_argument("--video", metavar="FILE", help="recording, at its own pace")
+    source.add_argument("--images", metavar="PATTERN", help="pictures, or a folder to watch")
+    add_model(parser, required=False)
+    group.add_argument(
+        "--broker", default="localhost", metavar="HOST[:PORT]", help="MQTT broker (localhost)"
+    )
+    group.add_argument("--name", metavar="NAME", help="device id in topics (the host name)")
+    group.add_argument("--labels", metavar="A,B", help="only these labels count (all)")
+    group.add_argument(
+        "--threshold", type=fraction, default=0.5, metavar="T", help="least score (0.5)"
+    )
+    group.add_argument("--motion", action="store_true", help="infer only while something moves")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run until a signal comes or every recording is over."""
+    set_up_logging("debug" if arguments.verbose else "info")
+    config = _configuration(arguments)
+    if not arguments.verbose:
+        set_up_logging(config.agent.log_level)
+    agent = build_agent(config)
+    with stop_on_signals() as stop:
+        return agent.run(stop)
+
+
+def _configuration(arguments: argparse.Namespace) -> Config:
+    source = _source_values(arguments)
+    if arguments.config is not None:
+        if source or arguments.model:
+            raise UsageError("give either -c FILE or a source with --model, not both")
+        return load_or_raise(arguments.config)
+    if not source or not arguments.model:
+        raise UsageError(
+            "nothing to run",
+            "give -c FILE, or a source such as --camera 0 together with --model FILE",
+        )
+    return from_values(_values(arguments, source))
+
+
+def _values(arguments: argparse.Namespace, source: dict[str, Any]) -> dict[str, Any]:
+    pipeline: dict[str, Any] = {
+        "source": "source",
+        "model": "model",
+        "threshold": arguments.threshold,
+    }
+    if arguments.labels:
+        pipeline["labels"] = [label.strip() for label in arguments.labels.split(",")]
+    if arguments.motion:
+        pipeline["gate"] = {"motion": {}}
+    return {
+        "agent": {"name": arguments.name} if arguments.name else {},
+        "mqtt": broker_values(arguments.broker),
+        "models": {"model": model_values(arguments)},
+        "sources": {"source": source},
+        "pipelines": {source["type"]: pipeline},
+    }
+
+
+def broker_values(text: str) -> dict[str, Any]:
+    """Host and port of `HOST[:PORT]`, also of `[::1]:1883`; raises UsageError."""
+    host, colon, port = text.rpartition(":")
+    if not colon or "]" in port or (":" in host and not host.startswith("[")):
+        return {"host": text.strip("[]")}
+    if not port.isdecimal():
+        raise UsageError(f"--broker {text!r} is not HOST or HOST:PORT")
+    return {"host": host.strip("[]"), "port": int(port)}
+
+
+def _source_values(arguments: argparse.Namespace) -> dict[str, Any]:
+    if arguments.camera is not None:
+        return {"type": "camera", "device": arguments.camera}
+    if arguments.picamera:
+        return {"type": "picamera"}
+    for kind in ("rtsp", "http"):
+        if (url := getattr(arguments, kind)) is not None:
+            return {"type": kind, "url": url}
+    if arguments.video is not None:
+        return {"type": "video", "file": arguments.video}
+    if arguments.images is not None:
+        key = "folder" if Path(arguments.images).is_dir() else "files"
+        return {"type": "images", key: arguments.images}
+    return {}

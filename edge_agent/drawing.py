@@ -1,0 +1,92 @@
+"""Draws results into a picture."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+from numpy.typing import NDArray
+
+from edge_agent.errors import OutputError
+from edge_agent.geometry import Box
+
+# Okabe and Ito's colours, which colour-blind people can tell apart; BGR.
+_COLOURS = (
+    (0, 159, 230), (233, 180, 86), (115, 158, 0), (66, 228, 240),
+    (178, 114, 0), (0, 94, 213), (167, 121, 204),
+)  # fmt: skip
+Picture = NDArray[Any]
+Colour = tuple[int, int, int]
+
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_PAD = 3
+_DARK = (24, 24, 24)
+
+
+def palette(labels: Iterable[str]) -> dict[str, Colour]:
+    """A colour for each label, BGR; they differ as far as there are colours."""
+    return dict(zip(sorted(set(labels)), itertools.cycle(_COLOURS), strict=False))
+
+
+def draw_box(image: Picture, box: Box, caption: str, colour: Colour) -> None:
+    """Draw a box (0..1 of the picture) and its caption, in place."""
+    height, width = image.shape[:2]
+    x1, y1 = round(box[0] * width), round(box[1] * height)
+    x2, y2 = round(box[2] * width), round(box[3] * height)
+    thickness = max(1, round(min(width, height) / 240))
+    cv2.rectangle(image, (x1, y1), (x2, y2), colour, thickness)
+    scale = _text_scale(image)
+    (text_width, text_height), _ = cv2.getTextSize(caption, _FONT, scale, 1)
+    bar = text_height + 2 * _PAD
+    left = max(0, min(x1, width - text_width - 2 * _PAD))
+    top = y1 - bar if y1 >= bar else min(y1, height - bar)
+    corner = (left + text_width + 2 * _PAD, top + bar)
+    cv2.rectangle(image, (left, top), corner, colour, cv2.FILLED)
+    _write(image, caption, (left + _PAD, top + bar - _PAD), scale, _DARK)
+
+
+def draw_lines(image: Picture, lines: Sequence[str]) -> None:
+    """Write lines on a dark band at the top of the picture, in place."""
+    scale = _text_scale(image)
+    step = cv2.getTextSize("Ag", _FONT, scale, 1)[0][1] + 3 * _PAD
+    image[: step * len(lines) + 2 * _PAD] //= 4
+    for number, line in enumerate(lines, 1):
+        _write(image, line, (2 * _PAD, step * number - _PAD), scale, (255, 255, 255))
+
+
+def save_picture(path: Path, image: NDArray[Any]) -> None:
+    """Write a picture in the format of its ending; raises OutputError, and leaves no half file."""
+    try:
+        done, data = cv2.imencode(path.suffix or ".jpg", image)
+    except cv2.error:
+        done = False
+    if not done:
+        raise OutputError(f"cannot write {path} as a picture", "use a name ending in .jpg or .png")
+    try:
+        path.write_bytes(data.tobytes())
+    except OSError as error:
+        if path.is_file() and path.stat().st_size != data.size:
+            path.unlink(missing_ok=True)
+        raise OutputError(
+            f"cannot write {path}: {error.strerror}", "check the folder, its access and free space"
+        ) from error
+
+
+def _text_scale(image: Picture) -> float:
+    height, width = image.shape[:2]
+    return max(0.35, float(min(height, width)) / 900)
+
+
+def _write(
+    image: Picture,
+    text: str,
+    at: tuple[int, int],
+    scale: float,
+    colour: Colour,
+) -> None:
+    # OpenCV's fonts know ASCII only.
+    plain = text.encode("ascii", "replace").decode("ascii")
+    cv2.putText(image, plain, at, _FONT, scale, colour, 1, cv2.LINE_AA)

@@ -1,0 +1,104 @@
+"""Listens to what agents publish: for `watch` and the demo."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.reasoncodes import ReasonCode
+
+from edge_agent.mqtt import reasons
+from edge_agent.mqtt.options import MqttOptions, check_options
+from edge_agent.mqtt.tls import tls_context
+
+_TIMEOUT = 5.0  # seconds for opening a connection
+_MOST_WAIT = 10  # seconds between two tries
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message as it came; `retained` ones were there before we subscribed."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+
+
+class Subscriber:
+    """Subscribes with QoS 1 and hands over every message; comes back by itself after a loss.
+
+    `on_message` and `on_state(reason)` (empty while connected) are called in the client's thread.
+    """
+
+    def __init__(
+        self,
+        options: MqttOptions,
+        filters: Sequence[str],
+        on_message: Callable[[Received], None],
+        on_state: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        check_options(options)
+        self.subscribed = threading.Event()
+        self._options = options
+        self._filters = tuple(filters)
+        self._on_message = on_message
+        self._on_state = on_state
+        protocol = MQTTProtocolVersion.MQTTv5 if options.is_v5 else MQTTProtocolVersion.MQTTv311
+        self._paho = Client(CallbackAPIVersion.VERSION2, protocol=protocol)
+        self._paho.on_connect = self._connected
+        self._paho.on_disconnect = self._disconnected
+        self._paho.on_subscribe = self._on_subscribed
+        self._paho.on_message = self._received
+
+    def start(self) -> None:
+        """Connect and subscribe, in the background.
+
+        Raises OSError where the broker cannot be reached at all, ValueError for bad TLS files.
+        """
+        options = self._options
+        if options.username is not None:
+            password = options.password.reveal() if options.password is not None else None
+            self._paho.username_pw_set(options.username, password)
+        if options.tls:
+            self._paho.tls_set_context(tls_context(options.tls))
+        self._paho.connect_timeout = _TIMEOUT
+        self._paho.reconnect_delay_set(1, _MOST_WAIT)
+        host, port = options.address
+        self._paho.connect(host, port, max(1, round(options.keepalive)))
+        self._paho.loop_start()
+
+    def stop(self) -> None:
+        """Disconnect; safe without start and twice."""
+        self._paho.disconnect()
+        self._paho.loop_stop()
+
+    def _connected(
+        self, client: Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any
+    ) -> None:
+        if reason.is_failure:
+            self._on_state(reasons.refused(reason.value))
+            return
+        self._on_state("")
+        client.subscribe([(each, 1) for each in self._filters])
+
+    def _disconnected(
+        self, _client: Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any
+    ) -> None:
+        self.subscribed.clear()
+        if reason.is_failure:
+            self._on_state("the connection was lost")
+
+    def _on_subscribed(
+        self, _client: Client, _data: Any, _mid: int, codes: list[ReasonCode], _properties: Any
+    ) -> None:
+        if any(code.is_failure for code in codes):
+            self._on_state("the broker does not allow this subscription")
+        else:
+            self.subscribed.set()
+
+    def _received(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
+        self._on_message(Received(message.topic, bytes(message.payload), message.retain))

@@ -1,0 +1,162 @@
+"""The running agent: starts everything, looks after it, stops everything."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from edge_agent.event import ModelRef
+from edge_agent.mqtt.client import MqttClient
+from edge_agent.mqtt.messages import Messages
+from edge_agent.mqtt.payloads import Info
+from edge_agent.outbox.base import Outbox
+from edge_agent.runtime.health import HealthReport
+from edge_agent.runtime.pipeline import Pipeline
+from edge_agent.runtime.supervisor import Ward
+from edge_agent.runtime.worker import ModelWorker
+from edge_agent.sources.reader import SourceReader
+
+_log = logging.getLogger(__name__)
+
+_TICK = 0.1  # seconds between looks at everything
+_STALL = 30.0  # seconds over one frame after which a model counts as hanging
+_STOP_LIMIT = 4.5  # seconds in which everything has stopped
+_GOODBYE = 2.0  # ... of which these are kept for the broker
+
+
+class Agent:
+    """All threads of one configuration.
+
+    `health_interval` is in seconds. `run` returns 0 when it was asked to stop or every recording
+    has come to its end, 1 when nothing is left that could still work.
+    """
+
+    def __init__(
+        self,
+        *,
+        device: str,
+        health_interval: float,
+        pipelines: Sequence[Pipeline],
+        sources: Sequence[Ward[SourceReader]],
+        models: Sequence[Ward[ModelWorker]],
+        outbox: Outbox,
+        messages: Messages,
+        client: MqttClient | None,
+        info: Callable[[Sequence[ModelRef]], Info],
+    ) -> None:
+        self.pipelines = tuple(pipelines)
+        self._health_interval = health_interval
+        self._sources = tuple(sources)
+        self._models = tuple(models)
+        self._wards: tuple[Ward[Any], ...] = (*self._models, *self._sources)
+        self._outbox = outbox
+        self._messages = messages
+        self._client = client
+        self._info = info
+        self._health = HealthReport(device, self.pipelines, outbox, client)
+        self._health_due = time.monotonic() + health_interval
+        self._told_models: tuple[ModelRef, ...] | None = None
+        self._stalled: set[str] = set()
+        self._day = time.localtime().tm_yday
+
+    def run(self, stop: threading.Event) -> int:
+        """Work until `stop` is set or nothing is left to do; returns the exit code."""
+        self.start()
+        try:
+            while not stop.wait(_TICK):
+                self.look()
+                if (code := self._over()) is not None:
+                    return code
+            return 0
+        finally:
+            self.stop()
+
+    def start(self) -> None:
+        """Start all threads; opening happens in them, so this returns at once."""
+        for pipeline in self.pipelines:  # puts right what a crash may have left on the broker
+            self._outbox.put(self._messages.pipeline_status(pipeline.name, online=False))
+        if self._client is not None:
+            self._client.start()
+        for ward in self._wards:
+            ward.start()
+
+    def look(self) -> None:
+        """See to whatever is due; called every now and then by one thread."""
+        for ward in self._wards:
+            ward.check()
+        self._watch_for_stalls()
+        for pipeline in self.pipelines:
+            pipeline.tick()
+        self._tell_info()
+        self._tell_health()
+        self._begin_new_day()
+
+    def stop(self) -> None:
+        """End everything within 5 s, objects first, so that no state stays on; safe twice."""
+        until = time.monotonic() + _STOP_LIMIT
+        for pipeline in self.pipelines:
+            pipeline.inbox.close()
+        _stop_all(self._sources, until - _GOODBYE)
+        _stop_all(self._models, until - _GOODBYE)
+        for pipeline in self.pipelines:
+            pipeline.stop()
+            self._outbox.put(self._messages.pipeline_status(pipeline.name, online=False))
+        if self._client is not None:
+            self._client.stop(max(0.1, until - time.monotonic()))
+        self._outbox.close()
+
+    def _over(self) -> int | None:
+        """Exit code once nothing is left to do, None while there is."""
+        hopeless = {name for ward in self._models if ward.hopeless for name in ward.unit.serves}
+        left = [p for p in self.pipelines if not p.finished.is_set() and p.name not in hopeless]
+        if left:
+            return None
+        failed = [p.name for p in self.pipelines if not p.finished.is_set()]
+        if failed:
+            _log.error("nothing is left to do: no model of %s can be used", ", ".join(failed))
+        return 1 if failed else 0
+
+    def _watch_for_stalls(self) -> None:
+        """A model that hangs cannot be stopped, but it must not hang unseen."""
+        for ward in self._models:
+            worker = ward.unit
+            is_stalled = worker.busy_for() > _STALL
+            if is_stalled == (ward.name in self._stalled):
+                continue
+            reason = f"the model has not answered for {_STALL:g} s" if is_stalled else ""
+            (self._stalled.add if is_stalled else self._stalled.discard)(ward.name)
+            _log.error("%s: %s", ward.name, reason or "it answers again")
+            for pipeline in self.pipelines:
+                if pipeline.name in worker.serves:
+                    pipeline.model_stalled(reason)
+
+    def _tell_info(self) -> None:
+        refs = (ward.unit.inference.ref for ward in self._models if ward.unit.inference)
+        models = tuple(refs)
+        if models != self._told_models:
+            self._told_models = models
+            self._outbox.put(self._messages.info(self._info(models)))
+
+    def _tell_health(self) -> None:
+        now = time.monotonic()
+        if now >= self._health_due:
+            self._health_due = now + self._health_interval
+            self._outbox.put(self._messages.health(self._health.take()))
+
+    def _begin_new_day(self) -> None:
+        today = time.localtime().tm_yday
+        if today != self._day:
+            self._day = today
+            for pipeline in self.pipelines:
+                pipeline.new_day()
+
+
+def _stop_all(wards: Sequence[Ward[Any]], until: float) -> None:
+    """Ask all of them at once, then wait for each."""
+    for ward in wards:
+        ward.stop(0.0)
+    for ward in wards:
+        ward.stop(max(0.0, until - time.monotonic()))

@@ -1,0 +1,76 @@
+"""How the agent does, in numbers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Literal
+
+from edge_agent.mqtt.client import MqttClient
+from edge_agent.mqtt.payloads import Health, Latency, PipelineHealth
+from edge_agent.outbox.base import Outbox
+from edge_agent.runtime.metrics import RateMeter
+from edge_agent.runtime.pipeline import Pipeline
+from edge_agent.runtime.status import STARTING
+from edge_agent.runtime.system import cpu_temperature, rss_bytes, throttled
+
+
+class HealthReport:
+    """Takes the health of all pipelines; rates are over the time since it was last taken."""
+
+    def __init__(
+        self,
+        device: str,
+        pipelines: Sequence[Pipeline],
+        outbox: Outbox,
+        client: MqttClient | None,
+    ) -> None:
+        self._device = device
+        self._started = time.monotonic()
+        self._pipelines = [(pipeline, RateMeter()) for pipeline in pipelines]
+        self._outbox = outbox
+        self._client = client
+
+    def take(self) -> Health:
+        """The health now."""
+        return Health(
+            device=self._device,
+            time=time.time(),
+            uptime=time.monotonic() - self._started,
+            pipelines={
+                pipeline.name: _pipeline_health(pipeline, meter)
+                for pipeline, meter in self._pipelines
+            },
+            outbox_depth=self._outbox.depth,
+            drops=self._outbox.drops,
+            connects=self._client.state.connects if self._client is not None else 0,
+            cpu_temperature=cpu_temperature(),
+            throttled=throttled(),
+            rss_bytes=rss_bytes(),
+        )
+
+
+def _pipeline_health(pipeline: Pipeline, meter: RateMeter) -> PipelineHealth:
+    counts = pipeline.metrics.counts
+    rates = meter.rates(
+        {"in": counts.taken, "inferred": counts.inferred, "dropped": counts.dropped}
+    )
+    return PipelineHealth(
+        state=_state(pipeline),
+        reason=pipeline.status.reason,
+        fps_in=rates["in"],
+        fps_inferred=rates["inferred"],
+        fps_dropped=rates["dropped"],
+        latency_ms={
+            stage: Latency(**percentiles)
+            for stage, samples in pipeline.metrics.latency.items()
+            if (percentiles := samples.percentiles())
+        },
+        restarts=counts.restarts,
+    )
+
+
+def _state(pipeline: Pipeline) -> Literal["starting", "online", "offline"]:
+    if pipeline.status.online:
+        return "online"
+    return "starting" if pipeline.status.reason == STARTING else "offline"
