@@ -97,20 +97,32 @@ Polygon = Annotated[list[Vertex], Len(3, 256)]
 """Corners of an area of the frame, in order."""
 
 
-class Secret(str):
+class Secret:
     """A text that must never be shown: passwords, and addresses that carry them.
 
-    It is a plain `str` for the library that needs it, but prints as stars.
+    It prints as stars. It is no `str`, since joining and JSON look past how one prints.
     """
 
-    __slots__ = ()
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
 
     def __repr__(self) -> str:
         return "'***'"
 
     def reveal(self) -> str:
         """The secret itself, for the one call that needs it."""
-        return str.__str__(self)
+        return self._text
 
     def __str__(self) -> str:
         return "***"
@@ -122,13 +134,20 @@ class Secret(str):
     def __get_pydantic_core_schema__(
         cls, source: type[Any], handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        """Validate as a text."""
+        """Validate a text, or a secret that is one already; serialise as stars."""
         from pydantic_core import core_schema  # noqa: PLC0415 - heavy, only for schemas
 
-        return core_schema.no_info_after_validator_function(cls, core_schema.str_schema())
+        return core_schema.no_info_wrap_validator_function(
+            lambda value, text: value if isinstance(value, cls) else cls(text(value)),
+            core_schema.str_schema(),
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                lambda secret: str(secret) if secret else "", return_schema=core_schema.str_schema()
+            ),
+        )
 
 
-_URL_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+# To the last @ before a space: a password with a bare @ or / in it is hidden too.
+_URL_CREDENTIALS = re.compile(r"(?<=://)\S+(?=@)")
 
 
 def without_credentials(text: str) -> str:

@@ -20,6 +20,7 @@ _HEIGHT = 108  # rows of the small picture: a person at 1/10 of the frame's heig
 _SETTLE = 1.5  # time constant in seconds; short, or people who stood still leave ghosts behind
 _LIGHT = 0.6  # part of the frame that only light changes at once, not an object
 _OPEN = np.ones((3, 3), np.uint8)
+_SAMPLE = (slice(None, None, 4), slice(None, None, 4))  # enough pixels to tell the light by
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +107,11 @@ class _Scene:
         self._diff = np.empty(shape, np.uint8)
         self._seen = np.empty(shape, np.uint8)
         self._background = np.empty(shape, np.float32)
-        self._threshold = options.threshold
+        self._unchanged = options.threshold - 1
         self._least = max(2, math.ceil(options.area * shape[0] * shape[1]))
         self._keep = self._keep_mask(options.mask)
+        kept = cv2.countNonZero(self._keep) if self._keep is not None else shape[0] * shape[1]
+        self._most = _LIGHT * kept
         self._time = frame.timeline
         self._shrink(frame.data)
         np.copyto(self._background, self._grey)
@@ -119,7 +122,7 @@ class _Scene:
         moved = self._changed()
         elapsed = max(0.0, frame.timeline - self._time)
         self._time = frame.timeline
-        if moved > _LIGHT * self._grey.size:
+        if moved > self._most:
             np.copyto(self._background, self._grey)
             return ()
         cv2.accumulateWeighted(self._grey, self._background, 1.0 - math.exp(-elapsed / _SETTLE))
@@ -133,16 +136,23 @@ class _Scene:
 
     def _changed(self) -> int:
         """Mark the changed pixels in `_diff`; how many there are."""
-        light = cv2.mean(self._grey)[0] - cv2.mean(self._background)[0]
-        cv2.convertScaleAbs(self._background, dst=self._seen, alpha=1.0, beta=light)
+        seen = self._background
+        cv2.addWeighted(seen, 1.0, seen, 0.0, self._light(), dst=self._seen, dtype=cv2.CV_8U)
         cv2.absdiff(self._grey, self._seen, dst=self._diff)
-        cv2.threshold(self._diff, self._threshold, 255, cv2.THRESH_BINARY, dst=self._diff)
+        cv2.threshold(self._diff, self._unchanged, 255, cv2.THRESH_BINARY, dst=self._diff)
         if self._keep is not None:
             cv2.bitwise_and(self._diff, self._keep, dst=self._diff)
         if cv2.countNonZero(self._diff) < self._least:
             return 0
         cv2.morphologyEx(self._diff, cv2.MORPH_CLOSE, _OPEN, dst=self._diff)
         return cv2.countNonZero(self._diff)
+
+    def _light(self) -> float:
+        """How much brighter it has become: the median, which an object does not move as a mean."""
+        change = self._grey[_SAMPLE] - self._background[_SAMPLE]
+        if self._keep is not None:
+            change = change[self._keep[_SAMPLE] > 0]
+        return float(np.median(change)) if change.size else 0.0
 
     def _regions(self) -> tuple[Box, ...]:
         # Outlines, not connected components: the same areas at a quarter of the time.

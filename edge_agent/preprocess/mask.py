@@ -11,6 +11,9 @@ import numpy as np
 from edge_agent.frame import Frame
 from edge_agent.options import Polygon
 
+_BLACK = (0, 0, 0)
+_SHIFT = 8  # corners in 1/256 of a pixel
+
 
 class PrivacyMask:
     """Fills polygons (0..1 of the frame) with black, in a copy: other pipelines share the frame.
@@ -27,7 +30,9 @@ class PrivacyMask:
             return frame
         data = frame.data.copy()
         for polygon in self._polygons:
-            # Pixel p covers p..p+1, so every pixel that the polygon touches is filled.
-            corners = np.floor(polygon * frame.size).astype(np.int32)
-            cv2.fillPoly(data, [corners], (0, 0, 0))
+            # Pixel p covers p..p+1, so its centre is at p + 0.5. Filling alone leaves pixels that a
+            # slanted edge only touches; the outline takes them, and not three pixels more.
+            corners = np.rint((polygon * frame.size - 0.5) * 2**_SHIFT).astype(np.int32)
+            cv2.fillPoly(data, [corners], _BLACK, shift=_SHIFT)
+            cv2.polylines(data, [corners], True, _BLACK, thickness=3, shift=_SHIFT)
         return replace(frame, data=data)

@@ -1,0 +1,7 @@
+"""Settings of all tests."""
+
+from hypothesis import settings
+
+# Machines are shared and noisy: how long an example takes says nothing about the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
