@@ -91,7 +91,7 @@ class ClassificationDecoder:
         scores = self._activate(real_values(outputs[0], self._spec))
         if self._opposite:
             scores = np.array([1.0 - scores[0], scores[0]], np.float32)
-        keep = np.flatnonzero(scores >= threshold)
+        keep = np.flatnonzero((scores >= threshold) & (scores < np.inf))
         best = keep[np.argsort(-scores[keep], kind="stable")[: self._top]]
         return tuple(
             ClassScore(class_name(self._labels, index), score, index)

@@ -56,7 +56,7 @@ class SsdDecoder:
         self._max = options.max
         self._class_offset = options.class_offset
         self._places = _known_places(info)
-        if self._places is None and len(info.outputs) < 3:
+        if self._places is None and _cannot_fit(info):
             raise _no_ssd(info)
 
     @classmethod
@@ -91,6 +91,8 @@ class SsdDecoder:
     def _boxes(self, outputs: Sequence[NDArray[Any]], places: SsdOutputs) -> NDArray[np.float32]:
         """All rows as N x 4: x1, y1, x2, y2 of the tensor, the smaller corner first."""
         rows = real_values(outputs[places.boxes], self._specs[places.boxes]).reshape(-1, 4)
+        # Clipping would make a border of the frame out of an infinite side.
+        rows = np.where(np.isfinite(rows), rows, np.float32(np.nan))
         boxes: NDArray[np.float32] = rows[:, _CORNERS]
         first, last = boxes[:, :2], boxes[:, 2:]
         return np.concatenate((np.minimum(first, last), np.maximum(first, last)), axis=1)
@@ -153,6 +155,13 @@ def _known_places(info: ModelInfo) -> SsdOutputs | None:
     boxes, count, (a, b) = found
     scores = ssd_outputs.scores_by_range(info.outputs, (a, b))
     return scores if scores is None else SsdOutputs(boxes, b if scores == a else a, scores, count)
+
+
+def _cannot_fit(info: ModelInfo) -> bool:
+    """Whether no frame can tell more: too few outputs, or fixed shapes of something else."""
+    shapes = [spec.shape for spec in info.outputs]
+    fixed = all(shape and -1 not in shape for shape in shapes)
+    return len(shapes) < 3 or (fixed and ssd_outputs.by_shape(shapes) is None)
 
 
 def _fit_labels(

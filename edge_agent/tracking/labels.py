@@ -26,7 +26,10 @@ class LabelTracker:
 
     def update(self, results: Sequence[Result], timeline: float) -> tuple[Track, ...]:
         """Take in the class scores of the next frame; results of other kinds are ignored."""
-        scores = {r.label: r.score for r in results if isinstance(r, ClassScore)}
+        scores: dict[str, float] = {}
+        for result in results:
+            if isinstance(result, ClassScore):  # some label files name two classes alike
+                scores[result.label] = max(result.score, scores.get(result.label, result.score))
         for label, life in self._lives.items():
             if label in scores:
                 life.saw(scores[label], None, timeline)

@@ -1,0 +1,101 @@
+"""What holds for every registered decoder."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+
+from edge_agent.decoders import DECODERS
+from edge_agent.errors import ModelError
+from edge_agent.geometry import BoxMapping
+from edge_agent.model import ModelInfo, Origin
+from edge_agent.options import Options
+from edge_agent.result import ClassScore, Detection, Kind, RawOutput, Result
+from tests.decoders.ssd_models import ssd_info, ssd_values
+from tests.support.models import make_info, make_spec
+
+_VECTOR = make_info([make_spec((1, 3))], [Origin("SOFTMAX", 0)])
+_GRID = make_info([make_spec((1, 14, 14, 6), "int8", 0.1, 3)])
+_FITTING: dict[str, tuple[ModelInfo, list[Any]]] = {
+    "ssd": (ssd_info(), ssd_values([(0.9, 0, (0.0, 0.0, 0.5, 0.5))])),
+    "classification": (_VECTOR, [np.array([[0.1, 0.7, 0.2]], np.float32)]),
+    "raw": (_GRID, [np.zeros((1, 14, 14, 6), np.int8)]),
+}
+_RESULTS: dict[Kind, type[Result]] = {
+    "object": Detection,
+    "class": ClassScore,
+    "raw": RawOutput,
+}
+
+
+def _build(kind: str, info: ModelInfo) -> Any:
+    decoder: Any = DECODERS.load(kind)
+    return decoder(info, None, decoder.Options())
+
+
+@pytest.mark.parametrize("kind", DECODERS.names())
+def test_gives_results_of_its_kind(kind: str) -> None:
+    """A decoder is called as it is registered, and its results are of the kind that it says."""
+    info, outputs = _FITTING[kind]
+    decoder = _build(kind, info)
+    assert decoder.name == kind
+    assert decoder.kind in get_args(Kind)
+    assert decoder.note == ""
+    (result,) = decoder.decode(outputs, BoxMapping(), 0.5)
+    assert type(result) is _RESULTS[decoder.kind]
+
+
+@pytest.mark.parametrize("kind", DECODERS.names())
+def test_options_have_a_schema(kind: str) -> None:
+    """Options are frozen, have defaults, and each has a help text in the schema."""
+    options: Any = DECODERS.load(kind).Options
+    assert issubclass(options, Options)
+    assert hash(options()) == hash(options())
+    pydantic = pytest.importorskip("pydantic")
+    schema = pydantic.TypeAdapter(options).json_schema()["properties"]
+    assert set(schema) == {field.name for field in dataclasses.fields(options)}
+    for name, field in schema.items():
+        assert field.get("description"), name
+
+
+@pytest.mark.parametrize("kind", [name for name in DECODERS.names() if name != "raw"])
+@pytest.mark.parametrize("info", [_GRID, make_info([])], ids=["grid", "no outputs"])
+def test_model_that_does_not_fit(kind: str, info: ModelInfo) -> None:
+    """A decoder does not match a model that is not its own; told to take it, it says the cure."""
+    assert DECODERS.load(kind).match(info) is None
+    with pytest.raises(ModelError) as caught:
+        _build(kind, info)
+    assert "task: raw" in caught.value.cure
+
+
+@pytest.mark.parametrize("kind", DECODERS.names())
+def test_match_says_why(kind: str) -> None:
+    """A decoder that fits says why in one line."""
+    why = DECODERS.load(kind).match(_FITTING[kind][0])
+    assert why
+    assert "\n" not in why
+
+
+@pytest.mark.parametrize("kind", DECODERS.names())
+def test_results_outlive_the_outputs(kind: str) -> None:
+    """What a decoder gave does not change when the engine writes over its tensors."""
+    info, outputs = _FITTING[kind]
+    outputs = [values.copy() for values in outputs]
+    (result,) = _build(kind, info).decode(outputs, BoxMapping(), 0.5)
+    before = repr(result)
+    for values in outputs:
+        values[:] = 1
+    assert repr(result) == before
+
+
+def test_raw_gives_real_numbers() -> None:
+    """Quantised outputs become real numbers; whole numbers that mean themselves stay so."""
+    specs = [make_spec((2,), "int8", 0.5, 2, "scores"), make_spec((2,), "int64", name="classes")]
+    outputs = [np.array([4, 0], np.int8), np.array([7, 2**40], np.int64)]
+    scores, classes = _build("raw", make_info(specs)).decode(outputs, BoxMapping(), 1.0)
+    assert (scores.name, scores.values.tolist()) == ("scores", [1.0, -1.0])
+    assert (classes.name, classes.values.tolist()) == ("classes", [7, 2**40])
+    assert classes.values.dtype == np.int64
