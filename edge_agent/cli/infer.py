@@ -6,11 +6,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from edge_agent.cli.options import add_model, fraction, model_config
 from edge_agent.cli.output import print_json, progress
 from edge_agent.drawing import draw_box, draw_lines, palette, save_picture
+from edge_agent.engines.base import Rounding
 from edge_agent.errors import EdgeAgentError
 from edge_agent.result import ClassScore, Detection, RawOutput, Result
 from edge_agent.runtime.inference import Inference, Outcome
@@ -34,6 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threshold", type=fraction, default=0.5, metavar="T", help="least score (default: 0.5)"
     )
+    parser.add_argument(
+        "--rounding", choices=get_args(Rounding), default="builtin",
+        help="kernels: builtin (TFLite's own, the default), xnnpack (faster, as `run` and `bench` "
+        "have them), reference (slow, the same bytes on every machine)",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="one JSON object per picture")
     parser.add_argument(
         "--draw", type=Path, metavar="OUT.jpg", help="draw what was found into a picture"
@@ -42,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Infer every picture; one that cannot be used is told, and the others go on."""
-    inference = open_inference(*model_config(arguments))
+    inference = open_inference(*model_config(arguments), arguments.rounding)
     failed = 0
     with progress("inferring", len(arguments.input)) as bar:
         for path in arguments.input:

@@ -1,7 +1,7 @@
 """Engines run the model: `open_engine` opens one, by name or the first that can.
 
-An engine is a class of the registry that is built with `(path, threads, delegate)` and follows
-`edge_agent.engines.base.Engine`. With "auto" they are tried in the order of the registry.
+An engine is a class of the registry that is built with `(path, threads, delegate, rounding)` and
+follows `edge_agent.engines.base.Engine`. With "auto" they are tried in the order of the registry.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from edge_agent.errors import ModelError
 from edge_agent.registry import Registry, UnknownName
 
 if TYPE_CHECKING:
-    from edge_agent.engines.base import Engine
+    from edge_agent.engines.base import Engine, Rounding
     from edge_agent.engines.delegate import DelegateOptions
     from edge_agent.model import ModelInfo
 
@@ -35,8 +35,11 @@ def open_engine(
     kind: str = "auto",
     threads: int = 1,
     delegate: DelegateOptions | None = None,
+    rounding: Rounding | None = None,
 ) -> Engine:
     """Open a model with the engine of that name; "auto" takes the first that can run it.
+
+    `rounding` chooses whose results it gives, None being the engine's fastest.
 
     Raises ModelError where the model cannot be read or run, DelegateError where the accelerator
     cannot be used, ValueError where `threads` is below 1.
@@ -47,13 +50,19 @@ def open_engine(
     *first, last = names
     for name in first:
         try:
-            return _open(name, Path(path), threads, delegate)
+            return _open(name, Path(path), threads, delegate, rounding)
         except ModelError as error:
             log.info("engine %s cannot run %s: %s", name, path, error)
-    return _open(last, Path(path), threads, delegate)
+    return _open(last, Path(path), threads, delegate, rounding)
 
 
-def _open(name: str, path: Path, threads: int, delegate: DelegateOptions | None) -> Engine:
+def _open(
+    name: str,
+    path: Path,
+    threads: int,
+    delegate: DelegateOptions | None,
+    rounding: Rounding | None,
+) -> Engine:
     try:
         engine: type[Engine] = ENGINES.load(name)
     except UnknownName as error:
@@ -61,7 +70,7 @@ def _open(name: str, path: Path, threads: int, delegate: DelegateOptions | None)
         raise ModelError(
             f"engine {name!r} is not part of this version", f"known: {known}"
         ) from error
-    return engine(path, threads, delegate)
+    return engine(path, threads, delegate, rounding)
 
 
 def engine_support(info: ModelInfo) -> dict[str, bool | str]:

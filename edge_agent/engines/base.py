@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from numpy.typing import NDArray
 
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from edge_agent.engines.delegate import DelegateOptions
 
 T = TypeVar("T")
+
+Rounding = Literal["xnnpack", "builtin", "reference"]
+"""Whose kernels' results: XNNPACK's (fastest), TFLite's own, or those of TFLite's reference kernels
+(slow, the same bytes on every machine). They differ by some quantisation steps."""
 
 
 class Engine(Protocol):
@@ -31,7 +35,13 @@ class Engine(Protocol):
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
 
-    def __init__(self, path: Path, threads: int, delegate: DelegateOptions | None) -> None: ...
+    def __init__(
+        self,
+        path: Path,
+        threads: int,
+        delegate: DelegateOptions | None,
+        rounding: Rounding | None,
+    ) -> None: ...
 
     def run(self, *tensors: NDArray[Any]) -> tuple[NDArray[Any], ...]:
         """Outputs in their native dtypes, valid until the next run.

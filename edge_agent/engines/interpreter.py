@@ -19,11 +19,15 @@ _PACKAGES = {"ai_edge_litert": "ai-edge-litert", "tflite_runtime": "tflite-runti
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """An installed interpreter: its name with version, and the two things we take from it."""
+    """An installed interpreter: its name with version, and what we take from it.
+
+    `resolvers` is the enumeration of its sets of kernels.
+    """
 
     name: str
     interpreter: Callable[..., Any]
     load_delegate: Callable[..., Any]
+    resolvers: Any
 
 
 def find_runtime() -> Runtime:
@@ -38,7 +42,8 @@ def find_runtime() -> Runtime:
         except ImportError as error:
             reasons.append(f"{package} cannot be imported: {error}")
             continue
-        return Runtime(f"{package} {_version(package)}", found.Interpreter, found.load_delegate)
+        name = f"{package} {_version(package)}"
+        return Runtime(name, found.Interpreter, found.load_delegate, found.OpResolverType)
     raise ModelError("; ".join(reasons) or "no TFLite runtime is installed", _cure())
 
 

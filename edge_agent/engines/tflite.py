@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.engines.base import T
+from edge_agent.engines.base import Rounding, T
 from edge_agent.engines.delegate import (
     EDGETPU_OPERATOR,
     DelegateOptions,
@@ -28,6 +28,12 @@ from edge_agent.model import TensorSpec
 
 log = logging.getLogger(__name__)
 
+# OpResolverType of the interpreter; XNNPACK is the default delegate of the first.
+_KERNELS: dict[Rounding, str] = {
+    "xnnpack": "AUTO",
+    "builtin": "BUILTIN_WITHOUT_DEFAULT_DELEGATES",
+    "reference": "BUILTIN_REF",
+}
 _RESOURCES = {"VAR_HANDLE"}
 _MAX_REASON = 400
 _NOISE = re.compile(r" See instructions: \S+| For the Android.*?dependency\.")
@@ -49,10 +55,17 @@ class TfliteEngine:
 
     name = "tflite"
 
-    def __init__(self, path: Path, threads: int, delegate: DelegateOptions | None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        threads: int,
+        delegate: DelegateOptions | None,
+        rounding: Rounding | None = None,
+    ) -> None:
         self._path = path
         self._threads = threads
         self._delegate = delegate
+        self._kernels = _KERNELS[rounding or "xnnpack"]
         self.device = "cpu"
         self.fallback_reason = ""
         model = open_model(path)
@@ -134,6 +147,7 @@ class TfliteEngine:
                     model_path=str(self._path),
                     num_threads=self._threads,
                     experimental_delegates=delegates,
+                    experimental_op_resolver_type=self._runtime.resolvers[self._kernels],
                 )
                 self._allocate([spec.shape for spec in self.inputs])
         except (RuntimeError, ValueError, MemoryError) as error:

@@ -15,6 +15,7 @@ from edge_agent.clock import boot_id
 from edge_agent.config.schema import Config, ModelConfig, PipelineConfig
 from edge_agent.decoders.choose import choose_decoder
 from edge_agent.engines import open_engine
+from edge_agent.engines.base import Rounding
 from edge_agent.engines.modelfile import load_labels, read_model_info
 from edge_agent.errors import ConfigError, ModelError
 from edge_agent.event import ModelRef
@@ -53,10 +54,11 @@ from edge_agent.tracking.options import TrackOptions
 _log = logging.getLogger(__name__)
 
 
-def open_inference(name: str, model: ModelConfig) -> Inference:
+def open_inference(name: str, model: ModelConfig, rounding: Rounding | None = None) -> Inference:
     """A model made ready for pictures: checked, opened, with its preprocessing and decoder.
 
-    Raises ModelError or DelegateError that says what is wrong and what to do.
+    `rounding` as for `open_engine`. Raises ModelError or DelegateError that says what is wrong and
+    what to do.
     """
     info = read_model_info(model.file)
     if model.sha256 is not None and model.sha256 != info.sha256:
@@ -68,7 +70,7 @@ def open_inference(name: str, model: ModelConfig) -> Inference:
     preprocessor = _preprocessor(name, model, info)
     options = dataclasses.asdict(model.task.options) if model.task.name else {}
     decoder, why = choose_decoder(info, labels, model.task.name, options)
-    engine = open_engine(model.file, model.engine, model.threads, model.delegate)
+    engine = open_engine(model.file, model.engine, model.threads, model.delegate, rounding)
     ref = ModelRef(name, info.sha256, engine.name)
     return Inference(ref, info, engine, preprocessor, decoder, why, labels)
 

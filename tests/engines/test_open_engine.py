@@ -24,14 +24,14 @@ from tests.support.tflite_writer import add_graph, custom_graph, write_model
 class PickyEngine:
     """An engine that runs nothing."""
 
-    def __init__(self, path: Path, threads: int, delegate: Any) -> None:
+    def __init__(self, path: Path, threads: int, delegate: Any, rounding: Any) -> None:
         raise ModelError(f"{path.name} is not to my taste")
 
 
 class CrashingEngine:
     """An engine that takes its process with it."""
 
-    def __init__(self, path: Path, threads: int, delegate: Any) -> None:
+    def __init__(self, path: Path, threads: int, delegate: Any, rounding: Any) -> None:
         os.abort()
 
 

@@ -238,3 +238,17 @@ def test_real_wake_word_model_is_reset() -> None:
     first = [engine.run(window)[0].item() for window in windows]
     engine.reset()
     assert [engine.run(window)[0].item() for window in windows] == first
+
+
+@pytest.mark.data
+def test_rounding_of_the_reference_kernels() -> None:
+    """`builtin` and `reference` agree on this uint8 model, whose results XNNPACK rounds its way."""
+    path = data_file("models/coco_ssd_mobilenet_v1_1.0_quant.tflite")
+    x = np.random.default_rng(0).integers(0, 256, (1, 300, 300, 3), np.uint8)
+    scores = {}
+    for rounding in ("reference", "builtin", "xnnpack"):
+        engine = open_engine(path, rounding=rounding)
+        scores[rounding] = engine.run(x)[2].copy()
+        engine.close()
+    np.testing.assert_array_equal(scores["builtin"], scores["reference"])
+    np.testing.assert_allclose(scores["xnnpack"], scores["reference"], atol=0.1)
