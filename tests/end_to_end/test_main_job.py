@@ -1,0 +1,103 @@
+"""The main job with nothing faked: a clip, a quantized model, a real broker, a real subscriber."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from edge_agent.mqtt.payloads import load_schema
+from tests.support.agent import ASSETS, BASE, TRUTH, AgentProcess, belt_config, events
+from tests.support.broker import Mosquitto, Subscriber
+from tests.support.data import data_file
+
+# data/README.md: seconds of video in which somebody is there.
+_VISITS = [(6.4, 19.2), (22.8, 44.0), (50.8, 69.2), (74.8, 86.0), (93.2, 119.2), (123.6, 135.6)]
+
+
+def test_counts_every_part_of_the_clip(
+    tmp_path: Path, broker: Mosquitto, subscriber: Subscriber
+) -> None:
+    """Each part of the bundled clip begins once, ends once, and is counted under its label."""
+    with AgentProcess(tmp_path, belt_config(broker.port, gate={"motion": {}})) as agent:
+        assert agent.wait() == 0, agent.said
+    subscriber.expect(f"{BASE}/status", b"offline")
+    found = events(subscriber)
+    assert Counter(e["label"] for e in found if e["type"] == "new") == TRUTH
+    assert Counter(e["label"] for e in found if e["type"] == "end") == TRUTH
+    assert [event["seq"] for event in found] == list(range(1, len(found) + 1))
+    for label in TRUTH:
+        assert subscriber.of(f"{BASE}/belt/counts/{label}")[-1] == b"0"
+    assert subscriber.of(f"{BASE}/belt/status")[-1] == b"offline"
+
+
+def test_payloads_are_as_their_schemas_say(
+    tmp_path: Path, broker: Mosquitto, subscriber: Subscriber
+) -> None:
+    """What a subscriber receives is valid by the JSON Schemas of the package."""
+    config = belt_config(broker.port, publish={"detections": True})
+    with AgentProcess(tmp_path, config) as agent:
+        assert agent.wait() == 0, agent.said
+    subscriber.expect(f"{BASE}/status", b"offline")
+    topics = {"event": "belt/events", "detections": "belt/detections", "health": "health"}
+    for name, topic in {**topics, "info": "info"}.items():
+        payloads = subscriber.of(f"{BASE}/{topic}")
+        assert payloads, f"nothing on {topic}: {agent.said}"
+        for payload in payloads:
+            jsonschema.validate(json.loads(payload), load_schema(name))
+
+
+def test_one_story_keeps_its_id(tmp_path: Path, broker: Mosquitto, subscriber: Subscriber) -> None:
+    """Every id goes from one `new` over updates to one `end`, on one track, in order of time."""
+    with AgentProcess(tmp_path, belt_config(broker.port)) as agent:
+        assert agent.wait() == 0, agent.said
+    subscriber.expect(f"{BASE}/status", b"offline")
+    found = events(subscriber)
+    for story in {event["id"] for event in found}:
+        chapters = [event for event in found if event["id"] == story]
+        kinds = [chapter["type"] for chapter in chapters]
+        assert kinds == ["new", *["update"] * (len(kinds) - 2), "end"]
+        assert len({chapter["track"] for chapter in chapters}) == 1
+        times = [chapter["media_time"] for chapter in chapters]
+        assert times == sorted(times)
+
+
+def test_two_pipelines_share_a_source_and_a_model(
+    tmp_path: Path, broker: Mosquitto, subscriber: Subscriber
+) -> None:
+    """Both pipelines of one clip and one model see every frame and come to the same counts."""
+    config = belt_config(broker.port)
+    config["pipelines"]["gears"] = {"source": "clip", "model": "parts", "labels": ["gear"]}
+    with AgentProcess(tmp_path, config) as agent:
+        assert agent.wait() == 0, agent.said
+    subscriber.expect(f"{BASE}/status", b"offline")
+    new = [event for event in events(subscriber) if event["type"] == "new"]
+    gears = [event for event in events(subscriber, "gears") if event["type"] == "new"]
+    assert Counter(event["label"] for event in new) == TRUTH
+    assert Counter(event["label"] for event in gears) == {"gear": TRUTH["gear"]}
+
+
+@pytest.mark.data
+def test_six_visits(tmp_path: Path, broker: Mosquitto, subscriber: Subscriber) -> None:
+    """Six people come and go: six begins, each within 2 s of the truth, none overlapping."""
+    model = data_file("models/coco_ssd_mobilenet_v1_1.0_quant.tflite")
+    clip = data_file("video/one-by-one-person-detection.mp4")
+    config = belt_config(broker.port, labels=["person"])
+    config["models"]["parts"]["file"] = str(model)
+    config["sources"]["clip"]["file"] = str(clip)
+    with AgentProcess(tmp_path, config) as agent:
+        assert agent.wait(240) == 0, agent.said
+    subscriber.expect(f"{BASE}/status", b"offline")
+    found = [event for event in events(subscriber) if event["type"] != "update"]
+    assert [event["type"] for event in found] == ["new", "end"] * 6
+    begins = [event["media_time"] for event in found[::2]]
+    assert all(abs(b - v[0]) <= 2.0 for b, v in zip(begins, _VISITS, strict=True)), begins
+
+
+def test_the_bundled_clip_is_what_its_truth_says() -> None:
+    """The truth beside the clip lists as many parts as its totals."""
+    truth = json.loads((ASSETS / "belt.json").read_text())
+    assert Counter(part["label"] for part in truth["parts"]) == truth["totals"]
