@@ -61,6 +61,7 @@ class Agent:
         self._told_models: tuple[ModelRef, ...] | None = None
         self._stalled: set[str] = set()
         self._day = time.localtime().tm_yday
+        self._stopped = False
 
     def run(self, stop: threading.Event) -> int:
         """Work until `stop` is set or nothing is left to do; returns the exit code."""
@@ -96,6 +97,8 @@ class Agent:
 
     def stop(self) -> None:
         """End everything within 5 s, objects first, so that no state stays on; safe twice."""
+        if self._stopped:
+            return
         until = time.monotonic() + _STOP_LIMIT
         for pipeline in self.pipelines:
             pipeline.inbox.close()
@@ -107,6 +110,7 @@ class Agent:
         if self._client is not None:
             self._client.stop(max(0.1, until - time.monotonic()))
         self._outbox.close()
+        self._stopped = True
 
     def _over(self) -> int | None:
         """Exit code once nothing is left to do, None while there is."""

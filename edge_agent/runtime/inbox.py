@@ -56,11 +56,13 @@ class Inbox:
             self._finished = True
             self._ready.notify_all()
 
-    def clear(self) -> None:
-        """Drop what waits: nobody will take it."""
+    def clear(self) -> int:
+        """Drop what waits: nobody will take it. Returns how many frames that were."""
         with self._ready:
+            dropped = len(self._jobs)
             self._jobs.clear()
             self._ready.notify_all()
+            return dropped
 
     def close(self) -> None:
         """Drop what waits and release whoever waits for room."""

@@ -142,8 +142,8 @@ class Pipeline:
         elif status.online:
             self.status.fine("source")
         else:
-            self._gate.reset()
             self.status.trouble("source", status.reason)
+            self._guarded(self._gate.reset)
 
     # Model's worker
 
@@ -156,21 +156,17 @@ class Pipeline:
             self._model = (ref, kind)
             self._model_is_down = False
             self._publish_counts()
-        self.status.fine("model")
-        if self._retry_at is None:
-            self.status.fine("pipeline")
+            self.status.fine("model")
+            if self._retry_at is None:
+                self.status.fine("pipeline")
 
     def complete(self, job: Job, outcome: Outcome) -> None:
         """Turn the results of a frame into events."""
-        try:
-            with self._lock:
-                self._complete(job, outcome)
-            self._backoff.reset()
-        except Exception as error:  # noqa: BLE001 - the pipeline's edge; `_fault` logs it
-            self._fault(error)
+        self._guarded(lambda: self._complete(job, outcome))
 
     def _complete(self, job: Job, outcome: Outcome) -> None:
         if self._tracker is None or self._model is None or self._retry_at is not None:
+            self.metrics.counts.dropped += 1
             return
         frame = job.frame
         self.metrics.counts.inferred += 1
@@ -180,6 +176,7 @@ class Pipeline:
         self._tell(self._tracker.update(results, frame.timeline), frame.timeline, moment)
         if self.settings.detections:
             self._reporter.detections(moment, results, job.regions)
+        self._backoff.reset()
 
     def _wanted(self, results: Sequence[Result]) -> Sequence[Result]:
         labels = self.settings.labels
@@ -213,39 +210,48 @@ class Pipeline:
         """Take note that the model cannot be used for now."""
         self.metrics.counts.restarts += 1
         self._model_is_down = True
-        self.inbox.clear()
+        self.metrics.counts.dropped += self.inbox.clear()
         self.status.trouble("model", reason)
 
     def model_stalled(self, reason: str) -> None:
         """Take note that the model takes far too long over one frame; empty once it is done."""
         if reason:
             self.status.trouble("model", reason)
-        else:
+        elif not self._model_is_down:
             self.status.fine("model")
 
     def tick(self) -> None:
         """End objects that cannot be seen any more; come back after a fault."""
-        with self._lock:
-            if self._retry_at is not None and time.monotonic() >= self._retry_at:
-                self._rebuild()
-            if self.status.online or self._tracker is None or self._model is None:
-                return
-            timeline, moment = self._now(self._model[0])
-            ended = self._tracker.expire(timeline)
-            if ended:
-                self._tell(ended, timeline, moment)
+        self._guarded(self._tick)
+
+    def _tick(self) -> None:
+        if self._retry_at is not None and time.monotonic() >= self._retry_at:
+            self._rebuild()
+        if self.status.online or self._tracker is None or self._model is None:
+            return
+        timeline, moment = self._now(self._model[0])
+        ended = self._tracker.expire(timeline)
+        if ended:
+            self._tell(ended, timeline, moment)
 
     def new_day(self) -> None:
         """Begin the line counts anew."""
-        with self._lock:
-            self._rules.new_day()
-            self._publish_counts()
+        self._guarded(self._new_day)
+
+    def _new_day(self) -> None:
+        self._rules.new_day()
+        self._publish_counts()
 
     def stop(self) -> None:
-        """Release the source's thread and end all objects, so that no state stays on."""
+        """Release the source's thread and end all objects, so that no state stays on.
+
+        A model that hangs may still answer afterwards: nothing comes of it.
+        """
         self.inbox.close()
         with self._lock:
             self._end_all()
+            self._tracker = None
+            self.status.close()
 
     # Shared; call with the lock held
 
@@ -257,9 +263,13 @@ class Pipeline:
             self._publish_counts()
 
     def _publish_counts(self) -> None:
-        self._reporter.counts(self._rules.counts())
+        if self._retry_at is None:  # after a fault the rules still know objects that were ended
+            self._reporter.counts(self._rules.counts())
 
     def _end_all(self) -> None:
+        self._guarded(self._flush)
+
+    def _flush(self) -> None:
         if self._tracker is not None and self._model is not None:
             ended = self._tracker.flush()
             self._tell(ended, *self._now(self._model[0]))
@@ -271,21 +281,30 @@ class Pipeline:
             return timeline, replace(moment, latency_ms={})
         return time.monotonic(), Moment.between_frames(model)
 
+    def _guarded(self, act: Callable[[], None]) -> None:
+        """Act with the lock held; a stage that raises is this pipeline's fault alone."""
+        with self._lock:
+            try:
+                act()
+            except Exception as error:  # noqa: BLE001 - the pipeline's edge; `_fault` logs it
+                self._fault(error)
+
     def _fault(self, error: Exception) -> None:
         delay = self._backoff.next_delay()
         _log.exception("pipeline %s failed, again in %.1f s", self.name, delay)
         self.metrics.counts.errors += 1
         with self._lock:
             self._retry_at = time.monotonic() + delay
+            self._tracker = None  # what it follows is ended here, once
             if self._model is not None:
                 self._reporter.end_open(self._now(self._model[0])[1])
-        self.status.trouble("pipeline", f"internal error: {error!r}")
+            self.status.trouble("pipeline", f"internal error: {error!r}")
 
     def _rebuild(self) -> None:
         self._gate, self._rules = self._stages.gate(), self._stages.rules()
+        self._retry_at = None
         if self._model is not None:
             self._tracker = self._stages.tracker(self._model[1])
             self._publish_counts()
-        self._retry_at = None
         self.metrics.counts.restarts += 1
         self.status.fine("pipeline")

@@ -100,7 +100,16 @@ class Reporter:
         """End whatever was begun and set the counts to zero: the pipeline has failed."""
         for event in self._open.values():
             self._send(
-                replace(event, type="end", time=moment.wall, end_time=moment.wall, latency_ms={})
+                replace(
+                    event,
+                    type="end",
+                    zones=(),
+                    time=moment.wall,
+                    end_time=moment.wall,
+                    media_time=moment.media_time,
+                    clock=self._clock(moment),
+                    latency_ms={},
+                )
             )
         self._open.clear()
         self.counts({key: 0 for key in self._counts if key.line is None})
@@ -146,6 +155,9 @@ class Reporter:
             return self._messages.zone_count(self._pipeline, key.zone, key.label, count)
         return self._messages.count(self._pipeline, key.label, count)
 
+    def _clock(self, moment: Moment) -> ClockStamp:
+        return ClockStamp(self._identity.boot_id, moment.monotonic_ns, clock_synchronized())
+
     def _event(self, happening: Happening, timeline: float, moment: Moment) -> Event:
         track = happening.track
         begun = self._open.get(track.id)
@@ -167,7 +179,7 @@ class Reporter:
             start_time=begun.start_time if begun else _wall_of(track.start, timeline, moment),
             end_time=_end_time(track, timeline, moment),
             media_time=moment.media_time,
-            clock=ClockStamp(self._identity.boot_id, moment.monotonic_ns, clock_synchronized()),
+            clock=self._clock(moment),
             latency_ms=dict(moment.latency_ms),
             model=moment.model,
         )

@@ -30,6 +30,11 @@ class PipelineStatus:
         """Note why the part does not work."""
         self._set(part, reason)
 
+    def close(self) -> None:
+        """Call `on_change` no more."""
+        with self._lock:
+            self._on_change = lambda _online, _reason: None
+
     @property
     def online(self) -> bool:
         """Whether every part works."""

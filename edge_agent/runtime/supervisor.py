@@ -71,6 +71,7 @@ class Ward(Generic[R]):
             self._failed(self.unit.failure, now)
         elif now - self._started > _STEADY:
             self._backoff.reset()
+            self._told = ""
 
     @property
     def failed(self) -> bool:

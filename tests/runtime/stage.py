@@ -1,0 +1,142 @@
+"""An agent on a stage: real workers, pipelines and wards around models without engines."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import ClassVar, cast
+
+from edge_agent.backoff import Backoff
+from edge_agent.errors import ModelError
+from edge_agent.event import ModelRef
+from edge_agent.frame import Frame
+from edge_agent.mqtt.client import ConnectionState, MqttClient
+from edge_agent.mqtt.payloads import Info, PipelineInfo
+from edge_agent.options import Options
+from edge_agent.runtime.agent import Agent
+from edge_agent.runtime.inference import Inference
+from edge_agent.runtime.supervisor import Ward
+from edge_agent.runtime.worker import ModelWorker
+from edge_agent.sources.reader import SourceReader
+from tests.support.broker import wait_until
+from tests.support.reading import LIMIT
+from tests.support.runtime import MESSAGES, FakeInference, NoJitter, Rig, Told, cat, recorded_frame
+
+HEALTH_EVERY = 60.0  # seconds
+
+
+class Clip:
+    """A recording of three frames."""
+
+    Options: ClassVar[type[Options]] = Options
+    live = False
+
+    def __init__(self) -> None:
+        self.name = "clip"
+        self.frames = iter([recorded_frame(number) for number in range(3)])
+
+    def start(self) -> None:
+        """Begin."""
+
+    def read(self) -> Frame | None:
+        """Next frame."""
+        return next(self.frames, None)
+
+    def stop(self) -> None:
+        """End."""
+
+
+class Worker(ModelWorker):
+    """A real worker that claims to be busy for as long as the test says."""
+
+    busy = 0.0
+
+    def busy_for(self) -> float:
+        """Seconds."""
+        return self.busy
+
+
+class Client:
+    """A client that keeps what was on the broker when it said goodbye."""
+
+    def __init__(self, outbox: Told) -> None:
+        self._outbox = outbox
+        self.state = ConnectionState(True, "", 0.0, 1)
+        self.started = 0
+        self.goodbyes: list[dict[str, str]] = []
+
+    def start(self) -> None:
+        """Begin."""
+        self.started += 1
+
+    def stop(self, timeout: float) -> bool:
+        """End."""
+        assert 0.0 < timeout < 5.0
+        self.goodbyes.append(self._outbox.states())
+        return True
+
+
+def open_cats() -> Inference:
+    """A model that finds a cat in every frame."""
+    return FakeInference(lambda number: [cat()])
+
+
+def refuse() -> Inference:
+    """A model that can never be opened."""
+    raise ModelError("no file")
+
+
+class Stage:
+    """An agent with one pipeline for each opener of a model; the first one may play a clip."""
+
+    def __init__(self, *openers: Callable[[], Inference], clip: bool = False) -> None:
+        self.outbox = Told()
+        self.client = Client(self.outbox)
+        names = "pq"[: len(openers)]
+        self.rigs = [Rig(name, live=not clip, outbox=self.outbox) for name in names]
+        self.wards = [
+            self._ward(rig, opener) for rig, opener in zip(self.rigs, openers, strict=True)
+        ]
+        self.agent = Agent(
+            device="dev",
+            health_interval=HEALTH_EVERY,
+            pipelines=[rig.pipeline for rig in self.rigs],
+            sources=[self._clip(self.rigs[0])] if clip else [],
+            models=self.wards,
+            outbox=self.outbox,
+            messages=MESSAGES,
+            client=cast("MqttClient", self.client),
+            info=self._info,
+        )
+
+    def _ward(self, rig: Rig, opener: Callable[[], Inference]) -> Ward[ModelWorker]:
+        def build() -> ModelWorker:
+            return Worker(rig.name, opener, [rig.pipeline], rig.ready)
+
+        backoff = Backoff(60.0, 60.0, NoJitter())
+        return Ward(f"model {rig.name}", build, rig.pipeline.model_failed, backoff)
+
+    def _clip(self, rig: Rig) -> Ward[SourceReader]:
+        def build() -> SourceReader:
+            return SourceReader(Clip(), rig.pipeline.intake, rig.pipeline.source_changed)
+
+        return Ward("source clip", build, lambda reason: None)
+
+    def _info(self, models: Sequence[ModelRef]) -> Info:
+        return Info("dev", "1", "boot", 0.0, {"p": PipelineInfo("s", "m")}, models)
+
+    def models_told(self) -> list[int]:
+        """How many models each info message named."""
+        return [len(info["models"]) for info in self.outbox.json("info")]
+
+    def run(self, stop_when: Callable[[], object] = lambda: False) -> int:
+        """Run until it ends by itself, or is stopped when that holds; the exit code."""
+        codes: list[int] = []
+        stop = threading.Event()
+        thread = threading.Thread(target=lambda: codes.append(self.agent.run(stop)), daemon=True)
+        thread.start()
+        wait_until(lambda: codes or stop_when(), LIMIT, "it does not end")
+        assert bool(codes) != bool(stop_when()), "it ended before it was stopped"
+        stop.set()
+        thread.join(LIMIT)
+        return codes[0]

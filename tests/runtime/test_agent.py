@@ -1,0 +1,167 @@
+"""The agent's own logic: when it ends, what it says of itself, how it stops."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import cast
+
+import pytest
+
+from edge_agent.runtime.inference import Inference
+from tests.runtime.stage import HEALTH_EVERY, Stage, Worker, open_cats, refuse
+from tests.support.broker import wait_until
+from tests.support.reading import LIMIT
+from tests.support.runtime import REF, HandTime, cat, hold_time
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the agent look around more often."""
+    monkeypatch.setattr("edge_agent.runtime.agent._TICK", 0.005)
+
+
+@pytest.fixture
+def hand(monkeypatch: pytest.MonkeyPatch) -> HandTime:
+    """The time of the agent."""
+    return hold_time(monkeypatch, "agent")
+
+
+def test_all_recordings_finished() -> None:
+    """When every recording has come to its end, the agent ends with 0 and all is told."""
+    stage = Stage(open_cats, clip=True)
+    assert stage.run() == 0
+    assert stage.outbox.types() == ["new", "end"]
+    assert not stage.wards[0].unit.alive
+
+
+def test_no_model_can_be_used(caplog: pytest.LogCaptureFixture) -> None:
+    """When no model will ever work, the agent ends with 1 and says whose."""
+    assert Stage(refuse, refuse).run() == 1
+    assert "nothing is left to do: no model of p, q can be used" in caplog.messages
+
+
+def test_finished_and_hopeless() -> None:
+    """A recording that ended well does not hide that another pipeline never ran."""
+    assert Stage(open_cats, refuse, clip=True).run() == 1
+
+
+def test_one_good_model_is_enough(hand: HandTime) -> None:
+    """A hopeless model does not end the agent while another pipeline works; stop gives 0."""
+    stage = Stage(refuse, open_cats)
+    assert stage.run(lambda: stage.wards[0].hopeless and stage.models_told()[-1:] == [1]) == 0
+    assert [ward.unit.alive for ward in stage.wards] == [False, False]
+    assert (stage.client.started, len(stage.client.goodbyes)) == (1, 1)
+
+
+def test_stopped_before_it_began() -> None:
+    """A stop that comes at once is obeyed, and everything that was started is stopped."""
+    stage = Stage(open_cats)
+    stop = threading.Event()
+    stop.set()
+    assert stage.agent.run(stop) == 0
+    assert not stage.wards[0].unit.alive
+    assert len(stage.client.goodbyes) == 1
+
+
+def test_start_puts_right_what_a_crash_left() -> None:
+    """The first thing told of every pipeline is that it is offline."""
+    stage = Stage(open_cats, open_cats)
+    stage.agent.start()
+    first = [(message.topic, message.payload) for message in stage.outbox.messages[:2]]
+    stage.agent.stop()
+    assert first == [("edge/dev/p/status", b"offline"), ("edge/dev/q/status", b"offline")]
+
+
+def test_stop_leaves_nothing_on() -> None:
+    """When the client says goodbye, objects are ended, counts are 0 and pipelines offline."""
+    stage = Stage(open_cats)
+    (rig,) = stage.rigs
+    stage.agent.start()
+    wait_until(lambda: stage.wards[0].unit.inference)
+    rig.begin()
+    rig.take_in()
+    wait_until(lambda: stage.outbox.states().get("p/counts/cat") == "1")
+    stage.agent.stop()
+    assert stage.outbox.types() == ["new", "end"]
+    (goodbye,) = stage.client.goodbyes
+    assert (goodbye["p/status"], goodbye["p/counts/cat"]) == ("offline", "0")
+
+
+def test_stop_twice(caplog: pytest.LogCaptureFixture) -> None:
+    """A second stop does nothing, also no loss is told."""
+    stage = Stage(open_cats)
+    stage.agent.start()
+    stage.agent.stop()
+    told = len(stage.outbox.messages)
+    stage.agent.stop()
+    assert len(stage.outbox.messages) == told
+    assert (stage.outbox.drops, caplog.records) == ({}, [])
+
+
+def test_info_on_change_only() -> None:
+    """What the agent runs is told at once, again when a model is open, and not in between."""
+    release = threading.Event()
+
+    def slow() -> Inference:
+        release.wait(LIMIT)
+        return open_cats()
+
+    stage = Stage(slow)
+    stage.agent.start()
+    for _ in range(3):
+        stage.agent.look()
+    assert stage.models_told() == [0]
+    release.set()
+    wait_until(lambda: stage.wards[0].unit.inference)
+    for _ in range(3):
+        stage.agent.look()
+    stage.agent.stop()
+    assert stage.models_told() == [0, 1]
+    assert stage.outbox.json("info")[1]["models"][0]["sha256"] == REF.sha256
+
+
+def test_health_at_its_interval(hand: HandTime) -> None:
+    """The health is told once in every interval, the first time after the first."""
+    stage = Stage(open_cats)
+    told = []
+    for after in (0.0, HEALTH_EVERY - 0.1, 0.1, 1.0, HEALTH_EVERY):
+        hand.now += after
+        stage.agent.look()
+        told.append(len(stage.outbox.of("health")))
+    assert told == [0, 0, 1, 1, 2]
+
+
+def test_new_day(hand: HandTime) -> None:
+    """At midnight, and only then, the line counts begin anew, once."""
+    stage = Stage(open_cats)
+    (rig,) = stage.rigs
+    rig.begin()
+    for x in (0.3, 0.42, 0.54, 0.66):
+        rig.see(cat(x))
+    for hours in (0, 1, 24):
+        hand.now += hours * 3600.0
+        stage.agent.look()
+        stage.agent.look()
+        crossed = stage.outbox.of("p/lines/door/counts/cat/out")
+        assert crossed == (["1", "0"] if hours == 24 else ["1"])
+    for x in (0.54, 0.42):
+        rig.see(cat(x))
+    stage.agent.look()
+    assert stage.outbox.of("p/lines/door/counts/cat/in") == ["1"]
+
+
+def test_stalled_model(hand: HandTime, caplog: pytest.LogCaptureFixture) -> None:
+    """A model that hangs takes its pipelines offline, once, and the answer brings them back."""
+    caplog.set_level(logging.INFO)
+    stage = Stage(open_cats, open_cats)
+    worker = cast("Worker", stage.wards[0].unit)
+    for rig in stage.rigs:
+        rig.begin()
+    for busy in (29.0, 31.0, 40.0, 0.0, 1.0):
+        worker.busy = busy
+        stage.agent.look()
+    hangs = "the model has not answered for 30 s"
+    assert stage.rigs[0].statuses[1:] == [(True, ""), (False, hangs), (True, "")]
+    assert stage.rigs[1].statuses[1:] == [(True, "")]
+    assert caplog.messages == [f"model p: {hangs}", "model p: it answers again"]

@@ -1,0 +1,147 @@
+"""The door between a source and a worker."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+
+from edge_agent.runtime.inbox import Inbox, Job
+from tests.support.broker import wait_until
+from tests.support.reading import LIMIT
+from tests.support.runtime import live_frame
+
+
+@pytest.fixture
+def ready() -> threading.Condition:
+    """The condition of the worker."""
+    return threading.Condition()
+
+
+@pytest.fixture
+def inbox(ready: threading.Condition) -> Inbox:
+    """An empty inbox."""
+    return Inbox(ready)
+
+
+class Producer:
+    """Appends numbered frames in a thread; `given` are those that were let in."""
+
+    def __init__(self, inbox: Inbox, count: int) -> None:
+        self.given: list[int] = []
+        self._inbox = inbox
+        self._count = count
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def _run(self) -> None:
+        for number in range(self._count):
+            self._inbox.append(job(number))
+            self.given.append(number)
+
+    def has_given(self, count: int) -> bool:
+        """Whether it got rid of so many."""
+        return len(self.given) == count
+
+
+def job(number: int) -> Job:
+    """A frame by its number."""
+    return Job(live_frame(number), (), 0.0)
+
+
+def taken(inbox: Inbox, ready: threading.Condition) -> list[int | None]:
+    """Everything that is there to take; None is the end of the recording."""
+    found: list[int | None] = []
+    with ready:
+        while inbox.pending():
+            item = inbox.take()
+            found.append(item.frame.seq if item else None)
+    return found
+
+
+def test_newest_live_frame_wins(inbox: Inbox, ready: threading.Condition) -> None:
+    """A live frame takes the place of the one that waits, and the producer learns of the loss."""
+    assert [inbox.replace(job(number)) for number in range(3)] == [False, True, True]
+    assert taken(inbox, ready) == [2]
+    assert inbox.replace(job(3)) is False
+
+
+def test_recorded_frames_wait_and_none_is_lost(inbox: Inbox, ready: threading.Condition) -> None:
+    """At most two frames of a recording wait, the rest is held back, and all come in order."""
+    producer = Producer(inbox, 30)
+    numbers: list[int] = []
+    for done in range(30):
+        wait_until(partial(producer.has_given, min(done + 2, 30)))
+        with ready:
+            item = inbox.take()
+        assert item is not None
+        numbers.append(item.frame.seq)
+    producer.thread.join(LIMIT)
+    assert numbers == producer.given == list(range(30))
+
+
+def test_close_frees_a_blocked_producer(inbox: Inbox, ready: threading.Condition) -> None:
+    """Whoever waits for room goes on, and from then on nothing recorded is kept."""
+    producer = Producer(inbox, 5)
+    wait_until(lambda: producer.has_given(2))
+    inbox.close()
+    producer.thread.join(LIMIT)
+    assert producer.has_given(5)
+    assert taken(inbox, ready) == []
+
+
+def test_clear_frees_a_blocked_producer(inbox: Inbox, ready: threading.Condition) -> None:
+    """What waits goes and is counted, and the producer's next frames come in."""
+    producer = Producer(inbox, 4)
+    wait_until(lambda: producer.has_given(2))
+    assert inbox.clear() == 2
+    producer.thread.join(LIMIT)
+    assert taken(inbox, ready) == [2, 3]
+    assert inbox.clear() == 0
+
+
+def test_finish_comes_after_the_last_frame(inbox: Inbox, ready: threading.Condition) -> None:
+    """The end of a recording is told once, behind the frames that still wait."""
+    inbox.append(job(0))
+    inbox.append(job(1))
+    inbox.finish()
+    assert taken(inbox, ready) == [0, 1, None]
+
+
+def test_clear_keeps_the_end(inbox: Inbox, ready: threading.Condition) -> None:
+    """A recording that ended while its model was down is over all the same."""
+    inbox.append(job(0))
+    inbox.finish()
+    inbox.clear()
+    assert taken(inbox, ready) == [None]
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda inbox: inbox.replace(job(0)),
+        lambda inbox: inbox.append(job(0)),
+        lambda inbox: inbox.finish(),
+    ],
+    ids=["replace", "append", "finish"],
+)
+def test_news_wake_the_worker(
+    inbox: Inbox, ready: threading.Condition, act: Callable[[Inbox], Any]
+) -> None:
+    """A worker that waits on `ready` goes on when there is something to do."""
+    waits = threading.Event()
+
+    def wait() -> None:
+        with ready:
+            waits.set()
+            ready.wait_for(inbox.pending, LIMIT)
+
+    worker = threading.Thread(target=wait, daemon=True)
+    worker.start()
+    assert waits.wait(LIMIT)
+    act(inbox)
+    worker.join(LIMIT / 2)
+    assert not worker.is_alive()

@@ -1,0 +1,229 @@
+"""The thread of a model, with real pipelines and a model without an engine."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import pytest
+
+from edge_agent.errors import InferenceError, ModelError
+from edge_agent.result import Result
+from edge_agent.runtime.worker import ModelWorker
+from edge_agent.sources.reader import SourceStatus
+from tests.support.broker import wait_until
+from tests.support.reading import LIMIT
+from tests.support.runtime import ONLINE, FakeInference, Rig, cat, hold_time
+
+Answer = Callable[[int], Sequence[Result]]
+
+
+class Crew:
+    """A worker with its pipelines "a", "b", ... and its model; the sources are online."""
+
+    def __init__(self, answer: Answer, pipelines: int = 1, live: bool = True) -> None:
+        ready = threading.Condition()
+        self.rigs = [Rig(name, live, ready=ready) for name in "abcd"[:pipelines]]
+        self.inference = FakeInference(answer)
+        self.worker = ModelWorker(
+            "m", lambda: self.inference, [rig.pipeline for rig in self.rigs], ready
+        )
+        for rig in self.rigs:
+            rig.pipeline.source_changed(ONLINE)
+
+    def feed(self, count: int = 1) -> None:
+        """Give the first pipeline new frames, each after the one before was looked at."""
+        for _ in range(count):
+            self.rigs[0].take_in()
+            wait_until(lambda: len(self.inference.seen) == self.rigs[0].number + 1)
+
+    def wait_for_the_end(self) -> None:
+        """Wait until the worker has ended by itself."""
+        wait_until(lambda: not self.worker.alive)
+
+
+@contextmanager
+def at_work(crew: Crew) -> Iterator[Crew]:
+    """Run the worker; it must end when it is told to, and free its model."""
+    crew.worker.start()
+    try:
+        yield crew
+    finally:
+        crew.worker.stop(LIMIT)
+        assert not crew.worker.alive
+        assert crew.inference.closed == 1
+
+
+def failing(error: Exception, *numbers: int) -> Answer:
+    """A model that finds a cat, but fails on these frames."""
+
+    def answer(number: int) -> Sequence[Result]:
+        if number in numbers:
+            raise error
+        return [cat()]
+
+    return answer
+
+
+def test_opened_model_is_told() -> None:
+    """Its pipelines go online once the model is open, and events have its name."""
+    with at_work(Crew(failing(RuntimeError()), pipelines=2)) as crew:
+        wait_until(lambda: all(rig.pipeline.status.online for rig in crew.rigs))
+        crew.feed()
+        wait_until(lambda: crew.rigs[0].outbox.events("a"))
+        assert crew.worker.inference is crew.inference
+        assert crew.worker.serves == ("a", "b")
+    assert crew.rigs[0].outbox.events("a")[0]["model"]["name"] == "m"
+    assert crew.worker.failure is None
+
+
+def test_round_robin_of_the_newest() -> None:
+    """Pipelines that all have frames all the time take turns, each with its newest frame."""
+    crew = Crew(lambda number: feed_all(), pipelines=3)
+    for index, rig in enumerate(crew.rigs):
+        rig.number = 80 * index - 1  # so that a frame shows whose it is
+
+    def feed_all() -> tuple[Result, ...]:
+        if len(crew.inference.seen) < 9:
+            for rig in crew.rigs:
+                rig.take_in()
+        return ()
+
+    feed_all()
+    with at_work(crew):
+        wait_until(lambda: len(crew.inference.seen) == 11)
+    assert crew.inference.seen == [80 * (turn % 3) + min(turn, 8) for turn in range(11)]
+    # Of nine frames each, those that waited when a newer one came are lost.
+    assert [rig.pipeline.metrics.counts.dropped for rig in crew.rigs] == [5, 5, 6]
+
+
+def test_idle_pipelines_hold_up_nobody() -> None:
+    """A pipeline without frames costs the others no turn."""
+    with at_work(Crew(lambda number: (), pipelines=4)) as crew:
+        crew.feed(5)
+        wait_until(lambda: crew.rigs[0].pipeline.metrics.counts.inferred == 5)
+
+
+def test_one_failure_loses_one_frame(caplog: pytest.LogCaptureFixture) -> None:
+    """A frame on which the model fails is counted and logged, and work goes on."""
+    with at_work(Crew(failing(RuntimeError("bad frame"), 1))) as crew:
+        crew.feed(3)
+        counts = crew.rigs[0].pipeline.metrics.counts
+        wait_until(lambda: counts.inferred == 2)
+        assert (counts.errors, crew.worker.alive) == (1, True)
+    (record,) = caplog.records
+    assert record.getMessage() == "pipeline a: the model failed on a frame"
+    assert record.exc_info
+
+
+def test_only_failures_in_a_row_count() -> None:
+    """A frame that goes well in between makes up for two failures."""
+    with at_work(Crew(failing(RuntimeError("bad frame"), 0, 1, 3, 4, 6, 7))) as crew:
+        crew.feed(9)
+        wait_until(lambda: crew.rigs[0].pipeline.metrics.counts.inferred == 3)
+        assert (crew.rigs[0].pipeline.metrics.counts.errors, crew.worker.failure) == (6, None)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("lost device"), InferenceError("lost device")])
+def test_three_failures_in_a_row_end_the_worker(error: Exception) -> None:
+    """An engine that fails three times has to be opened anew: the failure is worth a retry."""
+    with at_work(Crew(failing(error, 1, 2, 3))) as crew:
+        crew.feed(4)
+        crew.wait_for_the_end()
+    assert crew.worker.failure is error
+    assert getattr(crew.worker.failure, "retriable", True)
+    counts = crew.rigs[0].pipeline.metrics.counts
+    assert (counts.taken, counts.inferred, counts.errors) == (4, 1, 3)
+
+
+@pytest.mark.parametrize(
+    ("error", "tracebacks"), [(ModelError("no file", "restore it"), 0), (MemoryError(), 1)]
+)
+def test_model_that_cannot_be_opened(
+    error: Exception, tracebacks: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The reason is left for the supervisor; only an unexpected one comes with a traceback."""
+
+    def refuse() -> FakeInference:
+        raise error
+
+    rig = Rig("a")
+    worker = ModelWorker("m", refuse, [rig.pipeline], rig.ready)
+    worker.start()
+    wait_until(lambda: not worker.alive)
+    assert (worker.failure, worker.inference) == (error, None)
+    assert len(caplog.records) == tracebacks
+    assert not rig.pipeline.status.online
+
+
+def test_broken_stage_harms_no_other_pipeline() -> None:
+    """A pipeline whose tracker raises goes offline, its neighbour goes on, the worker too."""
+    with at_work(Crew(failing(RuntimeError()), pipelines=2)) as crew:
+        bad, good = crew.rigs
+        bad.fuse.blown = {"tracker"}
+        for _ in range(3):
+            bad.take_in()
+            wait_until(lambda: not bad.pipeline.inbox.pending())
+        wait_until(lambda: bad.pipeline.metrics.counts.errors)
+        good.take_in()
+        wait_until(lambda: good.outbox.types("b") == ["new"])
+        assert crew.worker.alive
+        assert (bad.pipeline.status.online, good.pipeline.status.online) == (False, True)
+
+
+def test_recording_comes_to_its_end() -> None:
+    """Every frame of a recording is inferred, then it is finished and the worker goes on."""
+    with at_work(Crew(failing(RuntimeError()), live=False)) as crew:
+        (rig,) = crew.rigs
+        rig.take_in(20)
+        rig.pipeline.source_changed(SourceStatus(False, "end", finished=True))
+        assert rig.pipeline.finished.wait(LIMIT)
+        assert crew.inference.seen == list(range(20))
+        assert rig.outbox.types("a") == ["new", "end"]
+        assert crew.worker.alive
+
+
+def test_busy_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a frame is in work the worker tells for how long, else nothing."""
+    hand = hold_time(monkeypatch, "worker")
+    waited: list[float] = []
+
+    def answer(number: int) -> Sequence[Result]:
+        hand.now += 31.0
+        waited.append(crew.worker.busy_for())
+        if number == 1:
+            raise RuntimeError("it was stuck")
+        return ()
+
+    with at_work(crew := Crew(answer)):
+        for frames in (1, 2):
+            crew.feed()
+            wait_until(lambda: len(waited) > crew.rigs[0].number and not crew.worker.busy_for())
+            assert waited == [31.0] * frames
+
+
+def test_stop_waits_for_the_frame_in_work() -> None:
+    """A frame that is in the model when the stop comes is still told, none after it."""
+    entered, release = threading.Event(), threading.Event()
+
+    def answer(number: int) -> Sequence[Result]:
+        entered.set()
+        release.wait(LIMIT)
+        return [cat()]
+
+    with at_work(Crew(answer, pipelines=2)) as crew:
+        for rig in crew.rigs:
+            rig.take_in()
+        assert entered.wait(LIMIT)
+        crew.worker.stop(0.0)
+        assert crew.worker.alive
+        release.set()
+    assert [len(rig.outbox.events(rig.name)) for rig in crew.rigs] == [1, 0]
+
+
+def test_stop_without_start() -> None:
+    """A worker that never ran can be stopped."""
+    crew = Crew(lambda number: ())
+    crew.worker.stop(LIMIT)
+    assert (crew.worker.alive, crew.worker.busy_for(), crew.inference.closed) == (False, 0.0, 0)
