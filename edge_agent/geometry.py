@@ -38,12 +38,26 @@ class BoxMapping:
             width / content_width, height / content_height, -x / content_width, -y / content_height
         )
 
+    def box(self, box: Box) -> Box:
+        """Map one box (x1, y1, x2, y2, 0..1 of the tensor) to the frame, clipped to 0..1."""
+        x1, y1, x2, y2 = box
+        return (
+            _clip(x1 * self.scale_x + self.offset_x),
+            _clip(y1 * self.scale_y + self.offset_y),
+            _clip(x2 * self.scale_x + self.offset_x),
+            _clip(y2 * self.scale_y + self.offset_y),
+        )
+
     def boxes(self, boxes: NDArray[np.float32], clip: bool = True) -> NDArray[np.float32]:
         """Map N x 4 boxes (x1, y1, x2, y2, 0..1 of the tensor) to the frame, clipped to 0..1."""
         scale = np.array([self.scale_x, self.scale_y] * 2, np.float32)
         offset = np.array([self.offset_x, self.offset_y] * 2, np.float32)
         mapped = boxes * scale + offset
         return np.clip(mapped, 0.0, 1.0, out=mapped) if clip else mapped
+
+
+def _clip(value: float) -> float:
+    return 0.0 if value < 0.0 else min(value, 1.0)
 
 
 def iou(a: Box, b: Box) -> float:
@@ -55,17 +69,3 @@ def iou(a: Box, b: Box) -> float:
     intersection = width * height
     union = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - intersection
     return intersection / union if union > 0.0 else 0.0
-
-
-def iou_matrix(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Intersection over union of every pair of N x 4 and M x 4 boxes: N x M, 0..1."""
-    top_left = np.maximum(a[:, None, :2], b[None, :, :2])
-    bottom_right = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    sides = np.maximum(bottom_right - top_left, 0.0)
-    intersection = sides[..., 0] * sides[..., 1]
-    area_a = (a[:, 2] - a[:, 0]) * (a[:, 3] - a[:, 1])
-    area_b = (b[:, 2] - b[:, 0]) * (b[:, 3] - b[:, 1])
-    union = area_a[:, None] + area_b[None, :] - intersection
-    out: NDArray[np.float32] = np.zeros_like(intersection)
-    np.divide(intersection, union, out=out, where=union > 0.0)
-    return out

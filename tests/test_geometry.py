@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edge_agent.geometry import Box, BoxMapping, iou, iou_matrix
+from edge_agent.geometry import Box, BoxMapping, iou
 
 # Multiples of 1/1024 have an exact area in float32 too. Corners may be in any order, sides empty.
 COORDINATE = st.integers(-100, 1124).map(lambda number: number / 1024)
@@ -44,23 +44,10 @@ def test_iou(a: Box, b: Box) -> None:
     assert iou(a, b) == iou(b, a)
 
 
-@given(st.lists(ANY_BOX, max_size=6), st.lists(ANY_BOX, max_size=6))
-def test_matrix(a: list[Box], b: list[Box]) -> None:
-    """Every pair of two lists, also of empty ones, has the overlap that `iou` gives."""
-    found = iou_matrix(rows(a), rows(b))
-    assert found.shape == (len(a), len(b))
-    assert found.dtype == np.float32
-    right = np.array([[iou(one, other) for other in b] for one in a]).reshape(found.shape)
-    assert np.abs(found - right).max(initial=0.0) <= 1e-6
-
-
 @given(st.tuples(ROUGH, ROUGH, ROUGH, ROUGH), st.tuples(ROUGH, ROUGH, ROUGH, ROUGH))
 def test_bounds(a: Box, b: Box) -> None:
     """No rounding brings the overlap of any two boxes below 0 or above 1."""
     assert 0.0 <= iou(a, b) <= 1.0
-    found = iou_matrix(rows([a, b]), rows([a, b]))
-    assert ((found >= 0.0) & (found <= 1.0)).all()
-    assert found[0, 1] == found[1, 0]
 
 
 @given(BOX)
@@ -68,14 +55,12 @@ def test_with_itself(box: Box) -> None:
     """A box covers itself wholly; one without an area covers nothing."""
     has_area = box[0] < box[2] and box[1] < box[3]
     assert iou(box, box) == float(has_area)
-    assert iou_matrix(rows([box]), rows([box]))[0, 0] == float(has_area)
 
 
 def test_touching_boxes() -> None:
     """Boxes that share an edge only do not overlap."""
     left, right = (0.0, 0.0, 0.5, 1.0), (0.5, 0.0, 1.0, 1.0)
     assert iou(left, right) == 0.0
-    assert iou_matrix(rows([left]), rows([right]))[0, 0] == 0.0
 
 
 def test_half() -> None:
@@ -92,6 +77,14 @@ def test_identity(boxes: list[Box], clip: bool) -> None:
     """Without a placement boxes stay as they are; clipped, they end at the frame's edges."""
     mapped = BoxMapping().boxes(rows(boxes), clip)
     assert np.array_equal(mapped, np.clip(rows(boxes), 0, 1) if clip else rows(boxes))
+
+
+@given(BOXES)
+def test_one_box_or_many(boxes: list[Box]) -> None:
+    """A box alone is mapped as it is among others."""
+    mapping = BoxMapping(1.5, 0.75, -0.25, 0.125)
+    alone = [mapping.box(box) for box in boxes]
+    assert mapping.boxes(rows(boxes)) == pytest.approx(rows(alone), abs=1e-6)
 
 
 @given(BOXES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
@@ -25,7 +26,11 @@ from edge_agent.model import ModelInfo
 from edge_agent.options import Doc, Options
 from edge_agent.result import Detection, Kind
 
-_CORNERS = [1, 0, 3, 2]  # ymin, xmin, ymax, xmax -> x1, y1, x2, y2
+_MOST_CLASSES = 1e6
+
+
+def _by_score(row: tuple[float, int]) -> float:
+    return -row[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,37 +83,36 @@ class SsdDecoder:
         places = self._places or self._find_places(outputs)
         if places is None:
             return ()
-        scores = real_values(outputs[places.scores], self._specs[places.scores])
-        scores = scores[: self._count(outputs, places)]
-        keep = np.flatnonzero(scores >= threshold)
-        if not keep.size:
+        scores = self._real(outputs, places.scores)[: self._count(outputs, places)]
+        # Plain numbers from here on: for the few rows of a frame they are faster than arrays.
+        rows = [(s, i) for i, s in enumerate(scores.tolist()) if threshold <= s < math.inf]
+        if not rows:
             return ()
-        keep = keep[np.argsort(-scores[keep], kind="stable")]
-        boxes = self._boxes(outputs, places)[keep]
-        classes = real_values(outputs[places.classes], self._specs[places.classes])[keep]
-        return self._detections(mapping.boxes(boxes), classes, scores[keep])
-
-    def _boxes(self, outputs: Sequence[NDArray[Any]], places: SsdOutputs) -> NDArray[np.float32]:
-        """All rows as N x 4: x1, y1, x2, y2 of the tensor, the smaller corner first."""
-        rows = real_values(outputs[places.boxes], self._specs[places.boxes]).reshape(-1, 4)
-        # Clipping would make a border of the frame out of an infinite side.
-        rows = np.where(np.isfinite(rows), rows, np.float32(np.nan))
-        boxes: NDArray[np.float32] = rows[:, _CORNERS]
-        first, last = boxes[:, :2], boxes[:, 2:]
-        return np.concatenate((np.minimum(first, last), np.maximum(first, last)), axis=1)
-
-    def _detections(
-        self, boxes: NDArray[np.float32], classes: NDArray[Any], scores: NDArray[Any]
-    ) -> tuple[Detection, ...]:
-        area = (boxes[:, 2:] - boxes[:, :2]).min(axis=1)
-        good = (area > 0.0) & (np.abs(classes) < 1e6) & (scores < np.inf)  # NaN fails each of them
-        index = np.rint(classes[good]).astype(np.int64) + self._class_offset
-        rows = zip(
-            index.tolist(), scores[good].tolist(), map(tuple, boxes[good].tolist()), strict=True
+        rows.sort(key=_by_score)
+        classes = self._real(outputs, places.classes)
+        boxes = self._real(outputs, places.boxes)
+        found = (
+            self._detection(score, float(classes[i]), boxes[4 * i : 4 * i + 4].tolist(), mapping)
+            for score, i in rows
         )
-        labels = self._labels
-        found = tuple(Detection(class_name(labels, i), score, box, i) for i, score, box in rows)
-        return found[: self._max]
+        return tuple(detection for detection in found if detection is not None)[: self._max]
+
+    def _real(self, outputs: Sequence[NDArray[Any]], index: int) -> NDArray[np.float32]:
+        return real_values(outputs[index], self._specs[index])
+
+    def _detection(
+        self, score: float, kind: float, sides: list[float], mapping: BoxMapping
+    ) -> Detection | None:
+        """One row, None where its numbers are broken or its box has no area inside the frame."""
+        y1, x1, y2, x2 = sides
+        # Clipping would make a border of the frame out of an infinite side.
+        if not (math.isfinite(x1 + y1 + x2 + y2) and abs(kind) < _MOST_CLASSES):
+            return None
+        box = mapping.box((min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)))
+        if box[0] >= box[2] or box[1] >= box[3]:
+            return None
+        index = round(kind) + self._class_offset
+        return Detection(class_name(self._labels, index), score, box, index)
 
     def _count(self, outputs: Sequence[NDArray[Any]], places: SsdOutputs) -> int:
         """Rows that mean something: the model's count, held within what all outputs have."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from edge_agent.sources.pictures import BadPicture
 
 log = logging.getLogger(__name__)
 
+_DECODER_THREADS = max(1, (os.cpu_count() or 1) // 2)  # the model needs the other cores
 _DEFAULT_FPS = 25.0  # for a recording that does not know its own
 
 
@@ -48,7 +50,8 @@ class Recording:
     def __init__(self, file: Path) -> None:
         if not file.is_file():
             raise SourceUnusable(f"video {file} does not exist", "check source.file")
-        device = cv2.VideoCapture(str(file), cv2.CAP_FFMPEG)
+        options = [cv2.CAP_PROP_N_THREADS, _DECODER_THREADS]
+        device = cv2.VideoCapture(str(file), cv2.CAP_FFMPEG, options)
         if not device.isOpened():
             device.release()
             cure = "it is no video, or was cut off while it was written; try: ffmpeg -i FILE"

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
-from edge_agent.geometry import Box, iou_matrix
+from edge_agent.geometry import Box, iou
 from edge_agent.result import Detection, Result, Track
 from edge_agent.tracking.lifecycle import Life
 from edge_agent.tracking.options import TrackOptions
@@ -16,7 +14,6 @@ _REACH = 1.0  # centres of an object that was out of sight may be this many box 
 _LIKENESS = 0.4  # ... when its smaller width and height are at least this part of the larger
 _DOUBLE = 0.7  # a box inside another one of the same label by this much is the same object
 _SMOOTHING = 0.5  # weight of the newest displacement in the velocity
-_TOP = 1e3  # above any cost: "no match"
 
 
 class _Object(Life):
@@ -110,18 +107,24 @@ class IouTracker:
 
     def _associate(self, detections: list[Detection], now: float) -> dict[int, int]:
         """Pairs of object number and detection number."""
-        if not detections or not self._objects:
-            return {}
-        places = np.array([t.predicted(now) for t in self._objects], np.float32)
-        boxes = np.array([d.box for d in detections], np.float32)
-        differ = np.array([[t.label != d.label for d in detections] for t in self._objects])
-        overlap = iou_matrix(places, boxes)
-        cost = np.where(overlap >= self._options.iou, 1.0 - overlap, _TOP)
-        far = _distance(places, boxes)
-        # Nearness comes after any overlap, hence the 1 on top.
-        cost = np.where((cost == _TOP) & (far <= _REACH), 1.0 + far, cost)
-        cost[differ] = _TOP
-        return _greedy(cost)
+        # Plain numbers: for the few pairs of a frame they are faster than arrays.
+        costs: list[tuple[float, int, int]] = []
+        for number, tracked in enumerate(self._objects):
+            place = tracked.predicted(now)
+            for index, detection in enumerate(detections):
+                if detection.label == tracked.label:
+                    cost = self._cost(place, detection.box)
+                    if cost is not None:
+                        costs.append((cost, number, index))
+        return _greedy(costs)
+
+    def _cost(self, place: Box, box: Box) -> float | None:
+        """How unlikely two boxes are one object, None where they cannot be."""
+        overlap = iou(place, box)
+        if overlap >= self._options.iou:
+            return 1.0 - overlap
+        apart = _distance(place, box)
+        return 1.0 + apart if apart <= _REACH else None  # nearness comes after any overlap
 
     def _fresh(self, detections: list[Detection]) -> list[Detection]:
         """Detections that begin an object: no second boxes of one, which detectors often give."""
@@ -136,31 +139,28 @@ class IouTracker:
         return fresh
 
 
-def _greedy(cost: NDArray[np.float32]) -> dict[int, int]:
-    """Cheapest pairs first, each row and column once; equal costs in index order."""
-    order = np.argsort(cost, axis=None, kind="stable")
-    rows, columns = np.unravel_index(order, cost.shape)
+def _greedy(costs: list[tuple[float, int, int]]) -> dict[int, int]:
+    """Cheapest pairs first, each object and detection once; equal costs in index order."""
+    costs.sort()
     pairs: dict[int, int] = {}
     taken: set[int] = set()
-    for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
-        if cost[row, column] >= _TOP:
-            break
-        if row not in pairs and column not in taken:
-            pairs[row] = column
-            taken.add(column)
+    for _, number, index in costs:
+        if number not in pairs and index not in taken:
+            pairs[number] = index
+            taken.add(index)
     return pairs
 
 
-def _distance(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Distance of centres in mean box sizes, N x M; infinite where the sizes are too unlike."""
-    size_a, size_b = a[:, 2:] - a[:, :2], b[:, 2:] - b[:, :2]
-    smaller = np.minimum(size_a[:, None], size_b[None])
-    larger = np.maximum(size_a[:, None], size_b[None])
-    centres = (a[:, None, :2] + a[:, None, 2:] - b[None, :, :2] - b[None, :, 2:]) / 2
-    apart = np.linalg.norm(centres / np.maximum((smaller + larger) / 2, 1e-6), axis=2)
-    alike = (smaller >= _LIKENESS * larger).all(axis=2)
-    distance: NDArray[np.float32] = np.where(alike, apart, np.inf).astype(np.float32)
-    return distance
+def _distance(a: Box, b: Box) -> float:
+    """Distance of centres in mean box sizes; infinite where the sizes are too unlike."""
+    apart = []
+    for low, high in ((0, 2), (1, 3)):
+        smaller, larger = sorted((a[high] - a[low], b[high] - b[low]))
+        if smaller < _LIKENESS * larger:
+            return math.inf
+        centres = (a[low] + a[high] - b[low] - b[high]) / 2
+        apart.append(centres / max((smaller + larger) / 2, 1e-6))
+    return math.hypot(*apart)
 
 
 def _inside(a: Box, b: Box) -> bool:
