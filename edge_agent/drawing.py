@@ -65,10 +65,13 @@ def save_picture(path: Path, image: NDArray[Any]) -> None:
         done = False
     if not done:
         raise OutputError(f"cannot write {path} as a picture", "use a name ending in .jpg or .png")
+    is_begun = False
     try:
-        path.write_bytes(data.tobytes())
+        with path.open("wb") as file:
+            is_begun = True
+            file.write(data.tobytes())
     except OSError as error:
-        if path.is_file() and path.stat().st_size != data.size:
+        if is_begun and path.is_file():
             path.unlink(missing_ok=True)
         raise OutputError(
             f"cannot write {path}: {error.strerror}", "check the folder, its access and free space"

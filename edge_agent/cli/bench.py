@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure a model, or with -c the pipelines; nothing is published."""
+    """Measure a model, or with -c the pipelines; fails where none of them could be measured."""
     if (arguments.config is None) == (arguments.model is None):
         raise UsageError("give either -m MODEL or -c FILE")
     set_up_logging("warning")
@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         header = list(dict.fromkeys(key for row in rows for key in row))
         print(table(header, [[_cell(row.get(key, "")) for key in header] for row in rows]))
-    return 0
+    return 1 if all("error" in row for row in rows) else 0
 
 
 def _cell(value: Any) -> str:
@@ -117,6 +117,8 @@ def _write_noise(*inputs: Any) -> None:
     for tensor in inputs:
         if tensor.dtype.kind == "f":
             tensor[...] = noise.random(tensor.shape)
+        elif tensor.dtype.kind == "b":
+            tensor[...] = noise.random(tensor.shape) < 0.5
         else:
             limits = np.iinfo(tensor.dtype)
             low, high = max(limits.min, -128), min(limits.max, 255)

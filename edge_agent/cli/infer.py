@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,7 +13,7 @@ from edge_agent.cli.options import add_model, fraction, model_config
 from edge_agent.cli.output import print_json, progress
 from edge_agent.drawing import draw_box, draw_lines, palette, save_picture
 from edge_agent.engines.base import Rounding
-from edge_agent.errors import EdgeAgentError
+from edge_agent.errors import EdgeAgentError, UsageError
 from edge_agent.result import ClassScore, Detection, RawOutput, Result
 from edge_agent.runtime.inference import Inference, Outcome
 from edge_agent.runtime.wire import open_inference
@@ -48,12 +49,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Infer every picture; one that cannot be used is told, and the others go on."""
+    targets = _targets(arguments.draw, arguments.input)
     inference = open_inference(*model_config(arguments), arguments.rounding)
     failed = 0
     with progress("inferring", len(arguments.input)) as bar:
-        for path in arguments.input:
+        for path, target in zip(arguments.input, targets, strict=True):
             try:
-                _infer(path, inference, arguments)
+                _infer(path, target, inference, arguments)
             except (BadPicture, EdgeAgentError) as error:
                 failed += 1
                 print(f"edge-agent: {_with_name(path, error)}", file=sys.stderr)
@@ -66,15 +68,16 @@ def _with_name(path: Path, error: Exception) -> str:
     return f"{path} cannot be used: {error}" if isinstance(error, BadPicture) else str(error)
 
 
-def _infer(path: Path, inference: Inference, arguments: argparse.Namespace) -> None:
+def _infer(
+    path: Path, target: Path | None, inference: Inference, arguments: argparse.Namespace
+) -> None:
     image = load_picture(path)
     outcome = inference.run(image, arguments.threshold)
     if arguments.json:
         print_json(_as_json(path, image, inference, outcome))
     else:
         print(_as_text(path, outcome))
-    if arguments.draw is not None:
-        target = _target(arguments.draw, path, several=len(arguments.input) > 1)
+    if target is not None:
         _draw(image, outcome.results)
         save_picture(target, image)
         print(f"{target} drawn", file=sys.stderr)
@@ -139,9 +142,20 @@ def _as_text(path: Path, outcome: Outcome) -> str:
     return "\n".join(lines if outcome.results else [*lines, "  nothing above the threshold"])
 
 
-def _target(draw: Path, path: Path, several: bool) -> Path:
-    """Where the picture goes: with several inputs each gets its own name behind the given one."""
-    return draw.with_stem(f"{draw.stem}-{path.stem}") if several else draw
+def _targets(draw: Path | None, inputs: Sequence[Path]) -> Sequence[Path | None]:
+    """Where the pictures go: with several inputs each has its own name behind the given one."""
+    if draw is None:
+        return [None] * len(inputs)
+    if not draw.name:
+        raise UsageError("--draw needs the name of a picture, such as out.jpg")
+    if len(inputs) == 1:
+        return [draw]
+    targets: list[Path] = []
+    for path in inputs:
+        stem = f"{draw.stem}-{path.stem}"
+        names = chain([stem], (f"{stem}-{number}" for number in count(2)))
+        targets.append(next(t for t in map(draw.with_stem, names) if t not in targets))
+    return targets
 
 
 def _draw(image: Image, results: Sequence[Result]) -> None:

@@ -7,6 +7,8 @@ command is asked for.
 from __future__ import annotations
 
 import argparse
+import errno
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -28,6 +30,7 @@ COMMANDS = {
 }
 
 _EXIT_INTERRUPTED = 130
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _EXAMPLE = """\
 first steps:
   edge-agent demo                                    the whole thing, without camera and broker
@@ -52,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        return _dispatch(words)
+        return _dispatch_and_flush(words)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return error.exit_code
@@ -64,12 +67,34 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"edge-agent: {error.name} is not installed (pip install edge-agent)", file=sys.stderr
         )
         return 1
-    except BrokenPipeError:
-        # Whoever read our output has gone; Python must not complain of it once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # whoever read our output has gone
+        _give_up_stdout()
+        return 1
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        _give_up_stdout()
+        print(f"edge-agent: cannot write: {error.strerror} (make room there)", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return _EXIT_INTERRUPTED
+
+
+def _dispatch_and_flush(words: list[str]) -> int:
+    """Run the command; output that cannot be written is noticed here and not after our end."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A file name that is no text must not end us. In JSON this way of writing it is right.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        return _dispatch(words)
+    finally:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+
+
+def _give_up_stdout() -> None:
+    """Python must not try, and complain, once more at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _dispatch(words: list[str]) -> int:

@@ -70,7 +70,12 @@ def from_values(values: dict[str, Any]) -> Config:
     try:
         return config_from_values(values, Path.cwd())
     except ConfigError as error:
-        raise UsageError("\nedge-agent: ".join(error.problems)) from error
+        raise usage_error(error) from error
+
+
+def usage_error(error: ConfigError) -> UsageError:
+    """The mistakes of a configuration that came from the command line."""
+    return UsageError("\nedge-agent: ".join(error.problems))
 
 
 def fraction(text: str) -> float:

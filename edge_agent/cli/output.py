@@ -46,7 +46,7 @@ class Progress:
         self._total = max(total, 1)
         self._done = 0
         self._drawn = 0.0
-        self._visible = sys.stderr.isatty()
+        self._visible = sys.stderr is not None and sys.stderr.isatty()
 
     def step(self, count: int = 1) -> None:
         """Note that so much more is done."""

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 from typing import Any
 
-from edge_agent.cli.options import add_config, add_model, fraction, from_values, model_values
+from edge_agent.cli.options import (
+    add_config,
+    add_model,
+    fraction,
+    from_values,
+    model_values,
+    usage_error,
+)
 from edge_agent.config.load import load_or_raise
 from edge_agent.config.schema import Config
-from edge_agent.errors import UsageError
+from edge_agent.errors import ConfigError, UsageError
 from edge_agent.runtime.logs import set_up_logging
 from edge_agent.runtime.signals import stop_on_signals
 from edge_agent.runtime.wire import build_agent
@@ -20,6 +28,11 @@ EXAMPLES = """\
   edge-agent run --rtsp rtsp://user:password@camera/stream --model coco_ssd.tflite
   edge-agent run --video clip.mp4 --model coco_ssd.tflite --labels person
 """
+
+_IPV6 = r"[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f.:]*(?:%\w+)?"
+_BROKER = re.compile(
+    rf"(?P<bare>{_IPV6})|(?:\[(?P<ipv6>{_IPV6})\]|(?P<host>[^][:/@\s]+))(?::(?P<port>[0-9]{{1,9}}))?"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +65,12 @@ def run(arguments: argparse.Namespace) -> int:
     config = _configuration(arguments)
     if not arguments.verbose:
         set_up_logging(config.agent.log_level)
-    agent = build_agent(config)
+    try:
+        agent = build_agent(config)
+    except ConfigError as error:
+        if arguments.config is None:
+            raise usage_error(error) from error
+        raise
     with stop_on_signals() as stop:
         return agent.run(stop)
 
@@ -92,12 +110,11 @@ def _values(arguments: argparse.Namespace, source: dict[str, Any]) -> dict[str, 
 
 def broker_values(text: str) -> dict[str, Any]:
     """Host and port of `HOST[:PORT]`, also of `[::1]:1883`; raises UsageError."""
-    host, colon, port = text.rpartition(":")
-    if not colon or "]" in port or (":" in host and not host.startswith("[")):
-        return {"host": text.strip("[]")}
-    if not port.isdecimal():
-        raise UsageError(f"--broker {text!r} is not HOST or HOST:PORT")
-    return {"host": host.strip("[]"), "port": int(port)}
+    found = _BROKER.fullmatch(text)
+    if found is None:
+        raise UsageError("--broker must be HOST or HOST:PORT, for IPv6 [ADDRESS]:PORT")
+    host = found["bare"] or found["ipv6"] or found["host"]
+    return {"host": host, "port": int(found["port"])} if found["port"] else {"host": host}
 
 
 def _source_values(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -6,12 +6,13 @@ import argparse
 import json
 import sys
 import time
+from contextlib import suppress
 from typing import Any
 
-from edge_agent.cli.options import add_config
+from edge_agent.cli.options import add_config, from_values
 from edge_agent.cli.run import broker_values
 from edge_agent.config.load import load_or_raise
-from edge_agent.errors import EdgeAgentError
+from edge_agent.errors import ConfigError, EdgeAgentError, UsageError
 from edge_agent.mqtt import reasons
 from edge_agent.mqtt.options import MqttOptions
 from edge_agent.mqtt.subscriber import Received, Subscriber
@@ -24,29 +25,42 @@ EXAMPLES = """\
 """
 
 _SHOWN = 100
+_NO_EVENT = (
+    ValueError, LookupError, TypeError, AttributeError, ArithmeticError, OSError, RecursionError
+)  # fmt: skip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_config(parser)
     parser.add_argument("--broker", metavar="HOST[:PORT]", help="broker, in place of a file")
-    parser.add_argument("--topic", metavar="FILTER", help="what to subscribe to (edge/#)")
+    parser.add_argument(
+        "--topic", type=topic_filter, metavar="FILTER", help="what to subscribe to (edge/#)"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object per message")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print messages until a signal comes."""
+    """Print messages until a signal comes, or until nobody reads them any more."""
     options, topic = _what(arguments)
+    failures: list[OSError] = []
 
     def show(message: Received) -> None:
-        print(as_json(message) if arguments.json else as_line(message), flush=True)
+        try:
+            print(as_json(message) if arguments.json else as_line(message), flush=True)
+        except OSError as error:  # not for the client's thread: it would die, and we would wait
+            failures.append(error)
+            stop.set()
 
     def tell(reason: str) -> None:
         host, port = options.address
         state = f"no connection to {host}:{port}: {reason}" if reason else f"watching {topic}"
         print(state, file=sys.stderr)
 
-    subscriber = Subscriber(options, [arguments.topic or topic], show, tell)
+    try:
+        subscriber = Subscriber(options, [topic], show, tell)
+    except ValueError as error:
+        raise ConfigError((str(error),)) from error
     with stop_on_signals() as stop:
         try:
             subscriber.start()
@@ -54,6 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
             raise _unreachable(error, options) from error
         stop.wait()
         subscriber.stop()
+    if failures:
+        raise failures[0]
     return 0
 
 
@@ -64,46 +80,55 @@ def _unreachable(error: OSError | ValueError, options: MqttOptions) -> EdgeAgent
 
 
 def _what(arguments: argparse.Namespace) -> tuple[MqttOptions, str]:
-    if arguments.config is not None:
-        config = load_or_raise(arguments.config)
-        return config.mqtt, f"{Topics(config.mqtt.topic_prefix, config.agent.name).base}/#"
-    options = MqttOptions(**broker_values(arguments.broker or "localhost"))
-    return options, arguments.topic or f"{options.topic_prefix}/#"
+    if arguments.config is None:
+        broker = "localhost" if arguments.broker is None else arguments.broker
+        options = from_values({"mqtt": broker_values(broker)}).mqtt
+        return options, arguments.topic or f"{options.topic_prefix}/#"
+    if arguments.broker is not None:
+        raise UsageError("give either -c FILE or --broker, not both")
+    config = load_or_raise(arguments.config)
+    base = Topics(config.mqtt.topic_prefix, config.agent.name).base
+    return config.mqtt, arguments.topic or f"{base}/#"
+
+
+def topic_filter(text: str) -> str:
+    """An MQTT topic filter, for argparse."""
+    levels = text.split("/")
+    mixed = any(len(level) > 1 and ("+" in level or "#" in level) for level in levels)
+    if not text or mixed or "#" in levels[:-1]:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no topic filter: + stands for one whole level, # for the rest at the end"
+        )
+    return text
 
 
 def as_json(message: Received) -> str:
     """The message as one JSON object; a payload that is no JSON stays a text."""
-    try:
-        payload: Any = json.loads(message.payload)
-    except ValueError:
-        payload = message.payload.decode("utf-8", "replace")
-    return json.dumps(
-        {"topic": message.topic, "retained": message.retained, "payload": payload},
-        ensure_ascii=False,
-    )
+    with suppress(ValueError, RecursionError):
+        return _object(message, json.loads(message.payload))
+    return _object(message, message.payload.decode("utf-8", "replace"))
+
+
+def _object(message: Received, payload: Any) -> str:
+    values = {"topic": message.topic, "retained": message.retained, "payload": payload}
+    return json.dumps(values, ensure_ascii=False, allow_nan=False)
 
 
 def as_line(message: Received) -> str:
-    """The message as one line for a person."""
-    event = _event(message.payload)
-    if event is not None:
-        return _event_line(event)
-    text = message.payload.decode("utf-8", "replace")
-    shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
-    printable = "".join(c if c.isprintable() else "." for c in shown)
-    return f"{'':8}  {message.topic} = {printable}"
-
-
-def _event(payload: bytes) -> dict[str, Any] | None:
+    """The message as one line for a person; one that is no event is shown as it came."""
     try:
-        value = json.loads(payload)
-    except ValueError:
-        return None
-    known = isinstance(value, dict) and str(value.get("schema", "")).startswith("edge-agent/event/")
-    return value if known else None
+        line = _event_line(json.loads(message.payload))
+    except _NO_EVENT:
+        text = message.payload.decode("utf-8", "replace")
+        shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+        line = f"{'':8}  {message.topic} = {shown}"
+    return "".join(c if c.isprintable() else "." for c in line)
 
 
-def _event_line(event: dict[str, Any]) -> str:
+def _event_line(event: Any) -> str:
+    """Raises one of _NO_EVENT for what is none; anybody may publish anything."""
+    if not event["schema"].startswith("edge-agent/event/"):
+        raise ValueError(event["schema"])
     if event["media_time"] is None:
         when = time.strftime("%H:%M:%S", time.localtime(event["time"]))
     else:

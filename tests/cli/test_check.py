@@ -1,0 +1,152 @@
+"""`edge-agent check`: every mistake with its place, on stdout, and the exit code."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from edge_agent.config.load import load_config
+from tests.support.cli import Terminal
+from tests.support.configs import MINIMAL, write
+
+TEN = """\
+mqtt:
+  port: 70000
+  password: [hunter2]
+models:
+  parts: {file: m.tflite, threads: 0}
+  other: {file: m.tflite, task: sdd}
+sources:
+  front: {type: camra}
+  yard: {type: rtsp, url: ["rtsp://user:hunter2@yard/1"]}
+pipelines:
+  a:
+    source: frnt
+    model: parts
+    threshold: 1.5
+    gate: {motoin: {}}
+  b:
+    source: yard
+    model: parts
+    track: {lost: 3 parsecs}
+"""
+
+LINES = [
+    ("2:9", "mqtt.port: expected a whole number from 1 to 65535, got 70000"),
+    ("3:13", "mqtt.password: expected a text"),
+    ("5:36", "models.parts.threads: expected a whole number from 1 to 64, got 0"),
+    ("6:33", "models.other.task: unknown decoder 'sdd' (did you mean 'ssd'?)"),
+    ("8:17", "sources.front.type: unknown source type 'camra' (did you mean 'camera'?)"),
+    ("9:27", "sources.yard.url: expected a text"),
+    ("12:13", "pipelines.a.source: 'frnt' is not among the sources (did you mean 'front'?)"),
+    ("14:16", "pipelines.a.threshold: expected a number from 0 to 1, got 1.5"),
+    ("15:12", "pipelines.a.gate.motoin: unknown key (did you mean 'motion'?)"),
+    ("19:19", "pipelines.b.track.lost: expected a duration such as 3s, got '3 parsecs'"),
+]
+
+
+def test_ten_mistakes_are_ten_lines(terminal: Terminal, tmp_path: Path) -> None:
+    """All at once on stdout, each at its place, with what was probably meant."""
+    file = write(tmp_path, TEN)
+    answer = terminal("check", "-c", file)
+    assert answer.code == 78
+    assert answer.out.splitlines() == [f"{file}:{place}: {text}" for place, text in LINES]
+    assert answer.err == ""
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]], ids=["text", "json"])
+def test_secrets_are_not_shown(terminal: Terminal, tmp_path: Path, options: list[str]) -> None:
+    """The values of password and url are wrong, but stay out of the output."""
+    answer = terminal("check", "-c", write(tmp_path, TEN), *options)
+    assert "hunter2" not in answer.out + answer.err
+
+
+def test_mistakes_as_json(terminal: Terminal, tmp_path: Path) -> None:
+    """Editors get the parts of each line one by one."""
+    file = write(tmp_path, TEN)
+    answer = terminal("check", "-c", file, "--json")
+    assert answer.code == 78
+    assert answer.json["file"] == str(file)
+    assert answer.json["warnings"] == []
+    assert [f"{each['line']}:{each['column']}" for each in answer.json["errors"]] == [
+        place for place, _ in LINES
+    ]
+    assert answer.json["errors"][0] == {
+        "file": str(file),
+        "line": 2,
+        "column": 9,
+        "path": "mqtt.port",
+        "message": "expected a whole number from 1 to 65535, got 70000",
+        "hint": "",
+    }
+
+
+def test_a_valid_file(terminal: Terminal, tmp_path: Path) -> None:
+    """It is told on stderr what the file holds; stdout stays empty."""
+    file = write(tmp_path, MINIMAL + "  q: {source: s, model: m}\nmqtt: {host: broker.local}\n")
+    answer = terminal("check", "-c", file)
+    assert (answer.code, answer.out) == (0, "")
+    assert answer.err == "valid: 1 source, 1 model, 2 pipelines, broker broker.local\n"
+
+
+def test_a_valid_file_as_json(terminal: Terminal, tmp_path: Path) -> None:
+    """No errors, no warnings, exit code 0."""
+    file = write(tmp_path, MINIMAL)
+    answer = terminal("check", "-c", file, "--json")
+    assert answer.code == 0
+    assert answer.json == {"file": str(file), "errors": [], "warnings": []}
+
+
+def test_a_warning_is_no_mistake(terminal: Terminal, tmp_path: Path) -> None:
+    """It goes to stderr, or into its own list, and the file is valid."""
+    file = write(tmp_path, "mqtt: {host: h}\n")
+    text = f"{file}:1:1: pipelines: there are none, so nothing is inferred"
+    answer = terminal("check", "-c", file)
+    assert answer.code == 0
+    assert answer.err.splitlines()[0] == f"warning: {text}"
+    answer = terminal("check", "-c", file, "--json")
+    assert answer.code == 0
+    assert [each["path"] for each in answer.json["warnings"]] == ["pipelines"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("none.yaml", "no such file (an example is config/edge-agent.yaml)"),
+        ("", "this is a folder (give the YAML file in it)"),
+        ("bytes.yaml", "1:1: not UTF-8 text (save the file as UTF-8)"),
+    ],
+)
+def test_a_file_that_cannot_be_read(
+    terminal: Terminal, tmp_path: Path, name: str, message: str
+) -> None:
+    """One line that names the file and the cure."""
+    (tmp_path / "bytes.yaml").write_bytes(b"\xff\xfe")
+    file = tmp_path / name
+    answer = terminal("check", "-c", file)
+    assert answer.code == 78
+    colon = ":" if message[0].isdigit() else ": "
+    assert answer.out == f"{file}{colon}{message}\n"
+
+
+def test_the_file_is_needed(terminal: Terminal) -> None:
+    """Without -c it is wrong usage."""
+    answer = terminal("check")
+    assert (answer.code, answer.out) == (2, "")
+    assert "-c/--config" in answer.err
+
+
+def test_the_environment_fills_in(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`check` sees the variables that `run` would see, and says which is missing."""
+    file = write(tmp_path, MINIMAL + 'mqtt: {host: "${EDGE_TEST_HOST}"}\n')
+    monkeypatch.delenv("EDGE_TEST_HOST", raising=False)
+    answer = terminal("check", "-c", file)
+    assert answer.code == 78
+    assert "EDGE_TEST_HOST" in answer.out
+    monkeypatch.setenv("EDGE_TEST_HOST", "h")
+    assert load_config(file, os.environ).problems == ()
+    assert terminal("check", "-c", file).code == 0
