@@ -9,7 +9,9 @@ import sys
 from edge_agent.cli.options import add_config
 from edge_agent.cli.output import print_json
 from edge_agent.config.load import Loaded, load_config
+from edge_agent.config.problem import Problem
 from edge_agent.errors import ConfigError
+from edge_agent.runtime.wire import build_agent
 
 EXAMPLES = """\
   edge-agent check -c edge-agent.yaml
@@ -25,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print mistakes on stdout and warnings on stderr; the exit code tells whether it is valid."""
-    loaded = load_config(arguments.config)
+    loaded = _with_stages(load_config(arguments.config), str(arguments.config))
     if arguments.json:
         print_json(
             {
@@ -37,6 +39,18 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _print(loaded)
     return ConfigError.exit_code if loaded.problems else 0
+
+
+def _with_stages(loaded: Loaded, file: str) -> Loaded:
+    """What only a stage itself can judge is added, once the rest is right."""
+    if loaded.config is None or loaded.problems:
+        return loaded
+    try:
+        build_agent(loaded.config)
+    except ConfigError as error:
+        problems = tuple(Problem(file, 0, 0, "", text) for text in error.problems)
+        return dataclasses.replace(loaded, problems=problems)
+    return loaded
 
 
 def _print(loaded: Loaded) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
+from edge_agent.cli.main import main
 from edge_agent.config.load import load_config
+from tests.support.agent import ASSETS
 from tests.support.cli import Terminal
 from tests.support.configs import MINIMAL, write
 
@@ -150,3 +154,25 @@ def test_the_environment_fills_in(
     monkeypatch.setenv("EDGE_TEST_HOST", "h")
     assert load_config(file, os.environ).problems == ()
     assert terminal("check", "-c", file).code == 0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [("mqtt: {host: a/b}", "mqtt.host"), ("sources: {clip: {type: http, url: 'ftp://x'}}", "clip")],
+)
+def test_what_only_a_stage_can_judge(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], wrong: str, told: str
+) -> None:
+    """Options that a stage itself refuses are found by `check` too, not only by `run`."""
+    model = ASSETS / "belt.tflite"
+    values: dict[str, Any] = {
+        "models": {"m": {"file": str(model)}},
+        "sources": {"clip": {"type": "video", "file": str(ASSETS / "belt.mp4")}},
+        "pipelines": {"p": {"source": "clip", "model": "m"}},
+    }
+    file = tmp_path / "c.yaml"
+    file.write_text(yaml.safe_dump(values | yaml.safe_load(wrong)))
+    assert main(["check", "-c", str(file)]) == 78
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"{file}: ")
+    assert told in line
