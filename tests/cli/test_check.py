@@ -105,14 +105,13 @@ def test_a_valid_file_as_json(terminal: Terminal, tmp_path: Path) -> None:
 
 def test_a_warning_is_no_mistake(terminal: Terminal, tmp_path: Path) -> None:
     """It goes to stderr, or into its own list, and the file is valid."""
-    file = write(tmp_path, "mqtt: {host: h}\n")
-    text = f"{file}:1:1: pipelines: there are none, so nothing is inferred"
+    file = write(tmp_path, MINIMAL.replace("  s: {", "  idle: {type: picamera}\n  s: {"))
     answer = terminal("check", "-c", file)
     assert answer.code == 0
-    assert answer.err.splitlines()[0] == f"warning: {text}"
+    assert answer.err.splitlines()[0] == f"warning: {file}:4:3: sources.idle: no pipeline uses it"
     answer = terminal("check", "-c", file, "--json")
     assert answer.code == 0
-    assert [each["path"] for each in answer.json["warnings"]] == ["pipelines"]
+    assert [each["path"] for each in answer.json["warnings"]] == ["sources.idle"]
 
 
 @pytest.mark.parametrize(
