@@ -6,8 +6,11 @@ import logging
 import os
 import sys
 
+import cv2
+
 from edge_agent.options import without_credentials
 
+_FFMPEG_QUIET = "-8"  # AV_LOG_QUIET of libavutil/log.h
 _PLAIN = "%(asctime)s %(levelname)-7s %(message)s"
 # sd-daemon(3): a line that begins with <N> has that priority.
 _PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3}
@@ -28,6 +31,15 @@ class _JournalFormatter(_Formatter):
         return "\n".join(priority + line for line in super().format(record).splitlines())
 
 
+def _quieten_opencv(level: str) -> None:
+    """OpenCV and FFmpeg print at each try to open; why it failed is told once, in our own words."""
+    if level != "debug":
+        os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", _FFMPEG_QUIET)
+        # OpenCV 4 has it at the top, OpenCV 5 in utils.logging; 0 is LOG_LEVEL_SILENT.
+        set_level = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel
+        set_level(0)
+
+
 def set_up_logging(level: str) -> None:
     """Log to stderr from that level ("debug" ... "error") on; a second call changes the level."""
     handler = logging.StreamHandler(sys.stderr)
@@ -35,4 +47,5 @@ def set_up_logging(level: str) -> None:
         handler.setFormatter(_JournalFormatter("%(message)s"))
     else:
         handler.setFormatter(_Formatter(_PLAIN, "%H:%M:%S"))
+    _quieten_opencv(level)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

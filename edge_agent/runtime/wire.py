@@ -40,7 +40,6 @@ from edge_agent.runtime.inbox import Inbox
 from edge_agent.runtime.inference import Inference
 from edge_agent.runtime.pipeline import Pipeline, PipelineSettings, StageFactory
 from edge_agent.runtime.reporter import Identity, Reporter
-from edge_agent.runtime.status import STARTING
 from edge_agent.runtime.supervisor import Ward
 from edge_agent.runtime.worker import ModelWorker
 from edge_agent.sources import SOURCES
@@ -236,15 +235,25 @@ class _Joiner:
             stages,
             Reporter(self._identity, name, item.publish, self._messages, self._outbox),
             Inbox(self._ready[item.model]),
-            partial(self._publish_status, name),
+            self._status_publisher(name),
         )
 
-    def _publish_status(self, pipeline: str, online: bool, reason: str) -> None:
-        if reason and reason != STARTING:
-            _log.info("pipeline %s is offline: %s", pipeline, reason)
-        elif not reason:
-            _log.info("pipeline %s is online", pipeline)
-        self._outbox.put(self._messages.pipeline_status(pipeline, online))
+    def _status_publisher(self, pipeline: str) -> Callable[[bool, str], None]:
+        """Publishes only changes between online and offline; another reason goes to the log."""
+        told: bool | None = None
+
+        def publish(online: bool, reason: str) -> None:
+            nonlocal told
+            # Whoever is out of order has logged its reason as a warning already.
+            _log.log(
+                logging.INFO if online else logging.DEBUG,
+                "pipeline %s is %s", pipeline, "online" if online else f"offline: {reason}",
+            )  # fmt: skip
+            if online != told:
+                told = online
+                self._outbox.put(self._messages.pipeline_status(pipeline, online))
+
+        return publish
 
 
 def _gates(item: PipelineConfig) -> GateChain:

@@ -159,3 +159,17 @@ def test_wrong_sha256_is_not_run(tmp_path: Path, broker: Mosquitto) -> None:
     with AgentProcess(tmp_path, config) as agent:
         assert agent.wait(30) == 1
     assert "models.parts.sha256" in agent.said
+
+
+def test_camera_that_is_away_is_told_once(tmp_path: Path, broker: Mosquitto) -> None:
+    """However often it is tried again, a camera's failure takes one line of the log, in our words."""
+    config = belt_config(broker.port)
+    config["sources"]["clip"] = {"type": "rtsp", "url": "rtsp://me:geheim@127.0.0.1:1/x"}
+    with AgentProcess(tmp_path, config) as agent:
+        wait_until(lambda: "nothing listens" in agent.said, what=lambda: agent.said)
+        time.sleep(2.5)  # in which it is tried again, with a ceiling of 1 and 2 s between tries
+        agent.terminate()
+    lines = [line for line in agent.said.splitlines() if "127.0.0.1:1/x" in line]
+    assert len(lines) == 1, agent.said
+    assert "VIDEOIO" not in agent.said
+    assert "geheim" not in agent.said
