@@ -12,7 +12,7 @@ import pytest
 from edge_agent.mqtt.broker import HOST
 from edge_agent.mqtt.options import TlsOptions
 from tests.mqtt.conftest import Factory
-from tests.support.broker import Mosquitto
+from tests.support.broker import Mosquitto, wait_until
 
 _KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
 
@@ -38,6 +38,12 @@ def certificate(folder: Path, name: str, san: str, *, ca: str = "ca", days: int 
     openssl(folder, "x509", "-req", *signer, *out)
 
 
+def is_expired(certificate: Path) -> bool:
+    """Whether its time is over; one of 0 days is so after a second, fewer are refused."""
+    command = ["openssl", "x509", "-checkend", "0", "-noout", "-in", str(certificate)]
+    return subprocess.run(command, check=False, capture_output=True).returncode != 0
+
+
 @pytest.fixture(scope="module")
 def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder with two authorities, servers of all sorts and two clients."""
@@ -47,7 +53,8 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
     authority(folder, "ca")
     authority(folder, "other")
     certificate(folder, "server", "DNS:localhost,IP:127.0.0.1")
-    certificate(folder, "expired", "DNS:localhost,IP:127.0.0.1", days=-1)
+    certificate(folder, "expired", "DNS:localhost,IP:127.0.0.1", days=0)
+    wait_until(lambda: is_expired(folder / "expired.crt"))
     certificate(folder, "elsewhere", "DNS:broker.example")
     certificate(folder, "edge", "DNS:edge")
     certificate(folder, "stranger", "DNS:edge", ca="other")
