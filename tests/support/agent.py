@@ -25,7 +25,7 @@ TRUTH: dict[str, int] = json.loads((ASSETS / "belt.json").read_text())["totals"]
 def belt_config(port: int, pace: str = "fast", **pipeline: Any) -> dict[str, Any]:
     """The bundled clip through the bundled model to the broker at that port."""
     return {
-        "agent": {"name": DEVICE, "health_interval": 0.5},
+        "agent": {"name": DEVICE, "health_interval": 0.05},
         "mqtt": {"host": "127.0.0.1", "port": port, "keepalive": 2},
         "models": {"parts": {"file": str(ASSETS / "belt.tflite")}},
         "sources": {"clip": {"type": "video", "file": str(ASSETS / "belt.mp4"), "pace": pace}},
