@@ -24,6 +24,7 @@ COMMANDS = {
     "demo": "see the whole agent at work on a bundled clip and model",
     "infer": "run a model on pictures, once",
     "inspect": "tell what a model file holds and how it would be read",
+    "convert": "turn a .tflite model into the numpy engine's own format",
     "bench": "measure a model, or the pipelines of a configuration",
     "watch": "show live what agents publish",
     "schema": "print the JSON Schema of the configuration or of a payload",

@@ -10,6 +10,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_agent.engines.numpy.npz import is_npz
 from edge_agent.errors import ModelError
 from edge_agent.registry import Registry, UnknownName
 
@@ -26,6 +27,7 @@ ENGINES: Registry[Engine] = Registry(
     "edge_agent.engines",
     {
         "tflite": "edge_agent.engines.tflite:TfliteEngine",
+        "numpy": "edge_agent.engines.numpy.engine:NumpyEngine",
     },
 )
 
@@ -46,14 +48,29 @@ def open_engine(
     """
     if threads < 1:
         raise ValueError(f"threads is {threads}, it must be at least 1")
-    names = ENGINES.names() if kind == "auto" else (kind,)
-    *first, last = names
-    for name in first:
+    if kind == "auto" and is_npz(Path(path)):
+        kind = "numpy"
+    if kind != "auto":
+        return _open(kind, Path(path), threads, delegate, rounding)
+    reasons: dict[str, ModelError] = {}
+    for name in ENGINES.names():
         try:
-            return _open(name, Path(path), threads, delegate, rounding)
+            engine = _open(name, Path(path), threads, delegate, rounding)
         except ModelError as error:
-            log.info("engine %s cannot run %s: %s", name, path, error)
-    return _open(last, Path(path), threads, delegate, rounding)
+            reasons.setdefault(str(error), error)
+            continue
+        for reason in reasons:
+            log.warning("%s runs in the engine %s: %s", path, name, reason)
+        return engine
+    raise _together(list(reasons.values()))
+
+
+def _together(errors: list[ModelError]) -> ModelError:
+    """One error for all engines: the same reason is told once."""
+    if len(errors) == 1:
+        return errors[0]
+    cure = next((error.cure for error in errors if error.cure), "")
+    return ModelError("; ".join(error.message for error in errors), cure)
 
 
 def _open(

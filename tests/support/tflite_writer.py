@@ -44,6 +44,7 @@ class OpDef:
     options_type: int = 0
     options: Table | None = None
     custom_options: bytes = b""
+    intermediates: Sequence[int] = ()
 
 
 @dataclass
@@ -165,6 +166,7 @@ def _subgraph(graph: GraphDef, names: list[str], buffers: list[Table]) -> Table:
                 3: ("<B", op.options_type),
                 4: op.options,
                 5: op.custom_options or None,
+                8: np.array(op.intermediates, np.int32) if op.intermediates else None,
             }
             for op in graph.operators
         ],

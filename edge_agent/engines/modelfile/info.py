@@ -13,6 +13,8 @@ from edge_agent.engines.modelfile.flexbuffer import decode_flexbuffer
 from edge_agent.engines.modelfile.graph import Model, Subgraph
 from edge_agent.engines.modelfile.metadata import read_notes
 from edge_agent.engines.modelfile.parse import parse_model
+from edge_agent.engines.modelfile.schema import BUILTIN_OPERATORS
+from edge_agent.engines.numpy.npz import is_npz, read_npz
 from edge_agent.errors import ModelError
 from edge_agent.model import ModelInfo, Origin
 
@@ -30,8 +32,11 @@ def open_model(path: Path) -> Model:
 def read_model_info(path: Path) -> ModelInfo:
     """Tensors, operators, labels and metadata of a .tflite file; raises ModelError.
 
-    A first dimension that is free is given as 1, the batch that engines run.
+    A first dimension that is free is given as 1, the batch that engines run. A model in the numpy
+    engine's own format is read as well.
     """
+    if is_npz(path):
+        return _npz_info(path)
     data = map_model_file(path)
     model = parse_model(data, str(path))
     notes = read_notes(model.metadata, appended_texts(path, data), str(path))
@@ -48,6 +53,32 @@ def read_model_info(path: Path) -> ModelInfo:
         labels=notes.labels,
         metadata=notes.values,
         custom_options=_custom_options(model),
+    )
+
+
+def _npz_info(path: Path) -> ModelInfo:
+    program, notes = read_npz(path)
+    main = program.main
+    content = path.read_bytes()
+    origins = {
+        index: Origin(operator.name, slot)
+        for operator in main.operators
+        for slot, index in enumerate(operator.outputs)
+    }
+    return ModelInfo(
+        path=path,
+        sha256=hashlib.sha256(content).hexdigest(),
+        size=len(content),
+        description=notes.description,
+        inputs=tuple(main.tensors[index].spec() for index in main.inputs),
+        outputs=tuple(main.tensors[index].spec() for index in main.outputs),
+        origins=tuple(origins.get(index) for index in main.outputs),
+        operators=tuple(op.name for graph in program.graphs for op in graph.operators),
+        labels=notes.labels,
+        metadata=notes.metadata,
+        custom_options={
+            op.name: op.options for op in main.operators if op.name not in BUILTIN_OPERATORS
+        },
     )
 
 
