@@ -28,7 +28,7 @@ from edge_agent.gates.motion import MotionGate, MotionOptions
 from edge_agent.mqtt.broker import PrivateBroker
 
 ROOT = Path(__file__).resolve().parents[1]
-_DATA = Path(os.environ.get("EDGE_AGENT_TEST_DATA", ROOT.parent / "shared" / "data"))
+DATA = Path(os.environ.get("EDGE_AGENT_TEST_DATA", ROOT.parent / "shared" / "data"))
 _SIZE = (768, 432)
 
 
@@ -50,8 +50,8 @@ def main() -> None:
 
 
 def _material() -> tuple[Path, Path]:
-    model = _DATA / "models" / "coco_ssd_mobilenet_v1_1.0_quant.tflite"
-    clip = _DATA / "video" / "one-by-one-person-detection.mp4"
+    model = DATA / "models" / "coco_ssd_mobilenet_v1_1.0_quant.tflite"
+    clip = DATA / "video" / "one-by-one-person-detection.mp4"
     if model.is_file() and clip.is_file():
         return model, clip
     assets = ROOT / "edge_agent" / "assets"

@@ -11,7 +11,9 @@
     ├── SourceError           a source of frames
     │   ├── SourceUnavailable missing, busy, unplugged, silent, garbled         retriable
     │   └── SourceUnusable    it can never work as configured
-    └── OutputError           a result cannot be written (disk full, no access)
+    ├── OutputError           a result cannot be written (disk full, no access)
+    └── StateError            what must survive a restart cannot be kept
+        └── StateInUse        another process keeps it
 """
 
 from __future__ import annotations
@@ -78,3 +80,11 @@ class SourceUnusable(SourceError):
 
 class OutputError(EdgeAgentError):
     """A result cannot be written: disk full, no access, unknown format."""
+
+
+class StateError(EdgeAgentError):
+    """What must survive a restart cannot be kept: no folder, no access, disk full."""
+
+
+class StateInUse(StateError):
+    """Another process keeps its state in the same file."""

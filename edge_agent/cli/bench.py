@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from edge_agent.cli.options import add_config, add_model, model_config, positive
-from edge_agent.cli.output import Progress, print_json, progress, table
+from edge_agent.cli.output import print_json, progress, table
 from edge_agent.config.by_name import SourceConfig
 from edge_agent.config.load import load_or_raise
 from edge_agent.config.schema import Config
@@ -68,48 +69,57 @@ def _cell(value: Any) -> str:
 
 
 def _model_rows(arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    """One row for each engine; with `all`, one that cannot run the model says why."""
+    """One row for each engine; with `all`, one that cannot run the model says why.
+
+    The engines take turns, so that a machine that changes its pace does so for all of them.
+    `rss_mib` is the memory of this process once the engine had run, those before it included.
+    """
     wants_all = arguments.engine == "all"
     names = ENGINES.names() if wants_all else (arguments.engine,)
     arguments.engine = "auto"
     name, model = model_config(arguments)
     rows: list[dict[str, Any]] = []
-    with progress("measuring", len(names) * (arguments.runs + _WARM_UP)) as bar:
-        for kind in names:
-            try:
-                engine = open_engine(model.file, kind, model.threads, model.delegate)
-            except EdgeAgentError as error:
-                if not wants_all:
-                    raise
-                rows.append({"model": name, "engine": kind, "error": str(error)})
-                continue
-            rows.append(
-                {"model": name, "engine": engine.name, "threads": model.threads}
-                | _measure(engine, arguments.runs, bar)
-            )
-            engine.close()
+    measured: list[tuple[Engine, dict[str, Any]]] = []
+    for kind in names:
+        try:
+            engine = open_engine(model.file, kind, model.threads, model.delegate)
+        except EdgeAgentError as error:
+            if not wants_all:
+                raise
+            rows.append({"model": name, "engine": kind, "error": str(error)})
+            continue
+        engine.fill(_write_noise)
+        engine.run()
+        row = {"model": name, "engine": engine.name, "threads": model.threads}
+        row["rss_mib"] = round(rss_bytes() / 2**20, 1)
+        rows.append(row)
+        measured.append((engine, row))
+    _measure(measured, arguments.runs)
     return rows
 
 
-def _measure(engine: Engine, runs: int, bar: Progress) -> dict[str, Any]:
-    """Times of whole runs on random input, in ms."""
-    engine.fill(_write_noise)
-    times = np.empty(runs)
-    for number in range(-_WARM_UP, runs):
-        start = time.perf_counter()
-        engine.run()
-        if number >= 0:
-            times[number] = 1e3 * (time.perf_counter() - start)
-        bar.step()
-    p50, p99 = np.percentile(times, (50, 99))
-    return {
-        "runs": runs,
-        "min_ms": round(float(times.min()), 3),
-        "p50_ms": round(float(p50), 3),
-        "p99_ms": round(float(p99), 3),
-        "fps": round(1e3 / float(p50), 1),
-        "rss_mib": round(rss_bytes() / 2**20, 1),
-    }
+def _measure(measured: Sequence[tuple[Engine, dict[str, Any]]], runs: int) -> None:
+    """Times of whole runs on random input, in ms, added to the rows."""
+    times = np.empty((len(measured), runs))
+    with progress("measuring", runs + _WARM_UP) as bar:
+        for number in range(-_WARM_UP, runs):
+            for place, (engine, _) in enumerate(measured):
+                start = time.perf_counter()
+                engine.run()
+                if number >= 0:
+                    times[place, number] = 1e3 * (time.perf_counter() - start)
+            bar.step()
+    for (engine, row), its_times in zip(measured, times, strict=True):
+        p50, p99 = np.percentile(its_times, (50, 99))
+        row |= {
+            "runs": runs,
+            "min_ms": round(float(its_times.min()), 3),
+            "p50_ms": round(float(p50), 3),
+            "p99_ms": round(float(p99), 3),
+            "fps": round(1e3 / float(p50), 1),
+            "rss_mib": row.pop("rss_mib"),
+        }
+        engine.close()
 
 
 def _write_noise(*inputs: Any) -> None:

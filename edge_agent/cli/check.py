@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
+from collections.abc import Iterator
 
 from edge_agent.cli.options import add_config
 from edge_agent.cli.output import print_json
 from edge_agent.config.load import Loaded, load_config
-from edge_agent.config.problem import Problem
-from edge_agent.errors import ConfigError
-from edge_agent.runtime.wire import build_agent
+from edge_agent.config.problem import Problem, did_you_mean
+from edge_agent.config.schema import Config
+from edge_agent.errors import ConfigError, ModelError
+from edge_agent.runtime.wire import build_agent, check_model
 
 EXAMPLES = """\
   edge-agent check -c edge-agent.yaml
@@ -42,15 +44,32 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _with_stages(loaded: Loaded, file: str) -> Loaded:
-    """What only a stage itself can judge is added, once the rest is right."""
+    """What only a stage or a model itself can tell is added, once the rest is right."""
     if loaded.config is None or loaded.problems:
         return loaded
     try:
         build_agent(loaded.config)
     except ConfigError as error:
-        problems = tuple(Problem(file, 0, 0, "", text) for text in error.problems)
-        return dataclasses.replace(loaded, problems=problems)
-    return loaded
+        problems = [Problem(file, 0, 0, "", text) for text in error.problems]
+    else:
+        problems = list(_model_problems(loaded, loaded.config, file))
+    return dataclasses.replace(loaded, problems=tuple(problems))
+
+
+def _model_problems(loaded: Loaded, config: Config, file: str) -> Iterator[Problem]:
+    """Models that cannot be read as pictures' models, and labels that they do not know."""
+    for name, model in config.models.items():
+        try:
+            labels = check_model(name, model)
+        except ModelError as error:
+            yield loaded.problem(file, ("models", name, "file"), error.message, error.cure)
+            continue
+        for pipeline, item in config.pipelines.items():
+            for i, label in enumerate(item.labels or () if item.model == name else ()):
+                if labels and label not in labels:
+                    path = ("pipelines", pipeline, "labels", i)
+                    message = f"the model has no label {label!r}"
+                    yield loaded.problem(file, path, message, did_you_mean(label, labels))
 
 
 def _print(loaded: Loaded) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import glob
 import re
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from edge_agent.config.schema import Config
 from edge_agent.errors import ConfigError, UsageError
 from edge_agent.runtime.logs import set_up_logging
 from edge_agent.runtime.signals import stop_on_signals
-from edge_agent.runtime.wire import build_agent
+from edge_agent.runtime.wire import build_agent, open_outbox
 
 EXAMPLES = """\
   edge-agent run -c /etc/edge-agent/edge-agent.yaml
@@ -46,7 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     source.add_argument("--rtsp", metavar="URL", help="network camera")
     source.add_argument("--http", metavar="URL", help="MJPEG stream or still picture")
     source.add_argument("--video", metavar="FILE", help="recording, at its own pace")
-    source.add_argument("--images", metavar="PATTERN", help="pictures, or a folder to watch")
+    source.add_argument(
+        "--images", metavar="PATTERN", help="pictures (a pattern in quotes), or a folder to watch"
+    )
     add_model(parser, required=False)
     group.add_argument(
         "--broker", default="localhost", metavar="HOST[:PORT]", help="MQTT broker (localhost)"
@@ -65,14 +69,15 @@ def run(arguments: argparse.Namespace) -> int:
     config = _configuration(arguments)
     if not arguments.verbose:
         set_up_logging(config.agent.log_level)
-    try:
-        agent = build_agent(config)
-    except ConfigError as error:
-        if arguments.config is None:
-            raise usage_error(error) from error
-        raise
-    with stop_on_signals() as stop:
-        return agent.run(stop)
+    with closing(open_outbox(config)) as outbox:
+        try:
+            agent = build_agent(config, outbox)
+        except ConfigError as error:
+            if arguments.config is None:
+                raise usage_error(error) from error
+            raise
+        with stop_on_signals() as stop:
+            return agent.run(stop)
 
 
 def _configuration(arguments: argparse.Namespace) -> Config:
@@ -90,9 +95,10 @@ def _configuration(arguments: argparse.Namespace) -> Config:
 
 
 def _values(arguments: argparse.Namespace, source: dict[str, Any]) -> dict[str, Any]:
+    kind, model = source["type"], Path(arguments.model).stem
     pipeline: dict[str, Any] = {
-        "source": "source",
-        "model": "model",
+        "source": kind,
+        "model": model,
         "threshold": arguments.threshold,
     }
     if arguments.labels:
@@ -102,9 +108,9 @@ def _values(arguments: argparse.Namespace, source: dict[str, Any]) -> dict[str, 
     return {
         "agent": {"name": arguments.name} if arguments.name else {},
         "mqtt": broker_values(arguments.broker),
-        "models": {"model": model_values(arguments)},
-        "sources": {"source": source},
-        "pipelines": {source["type"]: pipeline},
+        "models": {model: model_values(arguments)},
+        "sources": {kind: source},
+        "pipelines": {kind: pipeline},
     }
 
 
@@ -126,8 +132,12 @@ def _source_values(arguments: argparse.Namespace) -> dict[str, Any]:
         if (url := getattr(arguments, kind)) is not None:
             return {"type": kind, "url": url}
     if arguments.video is not None:
+        if not Path(arguments.video).is_file():
+            raise UsageError(f"--video {arguments.video}: no such file")
         return {"type": "video", "file": arguments.video}
     if arguments.images is not None:
         key = "folder" if Path(arguments.images).is_dir() else "files"
+        if key == "files" and not glob.glob(arguments.images, recursive=True):  # noqa: PTH207
+            raise UsageError(f"--images {arguments.images}: no such picture or folder")
         return {"type": "images", key: arguments.images}
     return {}

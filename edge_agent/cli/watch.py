@@ -52,10 +52,19 @@ def run(arguments: argparse.Namespace) -> int:
             failures.append(error)
             stop.set()
 
+    told: set[str] = set()
+
     def tell(reason: str) -> None:
+        """Say what is new: a refusal is tried again and again, and ends each time."""
+        if reason in told:
+            return
+        told.add(reason)
+        if not reason:
+            told.clear()
+            print(f"watching {topic}", file=sys.stderr)
+            return
         host, port = options.address
-        state = f"no connection to {host}:{port}: {reason}" if reason else f"watching {topic}"
-        print(state, file=sys.stderr)
+        print(f"no connection to {host}:{port}: {reason}; trying again", file=sys.stderr)
 
     try:
         subscriber = Subscriber(options, [topic], show, tell)

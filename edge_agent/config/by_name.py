@@ -126,6 +126,11 @@ class SourceConfig:
 
     doc: ClassVar[str] = "Kind of source."
 
+    @property
+    def is_pictures(self) -> bool:
+        """Whether its frames are single pictures, not a course of events."""
+        return self.type == "images"
+
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return _plain_schema(cls._read)

@@ -52,6 +52,13 @@ class Loaded:
     config: Config | None
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
+    root: Mapping | None = None
+
+    def problem(self, file: str, path: YamlPath, message: str, hint: str = "") -> Problem:
+        """A problem at a place of the file that was found by looking further."""
+        if self.root is None:
+            return Problem(file, 0, 0, path_text(path), message, hint)
+        return _problem(file, self.root, Mistake(path, message, hint))
 
     def or_raise(self) -> Config:
         """The configuration; logs warnings and problems, or raises ConfigError with all of them."""
@@ -164,6 +171,7 @@ def _check(
         config if is_usable else None,
         tuple(problems),
         tuple(sorted((_problem(file, root, warning) for warning in warnings), key=_place)),
+        root,
     )
 
 

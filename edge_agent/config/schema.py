@@ -112,9 +112,10 @@ class PipelineConfig(Section):
         Annotated[list[str], MinLen(1)] | None, Doc("Labels that count; default: all of the model.")
     ] = None
     threshold: Annotated[Fraction, Doc("Least score of a result.")] = 0.5
-    track: Annotated[TrackOptions, Doc("How detections of single frames become objects.")] = (
-        TrackOptions()
-    )
+    track: Annotated[
+        TrackOptions,
+        Doc("How detections become objects; for a source of pictures the default is 1 hit of 1."),
+    ] = TrackOptions()
     zones: Annotated[dict[str, ZoneOptions], Doc("Areas of the frame, by name.")] = Field(
         default_factory=dict
     )

@@ -49,7 +49,7 @@ _KNOWN = (
     _Words(
         ("',' or '}'",),
         "this '{' is never closed, or a comma is missing in it",
-        "close it with '}'",
+        "close it with '}'; a ${...} inside of { } must stand in quotes",
         at_start=True,
     ),
     _Words(

@@ -19,6 +19,10 @@ class Taken(Protocol):
     def message(self) -> Message:
         """The message."""
 
+    @property
+    def replayed(self) -> bool:
+        """Whether it is an event that was held back."""
+
 
 class Feed(Protocol):
     """A queue from which messages are taken and settled by `ack`, `reject` or `release`."""

@@ -21,6 +21,20 @@ def status_message(topics: Topics, online: bool) -> Message:
     return _state(topics.status, _online(online))
 
 
+def as_replayed(message: Message) -> Message:
+    """The message of an event as it reads when it was held back."""
+    return Message(  # dataclasses.replace takes three times as long
+        message.topic,
+        payloads.as_replayed(message.payload),
+        message.delivery,
+        message.qos,
+        message.retain,
+        message.content_type,
+        message.expiry,
+        message.properties,
+    )
+
+
 class Messages:
     """Makes the messages of a device.
 

@@ -147,9 +147,18 @@ def event_payload(event: Event, seq: int, replayed: bool = False) -> bytes:
             },
             "latency_ms": _numbers(event.latency_ms, 3),
             "model": _model(event.model),
-            "replayed": replayed,
+            "replayed": replayed,  # last: as_replayed() finds it there
         }
     )
+
+
+_FRESH, _REPLAYED = (b'"replayed":%b}' % word for word in (b"false", b"true"))
+
+
+def as_replayed(payload: bytes) -> bytes:
+    """An event's payload marked as held back, all else as it was; others are left as they are."""
+    kept = payload.removesuffix(_FRESH)
+    return payload if len(kept) == len(payload) else kept + _REPLAYED
 
 
 def detections_payload(found: FrameResults) -> bytes:

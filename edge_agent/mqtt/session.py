@@ -12,6 +12,7 @@ from edge_agent.mqtt import reasons
 from edge_agent.mqtt.connection import Answer, Connection
 from edge_agent.mqtt.feed import Feed
 from edge_agent.mqtt.healing import Healer
+from edge_agent.mqtt.messages import as_replayed
 
 _log = logging.getLogger(__name__)
 
@@ -136,7 +137,8 @@ class Session:
         room = self._room
         if room:
             for taken in self._feed.take(room):
-                self._publish(taken.id, taken.message)
+                message = as_replayed(taken.message) if taken.replayed else taken.message
+                self._publish(taken.id, message)
 
     def _publish(self, id_: int | None, message: Message) -> None:
         if self._memory.is_barred(message.topic):

@@ -43,6 +43,7 @@ class Subscriber:
     ) -> None:
         check_options(options)
         self.subscribed = threading.Event()
+        self._connected_before = False
         self._options = options
         self._filters = tuple(filters)
         self._on_message = on_message
@@ -82,14 +83,16 @@ class Subscriber:
         if reason.is_failure:
             self._on_state(reasons.refused(reason.value))
             return
+        self._connected_before = True
         self._on_state("")
         client.subscribe([(each, 1) for each in self._filters])
 
     def _disconnected(
         self, _client: Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any
     ) -> None:
+        was_connected, self._connected_before = self._connected_before, False
         self.subscribed.clear()
-        if reason.is_failure:
+        if reason.is_failure and was_connected:
             self._on_state("the connection was lost")
 
     def _on_subscribed(

@@ -7,7 +7,7 @@ to the front). What is never settled stays taken.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,11 +16,16 @@ from edge_agent.message import Message
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A message as it was taken; ids rise with the order of putting, `put_time` is epoch s."""
+    """A message as it was taken; ids rise with the order of putting, `put_time` is epoch s.
+
+    `replayed` marks an event that was held back: put before this process or while the broker was
+    away, or taken before and released.
+    """
 
     id: int
     message: Message
     put_time: float
+    replayed: bool = False
 
 
 class Outbox(Protocol):
@@ -38,8 +43,11 @@ class Outbox(Protocol):
         """Queue the message made with the device's next `seq` and return that seq.
 
         `make` runs under the lock: it must be quick and must not call the outbox. If it raises,
-        the number is not used up.
+        the number is not used up. Where there is a disk the event is on it when this returns.
         """
+
+    def put_events(self, makes: Sequence[Callable[[int], Message]]) -> list[int]:
+        """The same for several at once, all or none of them: they share the cost of the disk."""
 
     def take(self, limit: int) -> list[Entry]:
         """At most `limit` messages to send now, kinds in turn, each kind in its own order."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt
 
@@ -12,8 +12,15 @@ from edge_agent.options import Doc, Duration, Options, Size
 
 @dataclass(frozen=True, slots=True)
 class OutboxOptions(Options):
-    """Bounds of what waits while the broker is away."""
+    """What waits while the broker is away, and how safely."""
 
+    durability: Annotated[
+        Literal["normal", "full"],
+        Doc(
+            "What an event survives: normal the end of the agent, also by force; full a power cut "
+            "too, for which each waits until the disk has it."
+        ),
+    ] = "normal"
     max_bytes: Annotated[
         Size,
         Ge(2**16),

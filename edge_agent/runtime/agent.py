@@ -105,8 +105,10 @@ class Agent:
         _stop_all(self._sources, until - _GOODBYE)
         _stop_all(self._models, until - _GOODBYE)
         for pipeline in self.pipelines:
+            was_online = pipeline.status.online
             pipeline.stop()
-            self._outbox.put(self._messages.pipeline_status(pipeline.name, online=False))
+            if was_online:
+                self._outbox.put(self._messages.pipeline_status(pipeline.name, online=False))
         if self._client is not None:
             self._client.stop(max(0.1, until - time.monotonic()))
         self._outbox.close()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 from edge_agent.clock import clock_synchronized
@@ -88,29 +89,31 @@ class Reporter:
 
     def events(self, happenings: Sequence[Happening], timeline: float, moment: Moment) -> None:
         """Publish what happened; `timeline` is the now of the tracks' times."""
+        events = []
         for happening in happenings:
             event = self._event(happening, timeline, moment)
             if happening.type == "end":
                 self._open.pop(happening.track.id, None)
             else:
                 self._open[happening.track.id] = event
-            self._send(event)
+            events.append(event)
+        self._send(events)
 
     def end_open(self, moment: Moment) -> None:
         """End whatever was begun and set the counts to zero: the pipeline has failed."""
-        for event in self._open.values():
-            self._send(
-                replace(
-                    event,
-                    type="end",
-                    zones=(),
-                    time=moment.wall,
-                    end_time=moment.wall,
-                    media_time=moment.media_time,
-                    clock=self._clock(moment),
-                    latency_ms={},
-                )
+        self._send(
+            replace(
+                event,
+                type="end",
+                zones=(),
+                time=moment.wall,
+                end_time=moment.wall,
+                media_time=moment.media_time,
+                clock=self._clock(moment),
+                latency_ms={},
             )
+            for event in self._open.values()
+        )
         self._open.clear()
         self.counts({key: 0 for key in self._counts if key.line is None})
 
@@ -143,9 +146,11 @@ class Reporter:
             )
         )
 
-    def _send(self, event: Event) -> None:
-        if self._publish.events:
-            self._outbox.put_event(lambda seq: self._messages.event(event, seq))
+    def _send(self, events: Iterable[Event]) -> None:
+        """Put all that happened at once in one go: that costs the disk no more than one event."""
+        makes = [partial(self._messages.event, event) for event in events]
+        if makes and self._publish.events:
+            self._outbox.put_events(makes)
 
     def _count_message(self, key: CountKey, count: int) -> Message:
         if key.line is not None:

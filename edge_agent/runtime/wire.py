@@ -13,11 +13,12 @@ from functools import partial
 from edge_agent import __version__
 from edge_agent.clock import boot_id
 from edge_agent.config.schema import Config, ModelConfig, PipelineConfig
+from edge_agent.decoders.base import Decoder
 from edge_agent.decoders.choose import choose_decoder
 from edge_agent.engines import open_engine
 from edge_agent.engines.base import Rounding
 from edge_agent.engines.modelfile import load_labels, read_model_info
-from edge_agent.errors import ConfigError, ModelError
+from edge_agent.errors import ConfigError, ModelError, StateError, StateInUse
 from edge_agent.event import ModelRef
 from edge_agent.frame import Frame
 from edge_agent.gates import GATES
@@ -29,6 +30,7 @@ from edge_agent.mqtt.payloads import Info, PipelineInfo
 from edge_agent.mqtt.topics import Topics
 from edge_agent.outbox.base import Outbox
 from edge_agent.outbox.memory import MemoryOutbox
+from edge_agent.outbox.sqlite import SqliteOutbox
 from edge_agent.preprocess.image import ImagePreprocessor
 from edge_agent.preprocess.mask import PrivacyMask
 from edge_agent.result import Kind
@@ -40,6 +42,7 @@ from edge_agent.runtime.inbox import Inbox
 from edge_agent.runtime.inference import Inference
 from edge_agent.runtime.pipeline import Pipeline, PipelineSettings, StageFactory
 from edge_agent.runtime.reporter import Identity, Reporter
+from edge_agent.runtime.state import state_folder
 from edge_agent.runtime.supervisor import Ward
 from edge_agent.runtime.worker import ModelWorker
 from edge_agent.sources import SOURCES
@@ -59,6 +62,20 @@ def open_inference(name: str, model: ModelConfig, rounding: Rounding | None = No
     `rounding` as for `open_engine`. Raises ModelError or DelegateError that says what is wrong and
     what to do.
     """
+    info, preprocessor, decoder, why, labels = _made_ready(name, model)
+    engine = open_engine(model.file, model.engine, model.threads, model.delegate, rounding)
+    ref = ModelRef(name, info.sha256, engine.name)
+    return Inference(ref, info, engine, preprocessor, decoder, why, labels)
+
+
+def check_model(name: str, model: ModelConfig) -> tuple[str, ...] | None:
+    """Everything of `open_inference` but the engine; returns the labels. Raises ModelError."""
+    return _made_ready(name, model)[-1]
+
+
+def _made_ready(
+    name: str, model: ModelConfig
+) -> tuple[ModelInfo, ImagePreprocessor, Decoder, str, tuple[str, ...] | None]:
     info = read_model_info(model.file)
     if model.sha256 is not None and model.sha256 != info.sha256:
         raise ModelError(
@@ -69,9 +86,7 @@ def open_inference(name: str, model: ModelConfig, rounding: Rounding | None = No
     preprocessor = _preprocessor(name, model, info)
     options = dataclasses.asdict(model.task.options) if model.task.name else {}
     decoder, why = choose_decoder(info, labels, model.task.name, options)
-    engine = open_engine(model.file, model.engine, model.threads, model.delegate, rounding)
-    ref = ModelRef(name, info.sha256, engine.name)
-    return Inference(ref, info, engine, preprocessor, decoder, why, labels)
+    return info, preprocessor, decoder, why, labels
 
 
 def model_labels(model: ModelConfig, info: ModelInfo) -> tuple[str, ...] | None:
@@ -95,8 +110,21 @@ def _preprocessor(name: str, model: ModelConfig, info: ModelInfo) -> ImagePrepro
         raise ModelError(f"models.{name}.preprocess: {error}") from error
 
 
+def open_outbox(config: Config) -> Outbox:
+    """The outbox on disk, or in memory where no folder can be used; raises StateInUse."""
+    try:
+        folder = state_folder(config.agent.state_dir)
+        return SqliteOutbox(folder / f"{config.agent.name}.outbox", config.outbox)
+    except StateInUse:
+        raise
+    except (StateError, RuntimeError) as error:
+        _log.error("events wait in memory only and end with the agent: %s (set state_dir)", error)
+        # Milliseconds: numbers that subscribers have seen must not come again.
+        return MemoryOutbox(config.outbox, first_seq=time.time_ns() // 10**6)
+
+
 def build_agent(config: Config, outbox: Outbox | None = None, publish: bool = True) -> Agent:
-    """The whole agent, nothing started yet.
+    """The whole agent, nothing started yet; without `outbox` events wait in memory.
 
     Without `publish` nothing is sent and no broker is needed: for benchmarks. Raises ConfigError
     for values that only a stage itself can judge.
@@ -225,7 +253,7 @@ class _Joiner:
         labels = frozenset(item.labels) if item.labels is not None else None
         stages = StageFactory(
             gate=partial(_gates, item),
-            tracker=partial(_tracker, item.track, self._ids),
+            tracker=partial(_tracker, self._track_options(item), self._ids),
             rules=partial(_rules, item),
         )
         stages.gate(), stages.tracker("object")  # refuses bad options now, not in a thread
@@ -238,9 +266,15 @@ class _Joiner:
             self._status_publisher(name),
         )
 
+    def _track_options(self, item: PipelineConfig) -> TrackOptions:
+        """As the YAML says; single pictures are believed at once where it says nothing."""
+        if "track" not in item.model_fields_set and self._config.sources[item.source].is_pictures:
+            return TrackOptions(hits=1, of=1)
+        return item.track
+
     def _status_publisher(self, pipeline: str) -> Callable[[bool, str], None]:
         """Publishes only changes between online and offline; another reason goes to the log."""
-        told: bool | None = None
+        told = False  # the agent says offline before anything else
 
         def publish(online: bool, reason: str) -> None:
             nonlocal told

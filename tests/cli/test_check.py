@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,14 @@ from edge_agent.config.load import load_config
 from tests.support.agent import ASSETS
 from tests.support.cli import Terminal
 from tests.support.configs import MINIMAL, write
+
+
+def valid(folder: Path, text: str) -> Path:
+    """The YAML as a file beside a real model m.tflite."""
+    file = write(folder, text)
+    shutil.copy(ASSETS / "belt.tflite", folder / "m.tflite")
+    return file
+
 
 TEN = """\
 mqtt:
@@ -89,7 +98,7 @@ def test_mistakes_as_json(terminal: Terminal, tmp_path: Path) -> None:
 
 def test_a_valid_file(terminal: Terminal, tmp_path: Path) -> None:
     """It is told on stderr what the file holds; stdout stays empty."""
-    file = write(tmp_path, MINIMAL + "  q: {source: s, model: m}\nmqtt: {host: broker.local}\n")
+    file = valid(tmp_path, MINIMAL + "  q: {source: s, model: m}\nmqtt: {host: broker.local}\n")
     answer = terminal("check", "-c", file)
     assert (answer.code, answer.out) == (0, "")
     assert answer.err == "valid: 1 source, 1 model, 2 pipelines, broker broker.local\n"
@@ -97,7 +106,7 @@ def test_a_valid_file(terminal: Terminal, tmp_path: Path) -> None:
 
 def test_a_valid_file_as_json(terminal: Terminal, tmp_path: Path) -> None:
     """No errors, no warnings, exit code 0."""
-    file = write(tmp_path, MINIMAL)
+    file = valid(tmp_path, MINIMAL)
     answer = terminal("check", "-c", file, "--json")
     assert answer.code == 0
     assert answer.json == {"file": str(file), "errors": [], "warnings": []}
@@ -105,7 +114,7 @@ def test_a_valid_file_as_json(terminal: Terminal, tmp_path: Path) -> None:
 
 def test_a_warning_is_no_mistake(terminal: Terminal, tmp_path: Path) -> None:
     """It goes to stderr, or into its own list, and the file is valid."""
-    file = write(tmp_path, MINIMAL.replace("  s: {", "  idle: {type: picamera}\n  s: {"))
+    file = valid(tmp_path, MINIMAL.replace("  s: {", "  idle: {type: picamera}\n  s: {"))
     answer = terminal("check", "-c", file)
     assert answer.code == 0
     assert answer.err.splitlines()[0] == f"warning: {file}:4:3: sources.idle: no pipeline uses it"
@@ -145,7 +154,7 @@ def test_the_environment_fills_in(
     terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`check` sees the variables that `run` would see, and says which is missing."""
-    file = write(tmp_path, MINIMAL + 'mqtt: {host: "${EDGE_TEST_HOST}"}\n')
+    file = valid(tmp_path, MINIMAL + 'mqtt: {host: "${EDGE_TEST_HOST}"}\n')
     monkeypatch.delenv("EDGE_TEST_HOST", raising=False)
     answer = terminal("check", "-c", file)
     assert answer.code == 78
@@ -175,3 +184,19 @@ def test_what_only_a_stage_can_judge(
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith(f"{file}: ")
     assert told in line
+
+
+def test_what_a_model_tells(terminal: Terminal, tmp_path: Path) -> None:
+    """A damaged model, and labels that the model does not know, are told with their lines."""
+    file = valid(tmp_path, MINIMAL + "    labels: [gear, weasher]\n")
+    answer = terminal("check", "-c", file)
+    assert answer.code == 78
+    assert answer.out == (
+        f"{file}:9:20: pipelines.p.labels[1]: the model has no label 'weasher' "
+        "(did you mean 'washer'?)\n"
+    )
+    (tmp_path / "m.tflite").write_bytes(b"no model at all")
+    answer = terminal("check", "-c", file)
+    assert answer.code == 78
+    assert answer.out.startswith(f"{file}:2:13: models.m.file: ")
+    assert "is damaged" in answer.out

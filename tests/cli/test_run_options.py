@@ -15,6 +15,7 @@ import edge_agent.cli.run
 from edge_agent.cli.run import broker_values
 from edge_agent.config.schema import Config
 from edge_agent.errors import UsageError
+from edge_agent.outbox.base import Outbox
 from tests.support.cli import CLIP, MODEL, Terminal
 from tests.support.configs import MINIMAL, write
 
@@ -31,7 +32,7 @@ class Made:
         self.configs: list[Config] = []
         monkeypatch.setattr(edge_agent.cli.run, "build_agent", self._build)
 
-    def _build(self, config: Config) -> Made:
+    def _build(self, config: Config, _: Outbox) -> Made:
         self.configs.append(config)
         return self
 
@@ -113,7 +114,7 @@ def test_zone_of_an_address() -> None:
         (["--rtsp", "rtsp://cam/1"], "rtsp", {}),
         (["--http", "http://cam/x.jpg"], "http", {}),
         (["--video", CLIP], "video", {"file": Path(CLIP), "pace": "real"}),
-        (["--images", "*.jpg"], "images", {}),
+        (["--images", str(Path(CLIP).with_name("*.mp4"))], "images", {}),
         (["--images", "/"], "images", {"folder": Path("/")}),
     ],
 )
@@ -124,11 +125,11 @@ def test_a_source_without_a_file(
     answer = terminal("run", *words, "--model", MODEL)
     assert answer.code == 0, answer.err
     (config,) = made.configs
-    source = config.sources["source"]
+    source = config.sources[kind]
     assert source.type == kind
     assert {key: getattr(source.options, key) for key in options} == options
     assert list(config.pipelines) == [kind]
-    assert config.models["model"].file == Path(MODEL)
+    assert config.models["belt"].file == Path(MODEL)
 
 
 def test_all_the_other_options(terminal: Terminal, made: Made) -> None:
@@ -142,7 +143,7 @@ def test_all_the_other_options(terminal: Terminal, made: Made) -> None:
     pipeline = config.pipelines["camera"]
     assert pipeline.labels == ["person", "cat"]
     assert (pipeline.threshold, list(pipeline.gate)) == (0.7, ["motion"])
-    assert (config.models["model"].threads, config.models["model"].task.name) == (2, "ssd")
+    assert (config.models["belt"].threads, config.models["belt"].task.name) == (2, "ssd")
 
 
 def test_a_file(terminal: Terminal, made: Made, tmp_path: Path) -> None:
@@ -166,7 +167,10 @@ def test_a_file(terminal: Terminal, made: Made, tmp_path: Path) -> None:
         (["--camera", "0", "--model", MODEL, "--broker", "h:99999"],
          "mqtt.port: expected a whole number from 1 to 65535, got 99999"),
         (["--http", "ftp://cam", "--model", MODEL],
-         "sources.source: url must be http:// or https:// with a host"),
+         "sources.http: url must be http:// or https:// with a host"),
+        (["--video", "none.mp4", "--model", MODEL], "--video none.mp4: no such file"),
+        (["--images", "no/*.jpg", "--model", MODEL],
+         "--images no/*.jpg: no such picture or folder"),
     ],
 )  # fmt: skip
 def test_wrong_usage(terminal: Terminal, words: list[str], message: str) -> None:

@@ -162,7 +162,7 @@ def test_wrong_sha256_is_not_run(tmp_path: Path, broker: Mosquitto) -> None:
 
 
 def test_camera_that_is_away_is_told_once(tmp_path: Path, broker: Mosquitto) -> None:
-    """However often it is tried again, a camera's failure takes one line of the log, in our words."""
+    """However often it is tried, a camera's failure takes one line of the log, in our words."""
     config = belt_config(broker.port)
     config["sources"]["clip"] = {"type": "rtsp", "url": "rtsp://me:geheim@127.0.0.1:1/x"}
     with AgentProcess(tmp_path, config) as agent:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,9 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from edge_agent.event import ClockStamp, Event, ModelRef
-from edge_agent.message import Message
+from edge_agent.message import Delivery, Message
 from edge_agent.mqtt import payloads
+from edge_agent.mqtt.messages import as_replayed
 from edge_agent.mqtt.payloads import (
     SCHEMAS,
     FrameResults,
@@ -151,6 +153,16 @@ def test_any_label_is_valid_json_in_utf8(label: str) -> None:
     """Also half a surrogate pair from a broken label file."""
     decoded = check("event", payloads.event_payload(event(label=label), 1))
     assert decoded["label"] == label.encode("utf-8", "replace").decode()
+
+
+def test_a_replayed_event_differs_in_its_mark_only() -> None:
+    """Byte for byte the payload that would have been made so; no other payload is touched."""
+    fresh, marked = payloads.event_payload(event(), 7), payloads.event_payload(event(), 7, True)
+    assert payloads.as_replayed(fresh) == marked
+    assert payloads.as_replayed(marked) == marked
+    assert payloads.as_replayed(b"17") == b"17"
+    message = Message("a", fresh, Delivery.EVENT, 1, True, "x/y", 60, (("a", "b"),))
+    assert as_replayed(message) == replace(message, payload=marked)
 
 
 def test_numbers_are_rounded_to_what_they_are_worth() -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -15,27 +16,14 @@ from edge_agent.message import Delivery, Message
 from edge_agent.outbox.base import Outbox
 from edge_agent.outbox.memory import MemoryOutbox
 from edge_agent.outbox.options import OutboxOptions
-
-
-@dataclass
-class HandClock:
-    """A clock that only the test moves."""
-
-    now: float = 1_780_000_000.0
-
-    def wall(self) -> float:
-        """Epoch seconds."""
-        return self.now
-
-    def monotonic_ns(self) -> int:
-        """Nanoseconds since the start."""
-        return int((self.now - 1_780_000_000.0) * 1e9)
-
+from edge_agent.outbox.sqlite import SqliteOutbox
+from tests.support.outbox import HandClock, event, numbers, put_events
 
 Factory = Callable[..., Outbox]
 
-OUTBOXES: dict[str, Callable[[OutboxOptions, HandClock], Outbox]] = {
-    "memory": lambda options, clock: MemoryOutbox(options, clock=clock),
+OUTBOXES: dict[str, Callable[[OutboxOptions, HandClock, Path], Outbox]] = {
+    "memory": lambda options, clock, _: MemoryOutbox(options, clock=clock),
+    "sqlite": lambda options, clock, folder: SqliteOutbox(folder / "dev", options, clock),
 }
 
 
@@ -46,18 +34,17 @@ def clock() -> HandClock:
 
 
 @pytest.fixture(params=list(OUTBOXES))
-def make(request: pytest.FixtureRequest, clock: HandClock) -> Factory:
-    """Makes the outbox under test with given bounds."""
+def make(request: pytest.FixtureRequest, clock: HandClock, tmp_path: Path) -> Iterator[Factory]:
+    """Makes the outbox under test with given bounds, and closes it after the test."""
+    made: list[Outbox] = []
 
     def build(**options: Any) -> Outbox:
-        return OUTBOXES[request.param](OutboxOptions(**options), clock)
+        made.append(OUTBOXES[request.param](OutboxOptions(**options), clock, tmp_path))
+        return made[-1]
 
-    return build
-
-
-def event(number: int, size: int = 10) -> Message:
-    """An event with its number as payload."""
-    return Message("P/p/events", b"%0*d" % (size, number), Delivery.EVENT, qos=1)
+    yield build
+    for outbox in made:
+        outbox.close()
 
 
 def state(topic: str, payload: bytes = b"1") -> Message:
@@ -68,17 +55,6 @@ def state(topic: str, payload: bytes = b"1") -> Message:
 def telemetry(number: int, size: int = 10) -> Message:
     """A message that is worthless when late."""
     return Message("P/health", b"%0*d" % (size, number), Delivery.TELEMETRY)
-
-
-def numbers(entries: Any) -> list[int]:
-    """The numbers in the payloads."""
-    return [int(entry.message.payload) for entry in entries]
-
-
-def put_events(outbox: Outbox, count: int, size: int = 10) -> None:
-    """Queue events of `size` bytes, numbered by their seq."""
-    for _ in range(count):
-        outbox.put_event(lambda seq: event(seq, size))
 
 
 def test_events_keep_their_order_until_acknowledged(make: Factory) -> None:
@@ -109,6 +85,61 @@ def test_seq_is_not_used_up_when_the_message_cannot_be_made(make: Factory) -> No
     with pytest.raises(ZeroDivisionError):
         outbox.put_event(lambda _: event(1 // 0))
     assert outbox.put_event(event) == before + 1
+
+
+def test_several_events_are_put_at_once_or_none_of_them(make: Factory) -> None:
+    """put_events numbers its messages in order, and an error among them leaves nothing behind."""
+    outbox = make()
+    assert outbox.put_events([event, event]) == [1, 2]
+    with pytest.raises(ZeroDivisionError):
+        outbox.put_events([event, lambda _: event(1 // 0)])
+    assert outbox.put_events([]) == []
+    assert outbox.put_events([event]) == [3]
+    assert numbers(outbox.take(9)) == [1, 2, 3]
+
+
+def test_events_that_were_held_back_are_marked(make: Factory) -> None:
+    """Replayed is what was put while the broker was away, before it went away, or released."""
+    outbox = make()
+    put_events(outbox, 1)
+    outbox.set_online(True)
+    put_events(outbox, 2)
+    outbox.put(state("P/info"))
+    first = [entry for entry in outbox.take(9) if entry.message.delivery is Delivery.EVENT]
+    assert [entry.replayed for entry in first] == [True, False, False]
+    outbox.release([first[2].id])
+    assert [entry.replayed for entry in outbox.take(9)] == [True]
+    put_events(outbox, 1)
+    outbox.set_online(False)
+    put_events(outbox, 1)
+    outbox.set_online(True)
+    put_events(outbox, 1)
+    assert [entry.replayed for entry in outbox.take(9)] == [True, True, False]
+
+
+def test_states_are_never_marked_as_replayed(make: Factory) -> None:
+    """A state is true however old."""
+    outbox = make()
+    outbox.put(state("P/info"))
+    (entry,) = outbox.take(9)
+    outbox.release([entry.id])
+    assert [entry.replayed for entry in outbox.take(9)] == [False]
+
+
+def test_a_long_backlog_keeps_its_order_among_new_events(make: Factory) -> None:
+    """More events than are at hand in memory come out in order, with puts and releases between."""
+    outbox = make()
+    put_events(outbox, 1500)
+    seen: list[int] = []
+    while entries := outbox.take(40):
+        outbox.release([entry.id for entry in entries[30:]])
+        seen += numbers(entries[:30])
+        outbox.ack([entry.id for entry in entries[:30]])
+        if len(seen) < 900:
+            put_events(outbox, 20)
+    assert seen == list(range(1, len(seen) + 1))
+    assert len(seen) == 2080
+    assert outbox.depth == 0
 
 
 def test_seq_has_no_gap_and_no_repeat_between_threads(make: Factory) -> None:
@@ -323,7 +354,13 @@ _STEPS = st.lists(
 @settings(max_examples=60, deadline=None)
 def test_no_event_is_lost_or_reordered_by_any_course(name: str, steps: list[str]) -> None:
     """However sending goes, the unsettled events come out complete and in order at the end."""
-    outbox = OUTBOXES[name](OutboxOptions(), HandClock())
+    with TemporaryDirectory() as folder:
+        outbox = OUTBOXES[name](OutboxOptions(), HandClock(), Path(folder))
+        _go_through(steps, outbox)
+        outbox.close()
+
+
+def _go_through(steps: list[str], outbox: Outbox) -> None:
     put: list[int] = []
     gone: set[int] = set()
     taken: list[tuple[int, int]] = []
@@ -342,4 +379,3 @@ def test_no_event_is_lost_or_reordered_by_any_course(name: str, steps: list[str]
     outbox.release([id_ for id_, _ in taken])
     assert outbox.depth == len(put) - len(gone)
     assert numbers(outbox.take(1000)) == [number for number in put if number not in gone]
-    outbox.close()

@@ -8,6 +8,7 @@ import random
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from time import gmtime, struct_time
 from types import SimpleNamespace
 from typing import Any, cast
@@ -99,14 +100,14 @@ class Told(MemoryOutbox):
         self.messages.append(message)
         super().put(message)
 
-    def put_event(self, make: Callable[[int], Message]) -> int:
-        """Note the message and queue it."""
+    def put_events(self, makes: Sequence[Callable[[int], Message]]) -> list[int]:
+        """Note the messages and queue them."""
 
-        def noted(seq: int) -> Message:
+        def noted(make: Callable[[int], Message], seq: int) -> Message:
             self.messages.append(message := make(seq))
             return message
 
-        return super().put_event(noted)
+        return super().put_events([partial(noted, make) for make in makes])
 
     def of(self, topic: str) -> list[str]:
         """Every payload put for a topic below the device."""
