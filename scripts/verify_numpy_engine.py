@@ -1,10 +1,11 @@
-"""Compares the numpy engine with TFLite's reference kernels, on every tensor of a model.
+"""Compares the numpy engine with TFLite, on every tensor of a model.
 
-    python -m scripts.verify_numpy_engine MODEL.tflite ... [--inputs 100]
+    python -m scripts.verify_numpy_engine MODEL.tflite ... [--inputs 100] [--rounding xnnpack]
 
-Needs tflite-runtime 2.14, whose BUILTIN_REF kernels are the reference (numpy<2). For each model as
-many random and, where the test data has them, real inputs are run through both; all tensors that
-operators write are compared. Exits with 1 if any element differs.
+The rounding "reference" needs tflite-runtime 2.14, whose BUILTIN_REF kernels are the reference
+(numpy<2), "xnnpack" needs LiteRT 2.3 (ai_edge_litert) on x86-64. For each model as many random and,
+where the test data has them, real inputs are run through both; all tensors that operators write are
+compared, and the outputs once more. Exits with 1 if any element differs.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.engines.numpy.engine import NumpyEngine
+from edge_agent.engines.numpy.plan import Rounding
 from edge_agent.engines.numpy.program import Tensor
 from edge_agent.engines.numpy.reading import read_tflite
 from edge_agent.errors import ModelError
@@ -61,12 +63,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("models", nargs="+", type=Path)
     parser.add_argument("--inputs", type=int, default=100, help="random and real ones, of each")
+    parser.add_argument("--rounding", choices=get_args(Rounding), default="reference")
     arguments = parser.parse_args()
     print(HEADER)
     failed = 0
     for path in arguments.models:
         try:
-            report = verify(path, arguments.inputs)
+            report = verify(path, arguments.inputs, rounding=arguments.rounding)
         except (ModelError, ReferenceRefuses) as error:
             print(f"{path.name:<56} not run: {str(error)[:200]}")
             continue
@@ -75,9 +78,14 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def verify(path: Path, count: int, seed: int = 0) -> Report:
-    """Run `count` random and up to `count` real inputs; raises ModelError where ours cannot."""
-    engine = NumpyEngine(path)
+def verify(path: Path, count: int, seed: int = 0, rounding: Rounding = "reference") -> Report:
+    """Run `count` random and up to `count` real inputs; raises ModelError where ours cannot.
+
+    Outputs are compared a second time, with tensors that share their memory here and with the model
+    unchanged there.
+    """
+    engine = NumpyEngine(path, rounding=rounding, keep_all=True)
+    sharing = NumpyEngine(path, rounding=rounding)
     graph = read_tflite(path).main
     written = dict.fromkeys(
         index
@@ -85,18 +93,20 @@ def verify(path: Path, count: int, seed: int = 0) -> Report:
         for index in operator.outputs
         if graph.tensors[index].dtype.kind != "V" and index not in graph.inputs
     )
-    reference = Reference(path, tuple(written))
+    reference = Reference(path, tuple(written), rounding)
     report = Report(path.name, tensors=len(written))
     specs = tuple(graph.tensors[index] for index in graph.inputs)
     noise = np.random.default_rng(seed)
     for inputs in (*random_inputs(specs, count, noise), *real_inputs(path, specs, count)):
         engine.run(*inputs)
         _compare(report, engine, reference.run(inputs))
+        sharing.run(*inputs)
+        _compare(report, sharing, reference.outputs(inputs))
+        report.inputs += 1
     return report
 
 
 def _compare(report: Report, engine: NumpyEngine, wanted: dict[int, NDArray[Any]]) -> None:
-    report.inputs += 1
     for index, right in wanted.items():
         ours = engine.value(index).reshape(right.shape)
         report.elements += right.size
@@ -112,30 +122,56 @@ class ReferenceRefuses(Exception):
 
 
 class Reference:
-    """The reference kernels, with every tensor of the graph made an output.
+    """TFLite, with every tensor of the graph made an output.
 
     The interpreter's own way of keeping tensors gives overwritten ones in 2.14.
     """
 
-    def __init__(self, path: Path, tensors: tuple[int, ...]) -> None:
-        module = import_module("tflite_runtime.interpreter")
+    def __init__(
+        self, path: Path, tensors: tuple[int, ...], rounding: Rounding = "reference"
+    ) -> None:
+        model = path.read_bytes()
         self._tensors = tensors
-        try:
-            self._interpreter = module.Interpreter(
-                model_content=with_outputs(path.read_bytes(), tensors),
-                experimental_op_resolver_type=module.OpResolverType.BUILTIN_REF,
-            )
-            self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
-            raise ReferenceRefuses(f"reference: {' '.join(str(error).split())}") from error
+        self._interpreter = _interpreter(with_outputs(model, tensors), rounding)
+        self._unchanged = _interpreter(model, rounding)
         self._inputs = [detail["index"] for detail in self._interpreter.get_input_details()]
 
     def run(self, inputs: Arrays) -> dict[int, NDArray[Any]]:
         """Values of all tensors by index."""
-        for index, values in zip(self._inputs, inputs, strict=True):
-            self._interpreter.set_tensor(index, values)
-        self._interpreter.invoke()
+        self._invoke(self._interpreter, inputs)
         return {index: self._interpreter.get_tensor(index) for index in self._tensors}
+
+    def outputs(self, inputs: Arrays) -> dict[int, NDArray[Any]]:
+        """Values of the outputs, of the model as it is.
+
+        Many outputs part what XNNPACK would get in one piece: this shows what that changes.
+        """
+        self._invoke(self._unchanged, inputs)
+        places = [detail["index"] for detail in self._unchanged.get_output_details()]
+        return {index: self._unchanged.get_tensor(index) for index in places}
+
+    def _invoke(self, interpreter: Any, inputs: Arrays) -> None:
+        for index, values in zip(self._inputs, inputs, strict=True):
+            interpreter.set_tensor(index, values)
+        interpreter.invoke()
+
+
+def _interpreter(model: bytes, rounding: Rounding) -> Any:
+    try:
+        if rounding == "xnnpack":
+            interpreter = import_module("ai_edge_litert.interpreter").Interpreter(
+                model_content=model
+            )
+        else:
+            module = import_module("tflite_runtime.interpreter")
+            interpreter = module.Interpreter(
+                model_content=model,
+                experimental_op_resolver_type=module.OpResolverType.BUILTIN_REF,
+            )
+        interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        raise ReferenceRefuses(f"reference: {' '.join(str(error).split())}") from error
+    return interpreter
 
 
 def with_outputs(model: bytes, tensors: tuple[int, ...]) -> bytes:

@@ -64,9 +64,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"edge-agent: {error}", file=sys.stderr)
         return error.exit_code
     except ModuleNotFoundError as error:
-        print(
-            f"edge-agent: {error.name} is not installed (pip install edge-agent)", file=sys.stderr
-        )
+        text = f"{error.name} is not installed (pip install edge-agent)"
+        print(f"edge-agent: {text}", file=sys.stderr)
+        return 1
+    except ImportError as error:  # a library of an old version, as the system's may be
+        text = f"{error} (update it: pip install --upgrade edge-agent)"
+        print(f"edge-agent: {text}", file=sys.stderr)
         return 1
     except BrokenPipeError:  # whoever read our output has gone
         _give_up_stdout()

@@ -50,7 +50,9 @@ class Recording:
     def __init__(self, file: Path) -> None:
         if not file.is_file():
             raise SourceUnusable(f"video {file} does not exist", "check source.file")
-        options = [cv2.CAP_PROP_N_THREADS, _DECODER_THREADS]
+        # OpenCV 4.6 of Debian 12 cannot be told.
+        key = getattr(cv2, "CAP_PROP_N_THREADS", None)
+        options = [] if key is None else [key, _DECODER_THREADS]
         device = cv2.VideoCapture(str(file), cv2.CAP_FFMPEG, options)
         if not device.isOpened():
             device.release()

@@ -41,9 +41,15 @@ def quantize_multiplier(real: float) -> tuple[int, int]:
 
 def quantize_multipliers(real: NDArray[np.float64]) -> tuple[Ints, Ints]:
     """Multipliers and shifts of several real numbers."""
-    pairs = [quantize_multiplier(float(value)) for value in real.ravel()]
-    found = np.array(pairs, np.int64).reshape(*real.shape, 2)
-    return found[..., 0], found[..., 1]
+    if not np.isfinite(real).all():
+        raise ValueError("a multiplier that is no finite number")
+    fractions, exponents = np.frexp(real)
+    multipliers = np.floor(fractions * (1 << 31) + 0.5).astype(np.int64)
+    is_one = multipliers == 1 << 31
+    multipliers = np.where(is_one, 1 << 30, multipliers)
+    shifts = np.where(multipliers == 0, 0, exponents.astype(np.int64) + is_one)
+    is_small = shifts < -31
+    return np.where(is_small, 0, multipliers), np.where(is_small, 0, shifts)
 
 
 def doubling_high_mul(a: Any, b: Any) -> Any:

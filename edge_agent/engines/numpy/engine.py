@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,12 @@ from numpy.typing import NDArray
 
 from edge_agent.engines.base import Rounding, T
 from edge_agent.engines.delegate import DelegateOptions
+from edge_agent.engines.numpy import xnnpack
+from edge_agent.engines.numpy.blas import allow_threads
 from edge_agent.engines.numpy.operators import PLANNERS
 from edge_agent.engines.numpy.operators.convolution import margins_of
-from edge_agent.engines.numpy.plan import Call, Margins, Plan, Unsupported, Variables
+from edge_agent.engines.numpy.plan import Call, Margins, Plan, Unsupported, Variables, refuse
+from edge_agent.engines.numpy.plan_cache import PlanCache
 from edge_agent.engines.numpy.program import Graph, Operator, Program, Tensor
 from edge_agent.engines.numpy.reading import read_program
 from edge_agent.errors import DelegateError, InferenceError, ModelError
@@ -26,6 +30,8 @@ _DO_NOT_FIT = (ArithmeticError, AssertionError, LookupError, MemoryError, TypeEr
 class NumpyEngine:
     """A quantised model in plain NumPy, with the results of TFLite's reference kernels.
 
+    With the rounding "xnnpack" they are those of LiteRT on x86-64.
+    With `keep_all`, every tensor has its value after a run, in memory of its own.
     Raises ModelError that names every operator it does not know, before anything is allocated.
     """
 
@@ -40,17 +46,29 @@ class NumpyEngine:
         threads: int = 1,
         delegate: DelegateOptions | None = None,
         rounding: Rounding | None = None,
+        *,
+        keep_all: bool = False,
     ) -> None:
-        del threads  # the matrix products take what OPENBLAS_NUM_THREADS gives
+        allow_threads(threads)
         if delegate is not None:
             raise DelegateError("the numpy engine runs on the CPU alone", "remove the delegate")
-        if rounding not in (None, "reference"):
-            raise ModelError(f"the numpy engine has no rounding {rounding!r}", "use reference")
+        self._is_xnnpack = rounding == "xnnpack"
         self._program = read_program(path)
         _check_operators(self._program)
         self._variables = Variables()
+        cache = PlanCache(path, rounding or "reference")
+        self._findings, is_known = cache.read()
+        self._plan = self._planned(self._program.main, shares=not keep_all)
+        self._connect()
+        self._try_once(is_known)
+        if not keep_all:
+            self._forget_constants()
+        if self._findings.misses:
+            cache.write(self._findings)
+
+    def _connect(self) -> None:
+        """Calls from the inputs through the plan to the outputs."""
         main = self._program.main
-        self._plan = self._planned(main)
         try:
             self._inputs = [_Port(self._plan, main.tensors[index]) for index in main.inputs]
             self._outputs = [_Port(self._plan, main.tensors[index]) for index in main.outputs]
@@ -58,18 +76,30 @@ class NumpyEngine:
             raise _refused(self._program, [f"its inputs and outputs: {error}"]) from error
         self.inputs = tuple(port.tensor.spec() for port in self._inputs)
         self.outputs = tuple(port.tensor.spec() for port in self._outputs)
+        self._answers = tuple(port.native for port in self._outputs)
         self._calls: Sequence[Call] = (
             *(call for port in self._inputs for call in port.taking),
             *self._plan.calls,
             *(call for port in self._outputs for call in port.giving),
         )
-        self._try_once()
 
-    def _try_once(self) -> None:
-        """A run on zeros, which finds shapes that a file only claims; leaves a fresh state."""
+    def _forget_constants(self) -> None:
+        """The plan has them in its own form: let go of the file, or of the second copy."""
+        first, *others = self._program.graphs
+        tensors = tuple(replace(tensor, constant=None) for tensor in first.tensors)
+        main = self._plan.graph = replace(first, tensors=tensors)
+        self._program = replace(self._program, graphs=(main, *others))
+
+    def _try_once(self, is_known: bool) -> None:
+        """A run on zeros, which finds shapes that a file only claims; leaves a fresh state.
+
+        A file that is known from before has been through it.
+        """
         try:
             with np.errstate(all="ignore"):
                 self._start_up()
+                if is_known:
+                    return
                 with suppress(InferenceError):  # zeros need not be an input that makes sense
                     self.run()
                 self.reset()
@@ -83,7 +113,7 @@ class NumpyEngine:
             self._write(tensors)
         for function, arguments in self._calls:
             function(*arguments)
-        return tuple(port.native for port in self._outputs)
+        return self._answers
 
     def fill(self, write: Callable[..., T]) -> T:
         """Call `write` with the input tensors to fill in place; see `Engine.fill`."""
@@ -101,23 +131,35 @@ class NumpyEngine:
         self._calls = ()
 
     def value(self, index: int) -> NDArray[Any]:
-        """A copy of any tensor of the graph after a run, in its native dtype, for tests."""
+        """A copy of a tensor after a run, in its native dtype, for tests.
+
+        Of outputs; with `keep_all`, of all tensors of the graph.
+        """
         port = _Port(self._plan, self._program.main.tensors[index])
         for function, arguments in port.giving:
             function(*arguments)
         return port.native.copy()
 
-    def _planned(self, graph: Graph) -> Plan:
-        plan = Plan(graph, "reference", _margins(graph), self._variables)
-        for operator in graph.operators:
+    def _planned(self, graph: Graph, shares: bool = False) -> Plan:
+        plan = Plan(
+            graph,
+            "xnnpack" if self._is_xnnpack else "reference",
+            _margins(graph),
+            self._variables,
+            findings=self._findings,
+            shares=shares,
+        )
+        for place, operator in enumerate(graph.operators):
             try:
+                if self._is_xnnpack and (reason := xnnpack.objection(operator, graph)):
+                    refuse(reason)
                 PLANNERS[operator.name](operator, plan)
             except Unsupported as error:
                 raise _refused(self._program, [f"{_place(operator)}: {error}"]) from error
             except _DO_NOT_FIT as error:
                 what = f"{_place(operator)} does not fit its tensors: {error}"
                 raise _refused(self._program, [what]) from error
-            plan.free_scratch()
+            plan.release(place)
         return plan
 
     def _start_up(self) -> None:
@@ -177,8 +219,9 @@ def _margins(graph: Graph) -> dict[int, Margins]:
     """Padding that the readers of each tensor need around it."""
     margins: dict[int, Margins] = {}
     for operator in graph.operators:
-        for index, wanted in margins_of(operator, graph):
-            margins[index] = margins.get(index, Margins()).joined(wanted)
+        with suppress(Unsupported, *_DO_NOT_FIT):  # its planner will say what is wrong with it
+            for index, wanted in margins_of(operator, graph):
+                margins[index] = margins.get(index, Margins()).joined(wanted)
     return margins
 
 

@@ -6,8 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from edge_agent.engines.numpy.plan import Array, Plan, aligned
-from edge_agent.engines.numpy.requantize import Chain, Requantization, find_chain
+from edge_agent.engines.numpy.arena import aligned
+from edge_agent.engines.numpy.findings import Findings
+from edge_agent.engines.numpy.plan import Array, Plan
+from edge_agent.engines.numpy.requantize import Chain, Requantization
+from edge_agent.engines.numpy.xnnpack import SingleRequantization
+
+Rule = Requantization | SingleRequantization
 
 _WIDE = 2048  # numbers in a row that make NumPy's inner loop long enough
 _SMALL = 24 << 10  # up to here a whole layer is one row: setting up two dimensions costs more
@@ -20,14 +25,17 @@ _clip: Any = (np._core if _HAS_FAST_CLIP else np.core).umath.clip  # type: ignor
 class Epilogue:
     """The requantization of one layer, ready for sums of any number of rows."""
 
-    def __init__(self, what: Requantization, kind: Any = np.float32) -> None:
-        """`kind` is the precision of the sums."""
+    def __init__(
+        self, what: Rule, kind: Any = np.float32, findings: Findings | None = None
+    ) -> None:
+        """`kind` is the precision of the sums; `findings` may know the chain already."""
+        findings = findings or Findings()
         self._what = what
         self._kind = kind
-        self.chain: Chain = find_chain(what, kind)
+        self.chain: Chain = findings.chain(what, kind)
         self._patch: Chain | None = None
         if kind is np.float32 and self.chain.unproven.size > 0:
-            self._patch = find_chain(what.some(self.chain.unproven), np.float64)
+            self._patch = findings.chain(what.some(self.chain.unproven), np.float64)
         self._tiles: dict[tuple[str, int], Any] = {}
 
     def plan(self, plan: Plan, sums: Array, target: Array) -> None:
@@ -60,7 +68,7 @@ class Epilogue:
         """The few channels without a chain, before their sums are used up: in float64."""
         channels = self.chain.unproven
         values = plan.scratch((len(sums), len(channels)), np.float64)
-        plan.call(_take, sums, channels, values)
+        plan.call(_take, sums, channels, plan.scratch(values.shape, sums.dtype), values)
         if self._patch is None or self._patch.unproven.size:
             plan.call(self._exactly, values, self._what.some(channels))
             return values
@@ -95,13 +103,14 @@ class Epilogue:
         return self._tiles[key]
 
     @staticmethod
-    def _exactly(values: Array, what: Requantization) -> None:
+    def _exactly(values: Array, what: Rule) -> None:
         """What no chain was found for, in integers."""
         np.copyto(values, what.exactly(values.astype(np.int64)), casting="unsafe")
 
 
-def _take(sums: Array, channels: Any, out: Array) -> None:
-    out[...] = sums[:, channels]
+def _take(sums: Array, channels: Any, narrow: Array, out: Array) -> None:
+    np.take(sums, channels, 1, narrow, "clip")
+    np.copyto(out, narrow)
 
 
 def _put(sums: Array, channels: Any, patch: Array) -> None:

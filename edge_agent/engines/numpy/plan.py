@@ -6,12 +6,15 @@ a matrix product needs no conversion and a padding is zero. All other tensors ha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.engines.numpy.arena import Arena, aligned, lifetimes, margin_strips, needed
+from edge_agent.engines.numpy.findings import Findings
 from edge_agent.engines.numpy.program import ABSENT, Graph, Operator, Tensor
 
 Array = NDArray[Any]
@@ -21,7 +24,8 @@ Rounding = Literal["reference", "xnnpack"]
 MAX_BYTES = 1 << 30
 """Memory for all tensors and scratch of one model."""
 
-_ALIGNMENT = 64  # bytes of a cache line
+_LARGEST_ARENA = 256 << 20  # of address space; what does not fit has memory of its own
+_SMALL = 64 << 10  # bytes up to which a tensor with margins is not worth zeroing them in each run
 
 
 class Unsupported(Exception):
@@ -62,10 +66,21 @@ class Plan:
 
     Operators ask for the arrays of their tensors, for scratch memory that is theirs until they are
     planned, and append calls of the form `function(*arguments)`. A call must not allocate.
+
+    With `shares`, tensors that are not needed at the same time lie in the same memory: after a run
+    only outputs have their values. An operator must write all of its outputs in each run then, or
+    say that it keeps them.
     """
 
     def __init__(
-        self, graph: Graph, rounding: Rounding, margins: dict[int, Margins], variables: Variables
+        self,
+        graph: Graph,
+        rounding: Rounding,
+        margins: dict[int, Margins],
+        variables: Variables,
+        *,
+        findings: Findings | None = None,
+        shares: bool = False,
     ) -> None:
         self.graph = graph
         self.rounding: Rounding = rounding
@@ -75,12 +90,17 @@ class Plan:
         """Names of the resources that tensors stand for."""
         self.states: list[Array] = []
         """Arrays of variable tensors, zeroed by a reset."""
+        self.findings = findings or Findings()
         self._margins = margins
         self._arrays: dict[int, Array] = {}
         self._bases: dict[int, Array] = {}
         self._free: list[Array] = []
         self._bytes = 0
         self._lent: list[Array] = []
+        self._lives = lifetimes(graph) if shares else {}
+        tensors = [graph.tensors[index] for index in self._lives]
+        size = sum(needed(self._shape(tensor), tensor) for tensor in tensors)
+        self.arena = Arena(min(size, _LARGEST_ARENA))
 
     def tensor(self, index: int) -> Tensor:
         """Tensor of that index."""
@@ -139,6 +159,10 @@ class Plan:
             or array.shape != tensor.shape
         ):
             return False
+        if self.arena.holds(array):
+            if tensor.index not in self._lives:
+                return False
+            self.arena.join(array, tensor.index)
         self._arrays[tensor.index] = array
         return True
 
@@ -162,6 +186,16 @@ class Plan:
         self._free += self._lent
         self._lent = []
 
+    def keep(self, tensor: Tensor) -> None:
+        """Leave the tensor's memory to it alone: something there is written once, now."""
+        self._lives.pop(tensor.index, None)
+
+    def release(self, place: int) -> None:
+        """All of the operator at this place is planned: what nobody reads later is free."""
+        self.free_scratch()
+        for index in [index for index, last in self._lives.items() if last == place]:
+            self.arena.leave(index)
+
     def call(self, function: Callable[..., Any], *arguments: Any) -> None:
         """Do this at each run, after all that was asked for before."""
         self.calls.append((function, arguments))
@@ -172,27 +206,54 @@ class Plan:
             raise Unsupported(f"the model needs more than {MAX_BYTES >> 20} MiB of memory")
 
     def _allocate(self, tensor: Tensor) -> Array:
-        self._charge(4 * int(np.prod(tensor.shape, dtype=np.float64)))
         if tensor.constant is not None:
+            self._charge(4 * math.prod(tensor.shape))
             return stored(tensor, tensor.constant)
         dtype = np.dtype(np.float32) if tensor.is_quantized else tensor.dtype
         if dtype.kind == "V":
             raise Unsupported(f"tensor {tensor.index} is no array of numbers")
-        margins = self.margins(tensor)
-        if any(margins):
-            return self._with_margins(tensor, margins)
-        array = aligned(tensor.shape, dtype)
+        array = self._memory(tensor, dtype)
         if tensor.is_variable:
             self.states.append(array)
-        return array
+        margins = self.margins(tensor)
+        if not any(margins):
+            return array
+        self._bases[tensor.index] = array
+        return array[(slice(None), *_inner(tensor, margins))]
 
-    def _with_margins(self, tensor: Tensor, margins: Margins) -> Array:
+    def _memory(self, tensor: Tensor, dtype: np.dtype[Any]) -> Array:
+        """Memory for a tensor with its margins: shared, or its own, which is zero."""
+        shape, margins = self._shape(tensor), self.margins(tensor)
+        size = math.prod(shape) * dtype.itemsize
+        if tensor.index in self._lives and not (any(margins) and size <= _SMALL):
+            before = self.arena.used
+            array: Array | None = self.arena.lend(shape, dtype, tensor.index)
+            if array is not None:
+                self._charge(self.arena.used - before)
+                if any(margins):
+                    for strip in margin_strips(array, _inner(tensor, margins)):
+                        self.call(strip.fill, 0)
+                return array
+        self._lives.pop(tensor.index, None)
+        self._charge(max(size, 4 * math.prod(shape)))
+        return aligned(shape, dtype)
+
+    def _shape(self, tensor: Tensor) -> tuple[int, ...]:
+        margins = self.margins(tensor)
+        if not any(margins):
+            return tensor.shape
         batch, height, width, channels = tensor.shape
         rows, columns = height + margins.top + margins.bottom, width + margins.left + margins.right
-        base = self._bases[tensor.index] = aligned(
-            (batch, rows, columns, channels), np.dtype(np.float32)
-        )
-        return base[:, margins.top : margins.top + height, margins.left : margins.left + width, :]
+        return (batch, rows, columns, channels)
+
+
+def _inner(tensor: Tensor, margins: Margins) -> tuple[slice, slice]:
+    """Rows and columns of the tensor itself in its array with margins."""
+    _, height, width, _ = tensor.shape
+    return (
+        slice(margins.top, margins.top + height),
+        slice(margins.left, margins.left + width),
+    )
 
 
 def stored(tensor: Tensor, values: Array) -> Array:
@@ -204,16 +265,9 @@ def stored(tensor: Tensor, values: Array) -> Array:
     if tensor.zero_point.size > 1:
         shape[tensor.dimension] = tensor.zero_point.size
     zero = tensor.zero_point.reshape(shape) if tensor.shape else tensor.zero_point[0]
-    kept: Array = (values.astype(np.int64) - zero).astype(np.float32)
+    kept: Array = values.astype(np.float32)
+    kept -= zero.astype(np.float32)
     return kept
-
-
-def aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """A zeroed array that begins at a cache line."""
-    size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-    raw = np.zeros(size + _ALIGNMENT, np.uint8)
-    start = -raw.ctypes.data % _ALIGNMENT
-    return raw[start : start + size].view(dtype).reshape(shape)
 
 
 def refuse(reason: str) -> NoReturn:

@@ -77,8 +77,9 @@ def _tensor(tensor: file.Tensor, index: int, name: str) -> Tensor:
         tensor.name,
         shape,
         tensor.type.dtype if tensor.type.bits else _RESOURCE,
-        None if quantization is None else quantization.scale,
-        None if quantization is None else quantization.zero_point,
+        # Copies, so that the file may go when its constants are planned.
+        None if quantization is None else quantization.scale.copy(),
+        None if quantization is None else quantization.zero_point.copy(),
         0 if quantization is None else quantization.dimension,
         tensor.constant() if tensor.data is not None and tensor.type.bits else None,
         tensor.is_variable,

@@ -27,7 +27,7 @@ Doubles = NDArray[np.float64]
 
 _ULPS = tuple(sign * step for step in range(7) for sign in ((1, -1) if step else (1,)))
 _CORRECTIONS = 32  # the first guess is a few sums off at the most
-_BLOCK = 2048  # channels worked on at a time: their thresholds take 2 kB each
+_BLOCK = 128  # channels worked on at a time: their thresholds take 2 kB each
 _FRACTIONS = (None, 0.5, 0.25, 0.75, 0.1, 0.9, 0.4, 0.6)
 EXACT: dict[Any, int] = {np.float32: 1 << 24, np.float64: 1 << 53}
 """Whole numbers up to here are exact, and so are their sums in any order."""
@@ -61,6 +61,10 @@ class Requantization:
         scaled = multiply_by_quantized_multiplier(sums + self.bias, self.multiplier, self.shift)
         clipped: Ints = np.clip(scaled, self.low, self.high)
         return clipped
+
+    def chain(self, kind: Any = np.float32) -> Chain:
+        """What the run computes in its stead, proven to be equal."""
+        return find_chain(self, kind)
 
     def some(self, channels: Any) -> Requantization:
         """The same for some of the channels alone."""
@@ -241,20 +245,31 @@ def _search(
     constant: Any = ~limits.inside.any(axis=1)
     real = np.where(constant, 0.25 / np.maximum(what.bound, 1), real)
     output = what.low + limits.below.sum(axis=1)
+    lowest, highest = np.zeros((2, len(what.bias)))
     for ulps in _ULPS:
         for fraction in _FRACTIONS:
             if not left.size:
                 return left
             factor = (real[left].astype(kind) * (1.0 + ulps * np.finfo(kind).eps)).astype(kind)
             wide = factor.astype(np.float64)
-            room = half[left] / wide[:, None] - limits.sums[left]
-            lowest = np.where(limits.inside[left], room, -np.inf).max(axis=1, initial=-np.inf)
-            highest = np.where(limits.inside[left], room + 1.0, np.inf).min(axis=1, initial=np.inf)
             add = what.bias[left].astype(np.float64)
+            if fraction == _FRACTIONS[1]:
+                lowest[left], highest[left] = _interval(left, limits, half, wide)
             if fraction is not None:
                 with np.errstate(invalid="ignore"):
-                    add = lowest + (highest - lowest) * fraction
+                    add = lowest[left] + (highest[left] - lowest[left]) * fraction
             add = np.where(constant[left], output[left] / wide / last[left], add)
             chain.add[left], chain.factor[left], chain.last[left] = add, factor, last[left]
             left = left[np.logical_not(holds(chain, left, what, limits))]
     return left
+
+
+def _interval(
+    channels: NDArray[np.intp], limits: Thresholds, half: Any, factor: Doubles
+) -> tuple[Doubles, Doubles]:
+    """The sums to add between which the factor is right for every threshold."""
+    room = half[channels] / factor[:, None] - limits.sums[channels]
+    inside = limits.inside[channels]
+    lowest = np.where(inside, room, -np.inf).max(axis=1, initial=-np.inf)
+    highest = np.where(inside, room + 1.0, np.inf).min(axis=1, initial=np.inf)
+    return lowest, highest

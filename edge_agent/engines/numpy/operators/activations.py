@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from edge_agent.engines.numpy import xnnpack
 from edge_agent.engines.numpy.arithmetic import (
     INT32_MAX,
     Ints,
@@ -46,9 +47,9 @@ def _tensors(operator: Operator, plan: Plan) -> tuple[Tensor, Tensor]:
     return x, y
 
 
-def _rescaled(values: Ints, real: float) -> Ints:
+def _rescaled(values: Ints, real: float | np.float32) -> Ints:
     """Numbers times a real one in fixed point; of a negative one the multiplier is negative."""
-    multiplier, shift = quantize_multiplier(abs(real))
+    multiplier, shift = quantize_multiplier(abs(float(real)))
     factor = multiplier if real >= 0 else -multiplier
     result: Ints = multiply_by_quantized_multiplier(values, factor, shift)
     return result
@@ -95,11 +96,12 @@ def plan_leaky_relu(operator: Operator, plan: Plan) -> None:
             plan.free_scratch()
         return
     values = all_values(x)
-    results = np.where(
-        values >= 0,
-        _rescaled(values, float(x.step / y.step)),
-        _rescaled(values, float(x.step * alpha / y.step)),
-    )
+    positive, negative = x.step / y.step, x.step * alpha / y.step
+    rescale: Callable[[Ints, Any], Ints] = _rescaled
+    slope = positive * alpha  # in XNNPACK's order
+    if plan.rounding == "xnnpack" and xnnpack.takes_slopes(positive, slope):
+        rescale, negative = xnnpack.rescaled, slope
+    results = np.where(values >= 0, rescale(values, positive), rescale(values, negative))
     plan_function(plan, x, np.clip(results, *y.limits), y)
 
 
@@ -130,14 +132,21 @@ def plan_prelu(operator: Operator, plan: Plan) -> None:
 
 
 def _plan_real(
-    function: Callable[[Any], Any], write: Callable[..., Any]
+    function: Callable[[Any], Any],
+    write: Callable[..., Any],
+    xnnpack_function: Callable[[Any], Any],
 ) -> Callable[[Operator, Plan], None]:
-    """A smooth function: `function` makes the table, `write` is the one for float32."""
+    """A smooth function: the first one makes the table, `write` is the one for float32."""
 
     def planner(operator: Operator, plan: Plan) -> None:
         x, y = _tensors(operator, plan)
         if x.is_quantized:
-            plan_function(plan, x, real_function(x, y, function), y)
+            results = (
+                xnnpack.real_function(x, y, xnnpack_function)
+                if plan.rounding == "xnnpack"
+                else real_function(x, y, function)
+            )
+            plan_function(plan, x, results, y)
             return
         for goal, source in parts(plan.array(y), plan.array(x)):
             work = work_for(plan, source.shape)
@@ -243,7 +252,7 @@ PLANNERS = {
     "LEAKY_RELU": plan_leaky_relu,
     "PRELU": plan_prelu,
     "HARD_SWISH": plan_hard_swish,
-    "LOGISTIC": _plan_real(_logistic, _write_logistic),
-    "TANH": _plan_real(_tanh, _write_tanh),
-    "ELU": _plan_real(_elu, _write_elu),
+    "LOGISTIC": _plan_real(_logistic, _write_logistic, xnnpack.logistic),
+    "TANH": _plan_real(_tanh, _write_tanh, _tanh),
+    "ELU": _plan_real(_elu, _write_elu, _elu),
 }

@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from edge_agent.engines.numpy import xnnpack
+from edge_agent.engines.numpy.arena import aligned
 from edge_agent.engines.numpy.arithmetic import Ints, activation_limits
 from edge_agent.engines.numpy.epilogue import Epilogue
 from edge_agent.engines.numpy.operators import floating
 from edge_agent.engines.numpy.operators.floating import is_float
 from edge_agent.engines.numpy.operators.windows import Windows, view, windows
-from edge_agent.engines.numpy.plan import Array, Margins, Plan, Unsupported, aligned
+from edge_agent.engines.numpy.plan import Array, Margins, Plan, Unsupported, stored
 from edge_agent.engines.numpy.program import Graph, Operator, Tensor
 from edge_agent.engines.numpy.requantize import EXACT, Requantization
 
@@ -25,6 +27,7 @@ Planner = Callable[[Operator, Plan], None]
 
 _CHUNK = 192 << 10  # numbers of a layer that are worked on at a time, to stay in the cache
 _WIDE = 2048
+_FILTERS = 64  # that are converted at a time
 
 
 def margins_of(operator: Operator, graph: Graph) -> Iterator[tuple[int, Margins]]:
@@ -36,15 +39,26 @@ def margins_of(operator: Operator, graph: Graph) -> Iterator[tuple[int, Margins]
             yield x.index, windows(operator, x, y, w.shape[1], w.shape[2]).margins
 
 
-def _weights(plan: Plan, w: Tensor) -> Ints:
-    """Weights less their zero points, channels in their own dimension."""
-    values = plan.constant(w).astype(np.int64)
+def _filters(plan: Plan, w: Tensor) -> tuple[Array, Ints]:
+    """Weights less their zero points as numbers x filters; the sum of each filter's absolute ones.
+
+    Some filters at a time: a copy of a whole layer would be the most memory that is ever needed.
+    """
+    values = plan.constant(w)
     assert w.zero_point is not None
-    if w.zero_point.size == 1:
-        return values - w.zero
     shape = [1] * values.ndim
-    shape[w.dimension] = w.zero_point.size
-    return values - w.zero_point.reshape(shape)
+    shape[w.dimension if w.zero_point.size > 1 else 0] = w.zero_point.size
+    zeros = np.broadcast_to(w.zero_point.astype(np.float32).reshape(shape), values.shape)
+    filters = aligned((values[0].size, len(values)), np.dtype(np.float32))
+    totals = np.zeros(len(values), np.int64)
+    for first in range(0, len(values), _FILTERS):
+        some = slice(first, first + _FILTERS)
+        whole = values[some].astype(np.float32)
+        whole -= zeros[some]
+        rows = whole.reshape(-1, len(filters))
+        filters[:, some] = rows.T
+        totals[some] = np.abs(rows, out=rows).sum(axis=1, dtype=np.float64)
+    return filters, totals
 
 
 def _epilogue(plan: Plan, operator: Operator, bound: Ints) -> Epilogue:
@@ -59,13 +73,26 @@ def _epilogue(plan: Plan, operator: Operator, bound: Ints) -> Epilogue:
     if bias_tensor is not None:
         bias = plan.constant(bias_tensor).astype(np.int64).reshape(bound.shape)
     assert w.scale is not None
+    if plan.rounding == "xnnpack":
+        return Epilogue(_single(operator, (x, w, y), bias, bound), _precision(bound), plan.findings)
     real: Any
     if w.scale.size == 1 and x.dtype == np.uint8:
         real = np.float64(x.step * w.step) / np.float64(y.step)
     else:
         real = np.float64(x.step) * w.scale.astype(np.float64) / np.float64(y.step)
     low, high = activation_limits(y, operator.number("activation"))
-    return Epilogue(Requantization.of(bias, real, low, high, bound), _precision(bound))
+    return Epilogue(
+        Requantization.of(bias, real, low, high, bound), _precision(bound), plan.findings
+    )
+
+
+def _single(
+    operator: Operator, tensors: tuple[Tensor, Tensor, Tensor], bias: Ints, bound: Ints
+) -> xnnpack.SingleRequantization:
+    x, w, y = tensors
+    scale = np.broadcast_to(xnnpack.product_scale(x, w.scale, y), bound.shape)
+    low, high = xnnpack.activation_limits(y, operator.number("activation"))
+    return xnnpack.SingleRequantization(bias, scale, low, high, bound)
 
 
 def _precision(bound: Ints) -> Any:
@@ -114,12 +141,12 @@ def plan_conv_2d(operator: Operator, plan: Plan) -> None:
     count, height, width, depth = w.shape
     if depth != x.shape[3]:
         raise Unsupported(f"filters of {depth} channels for an input of {x.shape[3]}")
-    weights = _weights(plan, w).reshape(count, -1)
-    bound: Ints = np.abs(weights).sum(axis=1) * _largest(x)
+    filters, totals = _filters(plan, w)
+    bound: Ints = totals * _largest(x)
     epilogue = _epilogue(plan, operator, bound)
     shape = windows(operator, x, y, height, width)
-    product = _Product(plan, weights, bound)
-    size = weights.shape[1]
+    product = _Product(plan, filters, bound)
+    size = len(filters)
     is_direct = (height, width, *shape[2:4]) == (1, 1, 1, 1) and not any(plan.margins(x))
     patches = view(plan.padded(x), plan.margins(x), shape, depth)
     for first, last in _chunks(shape.rows, shape.columns * max(size, count)):
@@ -147,11 +174,10 @@ def _gather(plan: Plan, patches: Array, shape: Windows, kind: Any) -> Array:
 class _Product:
     """The matrix product with one layer's weights, in the precision that is exact for them."""
 
-    def __init__(self, plan: Plan, weights: Ints, bound: Ints) -> None:
+    def __init__(self, plan: Plan, filters: Array, bound: Ints) -> None:
         self._plan = plan
         self.kind = _precision(bound)
-        self._weights = aligned(weights.shape[::-1], np.dtype(self.kind))
-        self._weights[...] = weights.T
+        self._weights = filters.astype(self.kind, copy=False)
 
     def plan(self, columns: Array) -> Array:
         """Write the call for pixels x numbers; the sums are pixels x filters."""
@@ -172,14 +198,13 @@ def plan_depthwise(operator: Operator, plan: Plan) -> None:
     depth = x.shape[3]
     if count % depth:
         raise Unsupported(f"{count} filters for {depth} channels")
-    weights = _weights(plan, w)[0]
-    bound: Ints = np.abs(weights).sum(axis=(0, 1)) * _largest(x)
+    taps = stored(w, plan.constant(w))[0]
+    bound: Ints = np.abs(taps).sum(axis=(0, 1), dtype=np.float64).astype(np.int64) * _largest(x)
     if _precision(bound) is not np.float32:
         raise Unsupported("its sums are too large to be exact")
     epilogue = _epilogue(plan, operator, bound)
     shape = windows(operator, x, y, height, width)
     patches = view(plan.padded(x), plan.margins(x), shape, depth)
-    taps = weights.astype(np.float32)
     multiply = _one_input(plan, taps) if depth == 1 else _taps(plan, taps, shape, depth)
     for first, last in _chunks(shape.rows, shape.columns * count):
         sums = multiply(patches[first:last])
@@ -247,14 +272,14 @@ def _einsum(subscripts: str, a: Array, b: Array, out: Array) -> None:
 def plan_fully_connected(operator: Operator, plan: Plan) -> None:
     """A matrix product."""
     x, w, y = _check(plan, operator)
-    weights = _weights(plan, w)
-    bound: Ints = np.abs(weights).sum(axis=1) * _largest(x)
+    filters, totals = _filters(plan, w)
+    bound: Ints = totals * _largest(x)
     values = plan.array(x)
     if not values.flags.c_contiguous:
         flat = plan.scratch(x.shape)
         plan.call(np.copyto, flat, values)
         values = flat
-    sums = _Product(plan, weights, bound).plan(values.reshape(-1, w.shape[1]))
+    sums = _Product(plan, filters, bound).plan(values.reshape(-1, w.shape[1]))
     _epilogue(plan, operator, bound).plan(plan, sums, plan.array(y).reshape(sums.shape))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from edge_agent.engines.numpy import xnnpack
 from edge_agent.engines.numpy.arithmetic import (
     NO_ACTIVATION,
     RELU,
@@ -74,11 +75,14 @@ def _plan_sum(sign: int, function: Any) -> Callable[[Operator, Plan], None]:
             _plan_numbers(plan, operator, function)
             return
 
+        is_xnnpack = plan.rounding == "xnnpack" and xnnpack.takes_sum(a, b, y)
+        rule = xnnpack.exact_sum if is_xnnpack else exact_sum
+
         def exact(a_values: Ints, b_values: Ints) -> Ints:
-            return exact_sum(a, b, y, a_values, b_values, sign)
+            return rule(a, b, y, a_values, b_values, sign)
 
         first, second = (float(each.step) / float(y.step) for each in (a, b))
-        limits = activation_limits(y, _activation(operator))
+        limits = _limits(operator, y, is_xnnpack)
         plan_pairs(plan, (a, b), y, limits, exact, sums(first, sign * second))
 
     return planner
@@ -110,14 +114,26 @@ def plan_mul(operator: Operator, plan: Plan) -> None:
     if not _are_quantized(a, b, y):
         _plan_numbers(plan, operator, np.multiply)
         return
-    multiplier, shift = quantize_multiplier(float(a.step * b.step / y.step))
+    scale = xnnpack.product_scale(a, b.step, y)
+    multiplier, shift = quantize_multiplier(float(scale))
+    is_xnnpack = plan.rounding == "xnnpack" and xnnpack.takes_product(a, b, y)
+    is_zero = plan.rounding == "xnnpack" and xnnpack.is_shifted_out(a, b, y)
 
     def exact(a_values: Ints, b_values: Ints) -> Ints:
+        if is_xnnpack:
+            return xnnpack.exact_product(scale, a_values, b_values)
+        if is_zero:
+            return a_values * b_values * 0
         product: Ints = multiply_by_quantized_multiplier(a_values * b_values, multiplier, shift)
         return product
 
-    limits = activation_limits(y, _activation(operator))
+    limits = _limits(operator, y, is_xnnpack)
     plan_pairs(plan, (a, b), y, limits, exact, products(multiplier, shift))
+
+
+def _limits(operator: Operator, y: Tensor, is_xnnpack: bool) -> tuple[int, int]:
+    function = xnnpack.activation_limits if is_xnnpack else activation_limits
+    return function(y, _activation(operator))
 
 
 def _activation(operator: Operator) -> int:
@@ -133,6 +149,8 @@ def _plan_numbers(plan: Plan, operator: Operator, function: Any) -> None:
         raise Unsupported(f"numbers of type {y.dtype} without a scale")
     activation = operator.number("activation")
     low, high = float_limits(activation)
+    if plan.rounding == "xnnpack" and y.dtype == np.float32:
+        low, high = xnnpack.unlimited(low), xnnpack.unlimited(high)
     for goal, *sources in parts(plan.array(y), plan.array(a), plan.array(b)):
         plan.call(quietly, function, *sources, goal)
         if y.dtype == np.float32:

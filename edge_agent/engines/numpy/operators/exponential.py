@@ -44,7 +44,8 @@ def exp32(x: Array, y: Array, work: Work) -> None:
         np.copyto(whole, power, casting="unsafe")
         np.subtract(rest, power, rest)
         np.bitwise_and(whole, _PARTS - 1, bits)
-        np.take(_TABLE, bits, out=power.view(np.int64), mode="clip")
+        places = bits.astype(np.intp, copy=False)  # a copy on 32-bit machines only
+        np.take(_TABLE, places, out=power.view(np.int64), mode="clip")
         np.left_shift(whole, _EXPONENT, whole)
         np.add(whole, power.view(np.int64), whole)
         factor, total = whole.view(np.float64), bits.view(np.float64)

@@ -94,6 +94,7 @@ def plan_pad(operator: Operator, plan: Plan) -> None:
     """PAD, PADV2: the border is written once, the middle at each run."""
     x, y = plan.input(operator, 0), plan.output(operator)
     pads = _pads(operator, plan, x, y)
+    plan.keep(y)
     target = plan.array(y)
     value = plan.optional(operator, 2)
     if value is None:

@@ -34,7 +34,7 @@ def plan_function(
     With `real`, `clip(rint(x * factor))` is tried for factors near it and taken where it is right
     for all 256 numbers.
     """
-    factor = None if real is None else _factor(x, results, real)
+    factor = None if real is None else _known_factor(plan, x, results, real)
     source, target = plan.array(x), plan.array(y)
     for goal, part in parts(target, source):
         if factor is None:
@@ -46,6 +46,21 @@ def plan_function(
                 plan.call(np.rint, product, product)
             plan_clip(plan, product, results.min(), results.max(), goal)
         plan.free_scratch()
+
+
+def _known_factor(plan: Plan, x: Tensor, results: Ints, real: float) -> np.float32 | None:
+    """What `_factor` finds, or found for the same results: none is kept as NaN."""
+
+    def search() -> tuple[Array, ...]:
+        factor = _factor(x, results, real)
+        return (np.array([np.nan if factor is None else factor], np.float32),)
+
+    def fits(answer: tuple[Array, ...]) -> bool:
+        return len(answer) == 1 and answer[0].shape == (1,) and answer[0].dtype == np.float32
+
+    question = ("function", *x.limits, results, float(real))
+    (found,) = plan.findings.recall(question, search, fits)[0]
+    return None if np.isnan(found) else np.float32(found)
 
 
 def _factor(x: Tensor, results: Ints, real: float) -> np.float32 | None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
+from edge_agent.engines.numpy import xnnpack
 from edge_agent.engines.numpy.arithmetic import (
+    Ints,
     all_values,
     multiply_by_quantized_multiplier,
     quantize_multiplier,
@@ -34,12 +37,24 @@ def plan_quantize(operator: Operator, plan: Plan) -> None:
         _plan_rounding(plan, x, y)
         return
     real = float(x.step) / float(y.step)
-    multiplier, shift = quantize_multiplier(real)
-    results = multiply_by_quantized_multiplier(all_values(x), multiplier, shift)
+    results = _requantized(plan, x, y)
     is_same = real == 1.0 and x.limits == y.limits
     if is_same and plan.alias(y, plan.array(x)):
         return
     plan_function(plan, x, np.clip(results, *y.limits), y, real)
+
+
+def _requantized(plan: Plan, x: Tensor, y: Tensor) -> Ints:
+    multiplier, shift = quantize_multiplier(float(x.step) / float(y.step))
+    results: Ints = multiply_by_quantized_multiplier(all_values(x), multiplier, shift)
+    if plan.rounding == "reference":
+        return results
+    if x.dtype == y.dtype and xnnpack.takes_rescaling(x.step / y.step):
+        return xnnpack.rescaled(all_values(x), x.step / y.step)
+    vector = xnnpack.requantized_by_tflite(x, y)
+    if math.prod(x.shape) % 16 and (vector != results).any():
+        raise Unsupported("numbers that LiteRT rounds in two ways, by their place")
+    return vector
 
 
 def _plan_rounding(plan: Plan, x: Tensor, y: Tensor) -> None:
@@ -49,6 +64,9 @@ def _plan_rounding(plan: Plan, x: Tensor, y: Tensor) -> None:
     the highest number for a negative one; here NaN is the lowest number, others are limited.
     """
     low, high = y.limits
+    if plan.rounding == "xnnpack":
+        _plan_rounding_to_even(plan, x, y)
+        return
     for goal, source in parts(plan.array(y), plan.array(x)):
         scaled, half = plan.scratch(source.shape), plan.scratch(source.shape)
         plan.call(quietly, np.divide, source, y.step, scaled)
@@ -56,6 +74,19 @@ def _plan_rounding(plan: Plan, x: Tensor, y: Tensor) -> None:
         plan.call(np.add, scaled, half, scaled)
         plan.call(np.trunc, scaled, scaled)
         plan.call(np.fmax, scaled, np.float32(low), scaled)
+        plan_clip(plan, scaled, low, high, goal)
+        plan.free_scratch()
+
+
+def _plan_rounding_to_even(plan: Plan, x: Tensor, y: Tensor) -> None:
+    """XNNPACK's: times the inverse of the scale; NaN is the highest number."""
+    low, high = y.limits
+    inverse = np.float32(1.0) / y.step
+    for goal, source in parts(plan.array(y), plan.array(x)):
+        scaled = plan.scratch(source.shape)
+        plan.call(quietly, np.multiply, source, inverse, scaled)
+        plan.call(np.fmin, scaled, np.float32(high), scaled)
+        plan.call(np.rint, scaled, scaled)
         plan_clip(plan, scaled, low, high, goal)
         plan.free_scratch()
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from edge_agent.engines.numpy import xnnpack
 from edge_agent.engines.numpy.arithmetic import (
     multiply_by_quantized_multiplier,
     quantize_multiplier,
 )
-from edge_agent.engines.numpy.operators.parts import cast
+from edge_agent.engines.numpy.operators.parts import cast, plan_clip
 from edge_agent.engines.numpy.plan import Array, Plan, Unsupported
 from edge_agent.engines.numpy.program import Operator, Tensor
 
@@ -80,8 +81,27 @@ def plan_mean(operator: Operator, plan: Plan) -> None:
         plan.call(np.divide, total.reshape(y.shape), np.float32(count), plan.array(y))
         return
     _check_quantized(x, y)
+    if plan.rounding == "xnnpack":
+        _plan_xnnpack(plan, x, y, axes, xnnpack.mean(x, y, count, count))
+        return
     multiplier, shift = mean_multiplier(float(x.step) / float(y.step), count)
     _plan_rescaled(plan, _plan_whole_sums(plan, x, axes), y, multiplier, shift)
+
+
+def _plan_xnnpack(
+    plan: Plan, x: Tensor, y: Tensor, axes: tuple[int, ...], what: xnnpack.Mean
+) -> None:
+    exact = _plan_whole_sums(plan, x, axes)
+    sums = exact if exact.dtype == np.float32 else plan.scratch(exact.shape)
+    zeros = x.zero * math.prod(x.shape[axis] for axis in axes)
+    plan.call(np.add, exact, exact.dtype.type(zeros), exact)
+    if sums is not exact:
+        plan.call(cast, sums, exact)
+    plan.call(np.multiply, sums, what.scale, sums)
+    plan.call(np.add, sums, what.zero, sums)
+    plan.call(np.rint, sums, sums)
+    plan.call(np.subtract, sums, np.float32(y.zero), sums)
+    plan_clip(plan, sums.reshape(y.shape), *y.limits, plan.array(y))
 
 
 def mean_multiplier(real: float, count: int) -> tuple[int, int]:
@@ -107,6 +127,7 @@ def _plan_rescaled(plan: Plan, sums: Array, y: Tensor, multiplier: int, shift: i
 def plan_sum(operator: Operator, plan: Plan) -> None:
     """Sums of float32 and whole numbers; uint8 ones as means without a divisor."""
     x, y, axes = _axes(operator, plan)
+    count = math.prod(x.shape[axis] for axis in axes)
     if _is_plain(x, y):
         total = _plan_float_sums(plan, x, axes)
         plan.call(np.copyto, plan.array(y), total.reshape(y.shape))
@@ -119,6 +140,9 @@ def plan_sum(operator: Operator, plan: Plan) -> None:
     _check_quantized(x, y)
     if x.dtype == np.int8:
         raise Unsupported("int8, which the reference kernel takes for uint8")
+    if plan.rounding == "xnnpack":
+        _plan_xnnpack(plan, x, y, axes, xnnpack.mean(x, y, count, 1))
+        return
     multiplier, shift = quantize_multiplier(float(x.step) / float(y.step))
     _plan_rescaled(plan, _plan_whole_sums(plan, x, axes), y, multiplier, shift)
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from edge_agent.engines.numpy import xnnpack
 from edge_agent.engines.numpy.operators.parts import cast
 from edge_agent.engines.numpy.plan import Array, Plan, Unsupported
 from edge_agent.engines.numpy.program import Operator, Tensor
@@ -70,12 +71,29 @@ def _float_axis(size: int, count: int, corners: bool, centers: bool) -> _Axis:
 def plan_bilinear(operator: Operator, plan: Plan) -> None:
     """Interpolation between four pixels: in fixed point for int8, else in float32."""
     x, y, corners, centers = _check(operator, plan)
-    if x.dtype == np.int8:
+    if plan.rounding == "xnnpack":
+        found = [xnnpack.resize_axis(x.shape[i], y.shape[i], corners, centers) for i in (1, 2)]
+        _plan_xnnpack(plan, x, y, _Axis(*found[0]), _Axis(*found[1]))
+    elif x.dtype == np.int8:
         axes = [_fixed_axis(x.shape[i], y.shape[i], corners, centers) for i in (1, 2)]
         _plan_fixed(plan, x, y, axes[0], axes[1])
     else:
         axes = [_float_axis(x.shape[i], y.shape[i], corners, centers) for i in (1, 2)]
         _plan_float(plan, x, y, axes[0], axes[1])
+
+
+def _plan_xnnpack(plan: Plan, x: Tensor, y: Tensor, rows: _Axis, columns: _Axis) -> None:
+    """Whole numbers, halves rounded up, so that zero points play no part."""
+    one = xnnpack.PIXEL
+    down, across = (math.gcd(one, *axis.fraction.tolist()) for axis in (rows, columns))
+    unit = (one // down) * (one // across)
+    kind: Any = np.float32 if unit * 512 <= _EXACT else np.float64
+    lines = _plan_weighted(plan, _source(plan, x), rows, (down, one), 1, np.dtype(np.float32))
+    sums = _plan_weighted(plan, lines, columns, (across, one), 2, np.dtype(kind))
+    plan.call(np.multiply, sums, sums.dtype.type(1.0 / unit), sums)
+    plan.call(np.add, sums, sums.dtype.type(0.5), sums)
+    plan.call(np.floor, sums, sums)
+    plan.call(cast, plan.array(y), sums)
 
 
 def _source(plan: Plan, x: Tensor) -> Array:
@@ -111,8 +129,8 @@ def _plan_fixed(plan: Plan, x: Tensor, y: Tensor, rows: _Axis, columns: _Axis) -
     largest = max(map(abs, (*x.limits, 128)))
     is_exact = unit * largest * 9 < _EXACT  # weights go from -1/2 to 3/2 at the borders
     kind: Any = np.float32 if is_exact else np.float64
-    lines = _plan_weighted(plan, _source(plan, x), rows, down, 1, np.dtype(np.float32))
-    sums = _plan_weighted(plan, lines, columns, across, 2, np.dtype(kind))
+    lines = _plan_weighted(plan, _source(plan, x), rows, (down, _ONE), 1, np.dtype(np.float32))
+    sums = _plan_weighted(plan, lines, columns, (across, _ONE), 2, np.dtype(kind))
     halves = plan.scratch(sums.shape, kind)
     if x.zero:
         plan.call(np.add, sums, sums.dtype.type(x.zero * unit), sums)
@@ -126,12 +144,18 @@ def _plan_fixed(plan: Plan, x: Tensor, y: Tensor, rows: _Axis, columns: _Axis) -
 
 
 def _plan_weighted(
-    plan: Plan, source: Array, axis: _Axis, common: int, number: int, kind: np.dtype[Any]
+    plan: Plan,
+    source: Array,
+    axis: _Axis,
+    units: tuple[int, int],
+    number: int,
+    kind: np.dtype[Any],
 ) -> Array:
-    """(pixels - fraction) * lower + fraction * upper, in units of `common`."""
+    """(pixel - fraction) * lower + fraction * upper; `units` are one of the result, and a pixel."""
+    common, pixel = units
     shape = (-1, 1, 1) if number == 1 else (-1, 1)
     second = (axis.fraction // common).reshape(shape).astype(kind)
-    first = (_ONE // common - second).astype(kind)
+    first = (pixel // common - second).astype(kind)
     lower = _plan_take(plan, source, axis.lower, number)
     upper = _plan_take(plan, source, axis.upper, number)
     if kind != lower.dtype:

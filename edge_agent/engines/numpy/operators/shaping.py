@@ -90,6 +90,7 @@ def plan_shape(operator: Operator, plan: Plan) -> None:
     """Sides of the input: known before the first run."""
     x, y = plan.input(operator, 0), plan.output(operator)
     _check_shape(y, (len(x.shape),))
+    plan.keep(y)
     plan.array(y)[...] = x.shape
 
 

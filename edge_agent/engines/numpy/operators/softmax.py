@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from edge_agent.engines.numpy import xnnpack
 from edge_agent.engines.numpy.arithmetic import (
     INT32_MAX,
     INT32_MIN,
@@ -19,8 +20,8 @@ from edge_agent.engines.numpy.arithmetic import (
     quantize_multiplier,
     rounding_shift_right,
 )
-from edge_agent.engines.numpy.operators.exponential import exp32, work_for
-from edge_agent.engines.numpy.operators.parts import cast, real_option
+from edge_agent.engines.numpy.operators.exponential import exp32, exponentials, work_for
+from edge_agent.engines.numpy.operators.parts import cast, plan_clip, real_option
 from edge_agent.engines.numpy.plan import Array, Plan, Unsupported
 from edge_agent.engines.numpy.program import Operator, Tensor
 
@@ -68,6 +69,9 @@ def _plan_float(plan: Plan, beta: float, x: Array, y: Array) -> None:
 def _plan_fixed(
     plan: Plan, x: Tensor, y: Tensor, beta: float, source: Array, target: Array
 ) -> None:
+    if plan.rounding == "xnnpack":
+        _plan_lookup(plan, x, y, beta, (source, target))
+        return
     info = np.iinfo(y.dtype)
     exponentials = exponentials_of(x, beta)
     count, depth = source.shape
@@ -84,6 +88,35 @@ def _plan_fixed(
     addends = rounding_shift_right(exponentials, _SUM_BITS)
     limits = (int(info.min), int(info.max))
     plan.call(_fixed, arrays, (exponentials, addends), limits, y.zero)
+
+
+def _plan_lookup(
+    plan: Plan, x: Tensor, y: Tensor, beta: float, arrays: tuple[Array, Array]
+) -> None:
+    """TFLite's optimised kernel, which XNNPACK leaves this operator to: float32 from a table."""
+    source, target = arrays
+    totals, places = plan.scratch(source.shape), plan.scratch(source.shape, np.intp)
+    work = (plan.scratch((len(source), 1)), totals, places)
+    table = exponentials(xnnpack.softmax_exponents(x, beta))
+    plan.call(_look_up, arrays, work, table, y.step)
+    plan_clip(plan, target, 0.0, float(y.limits[1] - y.limits[0]), target)
+    plan.call(np.add, target, np.float32(y.limits[0]), target)
+
+
+def _look_up(
+    arrays: tuple[Array, Array], work: tuple[Array, Array, Array], table: Array, step: np.float32
+) -> None:
+    x, y = arrays
+    single, totals, places = work
+    np.maximum.reduce(x, axis=-1, out=single, keepdims=True)
+    np.subtract(single, x, out=places, casting="unsafe")
+    np.take(table, places, out=y, mode="clip")
+    np.add.accumulate(y, -1, None, totals)  # one after the other, as the kernel does
+    np.multiply(totals[:, -1:], step, out=single)
+    np.divide(np.float32(1.0), single, out=single)
+    np.multiply(y, single, out=y)
+    np.add(y, np.float32(0.5), out=y)
+    np.floor(y, out=y)
 
 
 def exponentials_of(x: Tensor, beta: float) -> Ints:
