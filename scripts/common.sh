@@ -52,15 +52,16 @@ make_venv() {
     fi
 }
 
-# install_into FOLDER ARGUMENT...: pip install, but only when pyproject.toml or the arguments changed.
+# install_into FOLDER ARGUMENT...: pip install, but only when pyproject.toml or the place changed.
 install_into() {
-    local folder=$1 stamp
+    local folder=$1 mark stamp
     shift
-    stamp=$(cat pyproject.toml <(printf '%s\n' "$@" "$PWD") | sha256sum)
-    if [ "$(cat "$folder/.installed" 2>/dev/null)" = "$stamp" ]; then return; fi
+    mark="$folder/.installed-$(printf '%s\n' "$@" | sha256sum | cut -c1-12)"
+    stamp=$(cat pyproject.toml <(echo "$PWD") | sha256sum)
+    if [ "$(cat "$mark" 2>/dev/null)" = "$stamp" ]; then return; fi
     say "installing into $folder (a minute or two the first time)"
     "$folder/bin/pip" install -q --progress-bar "$([ -t 2 ] && echo on || echo off)" "$@" >&2
-    echo "$stamp" > "$folder/.installed"
+    echo "$stamp" > "$mark"
 }
 
 # True where a mosquitto broker is installed, also outside a user's PATH.
