@@ -204,7 +204,20 @@ def test_sums_beyond_float32(tmp_path: Path, depth: int) -> None:
     x[1] = np.where(weights[0] > 0, 127, -128)
     sums = (x.astype(np.int64) + 128) @ weights.T.astype(np.int64)
     multiplier, shift = quantize_multiplier(
-        float(np.float64(np.float32(0.1)) * np.float64(np.float32(0.01)) / 40.0)
+        float(np.float64(np.float32(0.1) * np.float32(0.01)) / 40.0)
     )
     wanted = multiply_by_quantized_multiplier(sums, multiplier, shift) + 3
     np.testing.assert_array_equal(engine.run(x)[0], np.clip(wanted, -128, 127))
+
+
+def test_scales_of_a_dense_layer_are_multiplied_in_float32(tmp_path: Path) -> None:
+    """A sum of a real model (ToyADMOS) whose last step hangs on how the scales are multiplied."""
+    tensors = [
+        TensorDef("x", (1, 1), "INT8", None, [0.02479089], [0]),
+        TensorDef("w", (1, 1), "INT8", np.ones((1, 1), np.int8), [0.01955668], [0]),
+        TensorDef("b", (1,), "INT32", np.array([-88337], np.int32)),
+        TensorDef("y", (1, 1), "INT8", None, [0.36449847], [96]),
+    ]
+    graph = GraphDef(tensors, [OpDef("FULLY_CONNECTED", (0, 1, 2), (3,), DENSE, {})], (0,), (3,))
+    engine = NumpyEngine(write_model(tmp_path / "dense.tflite", graph))
+    assert engine.run(np.zeros((1, 1), np.int8))[0][0, 0] == -22

@@ -64,7 +64,7 @@ def _filters(plan: Plan, w: Tensor) -> tuple[Array, Ints]:
 def _epilogue(plan: Plan, operator: Operator, bound: Ints) -> Epilogue:
     """Bias and scales of an operator with inputs x, w, bias.
 
-    PopulateConvolutionQuantizationParams in kernels/kernel_util.cc: uint8 models multiply the
+    kernels/kernel_util.cc: uint8 models, and layers with one scale that are dense, multiply the
     scales in float32 first.
     """
     x, w, y = plan.input(operator, 0), plan.input(operator, 1), plan.output(operator)
@@ -76,7 +76,8 @@ def _epilogue(plan: Plan, operator: Operator, bound: Ints) -> Epilogue:
     if plan.rounding == "xnnpack":
         return Epilogue(_single(operator, (x, w, y), bias, bound), _precision(bound), plan.findings)
     real: Any
-    if w.scale.size == 1 and x.dtype == np.uint8:
+    is_dense = operator.name == "FULLY_CONNECTED"
+    if w.scale.size == 1 and (x.dtype == np.uint8 or is_dense):
         real = np.float64(x.step * w.step) / np.float64(y.step)
     else:
         real = np.float64(x.step) * w.scale.astype(np.float64) / np.float64(y.step)
