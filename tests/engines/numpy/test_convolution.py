@@ -213,10 +213,10 @@ def test_sums_beyond_float32(tmp_path: Path, depth: int) -> None:
 def test_scales_of_a_dense_layer_are_multiplied_in_float32(tmp_path: Path) -> None:
     """A sum of a real model (ToyADMOS) whose last step hangs on how the scales are multiplied."""
     tensors = [
-        TensorDef("x", (1, 1), "INT8", None, [0.02479089], [0]),
-        TensorDef("w", (1, 1), "INT8", np.ones((1, 1), np.int8), [0.01955668], [0]),
+        TensorDef("x", (1, 1), "INT8", None, [0.024790890514850616], [0]),
+        TensorDef("w", (1, 1), "INT8", np.ones((1, 1), np.int8), [0.0195566825568676], [0]),
         TensorDef("b", (1,), "INT32", np.array([-88337], np.int32)),
-        TensorDef("y", (1, 1), "INT8", None, [0.36449847], [96]),
+        TensorDef("y", (1, 1), "INT8", None, [0.36449846625328064], [96]),
     ]
     graph = GraphDef(tensors, [OpDef("FULLY_CONNECTED", (0, 1, 2), (3,), DENSE, {})], (0,), (3,))
     engine = NumpyEngine(write_model(tmp_path / "dense.tflite", graph))
