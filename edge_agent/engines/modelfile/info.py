@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from edge_agent.engines.modelfile.archive import appended_texts
 from edge_agent.engines.modelfile.files import map_model_file
 from edge_agent.engines.modelfile.flexbuffer import decode_flexbuffer
-from edge_agent.engines.modelfile.graph import Model, Subgraph
+from edge_agent.engines.modelfile.graph import Model, Operator
 from edge_agent.engines.modelfile.metadata import read_notes
 from edge_agent.engines.modelfile.parse import parse_model
 from edge_agent.engines.modelfile.schema import BUILTIN_OPERATORS
+from edge_agent.engines.numpy import program
 from edge_agent.engines.numpy.npz import is_npz, read_npz
 from edge_agent.errors import ModelError
 from edge_agent.model import ModelInfo, Origin
@@ -48,7 +49,7 @@ def read_model_info(path: Path) -> ModelInfo:
         description=model.description,
         inputs=tuple(main.tensors[index].spec() for index in main.inputs),
         outputs=tuple(main.tensors[index].spec() for index in main.outputs),
-        origins=_origins(main),
+        origins=_origins(main.operators, main.outputs),
         operators=tuple(operator.name for operator in model.operators()),
         labels=notes.labels,
         metadata=notes.values,
@@ -57,14 +58,9 @@ def read_model_info(path: Path) -> ModelInfo:
 
 
 def _npz_info(path: Path) -> ModelInfo:
-    program, notes = read_npz(path)
-    main = program.main
+    loaded, notes = read_npz(path)
+    main = loaded.main
     content = path.read_bytes()
-    origins = {
-        index: Origin(operator.name, slot)
-        for operator in main.operators
-        for slot, index in enumerate(operator.outputs)
-    }
     return ModelInfo(
         path=path,
         sha256=hashlib.sha256(content).hexdigest(),
@@ -72,8 +68,8 @@ def _npz_info(path: Path) -> ModelInfo:
         description=notes.description,
         inputs=tuple(main.tensors[index].spec() for index in main.inputs),
         outputs=tuple(main.tensors[index].spec() for index in main.outputs),
-        origins=tuple(origins.get(index) for index in main.outputs),
-        operators=tuple(op.name for graph in program.graphs for op in graph.operators),
+        origins=_origins(main.operators, main.outputs),
+        operators=tuple(op.name for graph in loaded.graphs for op in graph.operators),
         labels=notes.labels,
         metadata=notes.metadata,
         custom_options={
@@ -82,14 +78,16 @@ def _npz_info(path: Path) -> ModelInfo:
     )
 
 
-def _origins(graph: Subgraph) -> tuple[Origin | None, ...]:
+def _origins(
+    operators: Iterable[Operator | program.Operator], outputs: Iterable[int]
+) -> tuple[Origin | None, ...]:
     """Which operator makes each output, None where it is an input or a constant."""
     origins = {
         index: Origin(operator.name, slot)
-        for operator in graph.operators
+        for operator in operators
         for slot, index in enumerate(operator.outputs)
     }
-    return tuple(origins.get(index) for index in graph.outputs)
+    return tuple(origins.get(index) for index in outputs)
 
 
 def _custom_options(model: Model) -> dict[str, Mapping[str, Any]]:
