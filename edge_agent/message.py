@@ -19,7 +19,7 @@ class Message:
     """Topic and payload with the MQTT properties that subscribers see.
 
     `expiry` is the seconds after which the broker may forget it (MQTT 5), None for never.
-    `properties` become MQTT 5 user properties.
+    `properties` become MQTT 5 user properties; `correlation` ties an answer to its command.
     """
 
     topic: str
@@ -30,3 +30,4 @@ class Message:
     content_type: str = ""
     expiry: int | None = None
     properties: tuple[tuple[str, str], ...] = ()
+    correlation: bytes = b""

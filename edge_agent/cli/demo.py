@@ -21,7 +21,8 @@ from edge_agent.config.schema import Config
 from edge_agent.drawing import draw_box, draw_lines, palette, save_picture
 from edge_agent.errors import EdgeAgentError, OutputError
 from edge_agent.mqtt.broker import PrivateBroker
-from edge_agent.mqtt.subscriber import Received, Subscriber
+from edge_agent.mqtt.listener import Received
+from edge_agent.mqtt.subscriber import Subscriber
 from edge_agent.mqtt.topics import Topics
 from edge_agent.runtime.agent import Agent
 from edge_agent.runtime.logs import set_up_logging

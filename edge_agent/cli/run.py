@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import glob
+import os
 import re
+import sys
+import threading
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -20,9 +23,10 @@ from edge_agent.cli.options import (
 from edge_agent.config.load import load_or_raise
 from edge_agent.config.schema import Config
 from edge_agent.errors import ConfigError, UsageError
+from edge_agent.runtime.commands import Wish
 from edge_agent.runtime.logs import set_up_logging
 from edge_agent.runtime.signals import stop_on_signals
-from edge_agent.runtime.wire import build_agent, open_outbox
+from edge_agent.runtime.wire import build_agent, open_outbox, open_overrides
 
 EXAMPLES = """\
   edge-agent run -c /etc/edge-agent/edge-agent.yaml
@@ -64,20 +68,52 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run until a signal comes or every recording is over."""
+    """Run until a signal comes or every recording is over; a command may begin it anew."""
     set_up_logging("debug" if arguments.verbose else "info")
-    config = _configuration(arguments)
-    if not arguments.verbose:
-        set_up_logging(config.agent.log_level)
+    reload = _Reload(arguments, _configuration(arguments))
+    with stop_on_signals() as stop:
+        while True:
+            if not arguments.verbose:
+                set_up_logging(reload.config.agent.log_level)
+            code, wish = _serve(reload, stop)
+            if wish is None:
+                return code
+            if wish == "restart":
+                os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606
+
+
+class _Reload:
+    """The configuration that runs, and the one in the file."""
+
+    def __init__(self, arguments: argparse.Namespace, config: Config) -> None:
+        self.config = config
+        self.arguments = arguments
+
+    def __call__(self) -> bool:
+        """Read the file; True when it says something else. Raises ConfigError."""
+        fresh = load_or_raise(self.arguments.config)
+        build_agent(fresh)  # only the stages themselves find some mistakes
+        before, self.config = self.config, fresh
+        return fresh != before
+
+
+def _serve(reload: _Reload, stop: threading.Event) -> tuple[int, Wish | None]:
+    """One life of the agent: its exit code, and whether it is to begin anew."""
+    config = reload.config
+    has_file = reload.arguments.config is not None
     with closing(open_outbox(config)) as outbox:
         try:
-            agent = build_agent(config, outbox)
+            agent = build_agent(
+                config,
+                outbox,
+                overrides=open_overrides(config),
+                reload=reload if has_file else None,
+            )
         except ConfigError as error:
-            if arguments.config is None:
+            if not has_file:
                 raise usage_error(error) from error
             raise
-        with stop_on_signals() as stop:
-            return agent.run(stop)
+        return agent.run(stop), agent.wish
 
 
 def _configuration(arguments: argparse.Namespace) -> Config:

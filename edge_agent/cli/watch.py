@@ -14,8 +14,9 @@ from edge_agent.cli.run import broker_values
 from edge_agent.config.load import load_or_raise
 from edge_agent.errors import ConfigError, EdgeAgentError, UsageError
 from edge_agent.mqtt import reasons
+from edge_agent.mqtt.listener import Received
 from edge_agent.mqtt.options import MqttOptions
-from edge_agent.mqtt.subscriber import Received, Subscriber
+from edge_agent.mqtt.subscriber import Subscriber
 from edge_agent.mqtt.topics import Topics
 from edge_agent.runtime.signals import stop_on_signals
 

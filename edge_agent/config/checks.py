@@ -111,12 +111,14 @@ def mqtt(root: Mapping) -> Iterator[Mistake]:
     tls = {key for key in entries(root, "mqtt", "tls") if text_at(root, "mqtt", "tls", key)}
     if "key_file" in tls and "cert_file" not in tls:
         yield Mistake(("mqtt", "tls", "key_file"), "is of no use without cert_file", at_key=True)
-    prefix = text_at(root, "mqtt", "topic_prefix")
-    if prefix is not None and (
-        any(mark in prefix for mark in "+#") or prefix.startswith("$") or "" in prefix.split("/")
-    ):
-        message = "must be words with single / between them, without + or #, not beginning with $"
-        yield Mistake(("mqtt", "topic_prefix"), message)
+    for path in (("mqtt", "topic_prefix"), ("mqtt", "homeassistant", "prefix")):
+        prefix = text_at(root, *path) or "x"
+        wrong = any(mark in prefix for mark in "+#") or prefix.startswith("$")
+        if wrong or "" in prefix.split("/"):
+            message = (
+                "must be words with single / between them, without + or #, not beginning with $"
+            )
+            yield Mistake(path, message)
 
 
 def tracks(root: Mapping) -> Iterator[Mistake]:

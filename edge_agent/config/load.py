@@ -33,10 +33,8 @@ MAX_BYTES = 2**20
 _log = logging.getLogger(__name__)
 
 _LATER: tuple[tuple[str, ...], ...] = (
-    ("mqtt", "homeassistant"),
     ("pipelines", "*", "gate", "schedule"),
     ("pipelines", "*", "gate", "trigger"),
-    ("pipelines", "*", "publish", "snapshots"),
 )
 """Keys that the documentation promises and that this version may not have yet."""
 

@@ -18,6 +18,7 @@ from edge_agent.mqtt import reasons
 from edge_agent.mqtt.connection import LOST, Connection
 from edge_agent.mqtt.feed import Feed
 from edge_agent.mqtt.healing import Healer
+from edge_agent.mqtt.listener import Listener
 from edge_agent.mqtt.messages import status_message
 from edge_agent.mqtt.options import MqttOptions, check_options
 from edge_agent.mqtt.session import Memory, Session
@@ -47,7 +48,8 @@ class MqttClient:
     """Publishes what the feed holds, and keeps trying to reach the broker until stopped.
 
     `pipelines` are the names in the configuration: their stuck counts are set to 0, the retained
-    states of others are removed. `on_state` is called in the client's thread at each change and
+    states of others are removed, and so are pictures of those not in `pictures`. `listeners` read
+    what others publish. `on_state` is called in the client's thread at each change and
     must be quick. Raises ValueError for options that do not fit together.
     """
 
@@ -58,6 +60,8 @@ class MqttClient:
         feed: Feed,
         *,
         pipelines: Collection[str] = (),
+        pictures: Collection[str] = (),
+        listeners: Sequence[Listener] = (),
         on_state: Callable[[ConnectionState], None] | None = None,
         backoff: Backoff | None = None,
         connect_timeout: float = 5.0,
@@ -68,6 +72,8 @@ class MqttClient:
         self._topics = topics
         self._feed = feed
         self._pipelines = tuple(pipelines)
+        self._pictures = tuple(pictures)
+        self._listeners = tuple(listeners)
         self._on_state = on_state
         self._backoff = backoff or Backoff(base=1.0, cap=30.0)
         self._connect_timeout = connect_timeout
@@ -173,9 +179,9 @@ class MqttClient:
 
     def _serve(self, connection: Connection) -> str | None:
         """Publish until the connection ends or we are stopped; None after a clean stop."""
-        healer = Healer(self._topics, self._pipelines)
+        healer = Healer(self._topics, self._pipelines, self._pictures)
         wary = _STABLE if self._short else 0.0
-        session = Session(connection, self._feed, self._memory, healer, wary)
+        session = Session(connection, self._feed, self._memory, healer, self._listeners, wary)
         began = monotonic()
         self._feed.set_online(True)
         self._tell(True, "")

@@ -10,13 +10,14 @@ All methods belong to one thread. paho's callbacks only note facts; the owner re
 from __future__ import annotations
 
 import logging
+import os
 import select
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -25,6 +26,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge_agent.message import Message
 from edge_agent.mqtt import reasons
+from edge_agent.mqtt.listener import Received
 from edge_agent.mqtt.options import MqttOptions
 from edge_agent.mqtt.tls import tls_context
 from edge_agent.mqtt.waker import Waker
@@ -89,7 +91,7 @@ class Connection:
         self.ended: str | None = None
         self._published: list[Answer] = []
         self._subscribed: list[Answer] = []
-        self._received: list[MQTTMessage] = []
+        self._received: list[Received] = []
         self._properties: dict[Any, _Packed] = {}
         self._poll = select.poll()
         self._fd = -1
@@ -162,7 +164,7 @@ class Connection:
 
     def subscribe(self, filters: Sequence[str]) -> int:
         """Ask for topics and return the packet id; on MQTT 5 without what we publish ourselves."""
-        options = SubscribeOptions(qos=1, noLocal=True, retainAsPublished=True)
+        options = SubscribeOptions(qos=1, noLocal=True)
         if self._options.is_v5:
             return self._paho.subscribe([(each, options) for each in filters])[1] or 0
         return self._paho.subscribe([(each, 1) for each in filters])[1] or 0
@@ -181,7 +183,7 @@ class Connection:
         answers, self._subscribed = self._subscribed, []
         return answers
 
-    def take_received(self) -> list[MQTTMessage]:
+    def take_received(self) -> list[Received]:
         """Messages that came in, since the last call."""
         received, self._received = self._received, []
         return received
@@ -205,8 +207,10 @@ class Connection:
             client_id=self._client_id,
             clean_session=None if v5 else True,
             protocol=MQTTProtocolVersion.MQTTv5 if v5 else MQTTProtocolVersion.MQTTv311,
+            transport=options.transport,
             reconnect_on_failure=False,
         )
+        client.ws_set_options(options.websocket_path)
         client.max_inflight_messages = 0  # the window is ours to keep
         if options.username is not None:
             password = options.password.reveal() if options.password is not None else None
@@ -230,15 +234,19 @@ class Connection:
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
         client.on_subscribe = self._on_subscribe
-        client.on_message = lambda _client, _data, message: self._received.append(message)
+        client.on_message = lambda _client, _data, message: self._received.append(
+            Received.of(message)
+        )
 
     def _on_socket_open(self, _client: Client, _data: Any, sock: Any) -> None:
         self._fd = sock.fileno()
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if hasattr(socket, "TCP_USER_TIMEOUT"):
-            # A cut line with data under way shows after one keep-alive time instead of two.
-            limit_ms = int(self._options.keepalive * 1000)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, limit_ms)
+        # Through a twin: what paho wraps around a WebSocket has no options.
+        with socket.socket(fileno=os.dup(self._fd)) as twin:
+            twin.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if hasattr(socket, "TCP_USER_TIMEOUT"):
+                # A cut line with data under way shows after one keep-alive time instead of two.
+                limit_ms = int(self._options.keepalive * 1000)
+                twin.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, limit_ms)
 
     def _on_connect(
         self,
@@ -305,7 +313,7 @@ class Connection:
     def _publish_properties(self, message: Message) -> _Packed | None:
         if not self._options.is_v5:
             return None
-        key = (message.content_type, message.expiry, message.properties)
+        key = (message.content_type, message.expiry, message.properties, message.correlation)
         known = self._properties.get(key)
         if known is None:
             if len(self._properties) >= _MOST_PROPERTIES:
@@ -338,6 +346,8 @@ def _properties(message: Message) -> Properties:
         properties.ContentType = message.content_type
     if message.expiry is not None:
         properties.MessageExpiryInterval = message.expiry
+    if message.correlation:
+        properties.CorrelationData = message.correlation
     if message.properties:
         properties.UserProperty = list(message.properties)
     return properties

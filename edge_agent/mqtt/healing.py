@@ -2,8 +2,9 @@
 
 After a crash the broker still holds `counts/person = 1`, and a pipeline that left the YAML stays
 `online` for ever. On each connection the client reads back the retained states of its own device.
-What it does not hold itself is healed: a count of a present pipeline becomes `0`, all else is
-removed with an empty payload. Only topics below the device's own base are touched.
+What it does not hold itself is healed: a count of a present pipeline becomes `0`; whatever belongs
+to no present pipeline, and a picture that nobody allowed, is removed with an empty payload. Only
+topics below the device's own base are touched.
 """
 
 from __future__ import annotations
@@ -13,19 +14,24 @@ from collections.abc import Callable, Collection
 from edge_agent.message import Delivery, Message
 from edge_agent.mqtt.topics import Topics
 
+_BELOW = ("status", "+/state", "snapshot", "counts/#", "zones/#", "lines/#")
 _MOST = 1000  # retained states that are looked at for each connection
 
 
 class Healer:
-    """Decides for each retained message read back whether it stays."""
+    """Decides for each retained message read back whether it stays.
 
-    def __init__(self, topics: Topics, pipelines: Collection[str]) -> None:
+    `pipelines` are the present ones, `pictures` those of them that may publish snapshots.
+    """
+
+    def __init__(
+        self, topics: Topics, pipelines: Collection[str], pictures: Collection[str] = ()
+    ) -> None:
         base = topics.base
         self._present = tuple(f"{topics.pipeline(pipeline)}/" for pipeline in pipelines)
+        self._forbidden = {topics.snapshot(p) for p in pipelines if p not in pictures}
         self._seen = 0
-        self.filters = tuple(
-            f"{base}/+/{below}" for below in ("status", "counts/#", "zones/#", "lines/#")
-        )
+        self.filters = tuple(f"{base}/+/{below}" for below in _BELOW)
 
     def heal(self, topic: str, payload: bytes, known: Callable[[str], bool]) -> Message | None:
         """What to publish for a retained message, None where it may stay.
@@ -35,7 +41,7 @@ class Healer:
         self._seen += 1
         if self._seen > _MOST or not payload or known(topic):
             return None
-        present = topic.startswith(self._present)
+        present = topic.startswith(self._present) and topic not in self._forbidden
         is_count = "/counts/" in topic
         if present and (payload == b"0" or not is_count):
             return None

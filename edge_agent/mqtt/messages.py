@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import time
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from edge_agent.event import Event
 from edge_agent.message import Delivery, Message
@@ -12,8 +14,10 @@ from edge_agent.mqtt.topics import Topics
 
 _JSON = "application/json"
 _TEXT = "text/plain"
+_JPEG = "image/jpeg"
 _DETECTIONS_EXPIRY = 10
 _HEALTH_EXPIRY = 180  # three reports
+_ANSWER_EXPIRY = 60
 
 
 def status_message(topics: Topics, online: bool) -> Message:
@@ -115,12 +119,45 @@ class Messages:
         """Objects of a label that crossed a line today."""
         return _state(self._topics.line_counts(pipeline, line, label, direction), b"%d" % count)
 
+    def enabled(self, pipeline: str, enabled: bool) -> Message:
+        """Whether a pipeline infers."""
+        return _state(self._topics.enabled(pipeline), b"ON" if enabled else b"OFF")
+
+    def threshold(self, pipeline: str, threshold: float) -> Message:
+        """Least score of a pipeline's results."""
+        return _state(self._topics.threshold(pipeline), b"%g" % threshold)
+
+    def snapshot(self, pipeline: str, jpeg: bytes) -> Message:
+        """Newest picture of a pipeline."""
+        return _state(self._topics.snapshot(pipeline), jpeg, _JPEG)
+
+    def answer(
+        self,
+        topic: str,
+        correlation: bytes,
+        command: str,
+        error: str = "",
+        result: Mapping[str, Any] | None = None,
+    ) -> Message:
+        """What became of a command; `error` tells why it was refused."""
+        device = self._topics.device
+        return Message(
+            topic,
+            payloads.answer_payload(device, command, time.time(), error, result or {}),
+            Delivery.TELEMETRY,
+            qos=1,
+            content_type=_JSON,
+            expiry=_ANSWER_EXPIRY,
+            properties=self._properties(payloads.ANSWER_SCHEMA),
+            correlation=correlation,
+        )
+
     def _properties(self, schema: str) -> tuple[tuple[str, str], ...]:
         return (("schema", schema), ("boot_id", self._boot_id))
 
 
-def _state(topic: str, payload: bytes) -> Message:
-    return Message(topic, payload, Delivery.STATE, qos=1, retain=True, content_type=_TEXT)
+def _state(topic: str, payload: bytes, content_type: str = _TEXT) -> Message:
+    return Message(topic, payload, Delivery.STATE, qos=1, retain=True, content_type=content_type)
 
 
 def _online(online: bool) -> bytes:

@@ -21,9 +21,26 @@ class TlsOptions(Options):
     key_file: Annotated[
         str | None, Doc("PEM file of its private key, where it is not in cert_file.")
     ] = None
+    server_name: Annotated[
+        str | None,
+        Doc("Name in the broker's certificate, where mqtt.host is another name or an address."),
+    ] = None
+    min_version: Annotated[
+        Literal["tlsv1.2", "tlsv1.3"], Doc("Oldest version of TLS that is spoken.")
+    ] = "tlsv1.2"
     insecure: Annotated[
         bool, Doc("Trust any certificate: encrypted, but anyone may pose as the broker.")
     ] = False
+
+
+@dataclass(frozen=True, slots=True)
+class HomeAssistantOptions(Options):
+    """What Home Assistant is told."""
+
+    discovery: Annotated[
+        bool, Doc("Announce the device and its entities; false takes them back.")
+    ] = True
+    prefix: Annotated[str, Doc("Discovery prefix that Home Assistant is set to.")] = "homeassistant"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +48,19 @@ class MqttOptions(Options):
     """Where the broker is and how to log in."""
 
     host: Annotated[str, Doc("Name or address of the broker.")] = "localhost"
-    port: Annotated[int | None, Ge(1), Le(65535), Doc("TCP port; default 1883, with TLS 8883.")] = (
-        None
-    )
+    port: Annotated[
+        int | None,
+        Ge(1),
+        Le(65535),
+        Doc("TCP port; default 1883, with TLS 8883; for WebSockets 80, with TLS 443."),
+    ] = None
     protocol: Annotated[
         Literal[5, "5", "3.1.1"], Doc("MQTT version: 5, or 3.1.1 for older brokers.")
     ] = 5
+    transport: Annotated[
+        Literal["tcp", "websockets"], Doc("Plain MQTT, or MQTT inside WebSockets.")
+    ] = "tcp"
+    websocket_path: Annotated[str, Doc("Path of the broker's WebSocket endpoint.")] = "/mqtt"
     username: Annotated[str | None, Doc("User name to log in with.")] = None
     password: Annotated[Secret | None, Doc("Password to log in with.")] = None
     client_id: Annotated[
@@ -54,6 +78,9 @@ class MqttOptions(Options):
     inflight: Annotated[
         int, Ge(1), Le(1000), Doc("Most messages sent and not yet acknowledged by the broker.")
     ] = 20
+    homeassistant: Annotated[HomeAssistantOptions, Doc("What Home Assistant is told.")] = (
+        HomeAssistantOptions()
+    )
 
     @property
     def is_v5(self) -> bool:
@@ -63,7 +90,8 @@ class MqttOptions(Options):
     @property
     def address(self) -> tuple[str, int]:
         """Host and port to connect to."""
-        return self.host, self.port or (8883 if self.tls else 1883)
+        plain, encrypted = (80, 443) if self.transport == "websockets" else (1883, 8883)
+        return self.host, self.port or (encrypted if self.tls else plain)
 
 
 def check_options(options: MqttOptions) -> None:
@@ -74,5 +102,7 @@ def check_options(options: MqttOptions) -> None:
         raise ValueError("mqtt.password needs mqtt.username")
     if options.tls and options.tls.key_file and not options.tls.cert_file:
         raise ValueError("mqtt.tls.key_file needs mqtt.tls.cert_file")
+    if not options.websocket_path.startswith("/"):
+        raise ValueError("mqtt.websocket_path must begin with '/'")
     if options.client_id == "":
         raise ValueError("mqtt.client_id must not be empty (leave it out for the default)")

@@ -22,8 +22,9 @@ EVENT_SCHEMA = "edge-agent/event/1"
 DETECTIONS_SCHEMA = "edge-agent/detections/1"
 INFO_SCHEMA = "edge-agent/info/1"
 HEALTH_SCHEMA = "edge-agent/health/1"
+ANSWER_SCHEMA = "edge-agent/answer/1"
 
-SCHEMAS = ("event", "detections", "info", "health")
+SCHEMAS = ("event", "detections", "info", "health", "answer")
 """Names of the payloads that have a JSON Schema."""
 
 
@@ -198,7 +199,25 @@ def info_payload(info: Info) -> bytes:
                 "event": EVENT_SCHEMA,
                 "detections": DETECTIONS_SCHEMA,
                 "health": HEALTH_SCHEMA,
+                "answer": ANSWER_SCHEMA,
             },
+        }
+    )
+
+
+def answer_payload(
+    device: str, command: str, time: float, error: str, result: Mapping[str, Any]
+) -> bytes:
+    """The answer to a command; `error` is empty when it was carried out."""
+    return _json(
+        {
+            "schema": ANSWER_SCHEMA,
+            "device": device,
+            "command": command,
+            "time": _number(time, 6),
+            "ok": not error,
+            "error": error or None,
+            "result": dict(result),
         }
     )
 

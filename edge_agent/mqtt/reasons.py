@@ -6,6 +6,8 @@ import socket
 import ssl
 from collections.abc import Mapping
 
+from paho.mqtt.client import WebsocketConnectionError
+
 from edge_agent.mqtt.options import MqttOptions
 
 TAKEN_OVER = 0x8E
@@ -94,11 +96,13 @@ def unreachable(error: Exception, options: MqttOptions, seconds: float) -> str:
     if isinstance(error, socket.gaierror):
         return f"no address is known for {host!r} (check mqtt.host and the name server)"
     if isinstance(error, ssl.SSLError):
-        return _tls(error, host, port)
+        return _tls(error, options)
     if isinstance(error, ConnectionRefusedError):
         return f"{host}:{port} refused the connection (is a broker running there?)"
     if isinstance(error, ConnectionResetError) and options.tls:
         return f"{host}:{port} hung up within the TLS handshake (does that port speak TLS?)"
+    if isinstance(error, WebsocketConnectionError):
+        return f"{host}:{port} does not speak WebSockets (check mqtt.port and mqtt.websocket_path)"
     if isinstance(error, TimeoutError):
         return f"no answer from {host}:{port} within {seconds:g} s (check mqtt.host and firewall)"
     if isinstance(error, OSError) and error.strerror:
@@ -115,10 +119,13 @@ def silent(options: MqttOptions, seconds: float) -> str:
     )
 
 
-def _tls(error: ssl.SSLError, host: str, port: int) -> str:
+def _tls(error: ssl.SSLError, options: MqttOptions) -> str:
+    host, port = options.address
     if isinstance(error, ssl.SSLCertVerificationError):
         if error.verify_code in _NAME_MISMATCH:
-            return f"the broker's certificate is not for {host!r} (set mqtt.host to a name in it)"
+            name = (options.tls and options.tls.server_name) or host
+            cure = "set mqtt.host or mqtt.tls.server_name to a name in it"
+            return f"the broker's certificate is not for {name!r} ({cure})"
         if error.verify_code == _EXPIRED:
             return "the broker's certificate has expired (renew it; check this device's clock)"
         if error.verify_code == _NOT_YET_VALID:
@@ -137,6 +144,8 @@ def broken(detail: str) -> str:
         return "the broker wants a client certificate (set mqtt.tls.cert_file and key_file)"
     if "alert" in detail and ("unknown ca" in detail or "certificate" in detail):
         return "the broker does not trust our client certificate (check mqtt.tls.cert_file)"
+    if "protocol version" in detail or "unsupported protocol" in detail:
+        return "the broker speaks no version of TLS that mqtt.tls.min_version allows"
     if "wrong version number" in detail or "record layer" in detail:
         return "the port does not speak TLS (check mqtt.port, or remove mqtt.tls)"
     return ""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from time import monotonic
+
+from paho.mqtt.client import topic_matches_sub
 
 from edge_agent.message import Delivery, Message
 from edge_agent.mqtt import reasons
 from edge_agent.mqtt.connection import Answer, Connection
 from edge_agent.mqtt.feed import Feed
 from edge_agent.mqtt.healing import Healer
+from edge_agent.mqtt.listener import Listener, Received
 from edge_agent.mqtt.messages import as_replayed
 
 _log = logging.getLogger(__name__)
@@ -76,6 +79,7 @@ class Session:
         feed: Feed,
         memory: Memory,
         healer: Healer,
+        listeners: Sequence[Listener] = (),
         wary: float = 0.0,
     ) -> None:
         self._wary_until = monotonic() + wary
@@ -83,6 +87,8 @@ class Session:
         self._feed = feed
         self._memory = memory
         self._healer = healer
+        self._listeners = tuple(listeners)
+        self._asked: dict[int, tuple[str, ...]] = {}  # filters by packet id of the subscription
         self._own: deque[Message] = deque()
         self._sent: dict[int, tuple[int | None, Message]] = {}
         self._healing = 0  # packet id of the subscription
@@ -93,6 +99,10 @@ class Session:
         others = {**self._memory.states}
         others.pop(online.topic, None)
         self.send([online, *others.values()])
+        # First, so that what listeners read is what was there before we wrote.
+        for listener in self._listeners:
+            if listener.filters:
+                self._asked[self._connection.subscribe(listener.filters)] = listener.filters
         self._send_own()
         self._healing = self._connection.subscribe(self._healer.filters)
 
@@ -114,7 +124,10 @@ class Session:
         self._settle(self._connection.take_published())
         for answer in self._connection.take_subscribed():
             self._heal_begins(answer)
-        self._heal()
+            self._complain(answer)
+        for received in self._connection.take_received():
+            self._receive(received)
+        self._end_healing()
 
     def abandon(self) -> None:
         """Give back to the feed what the broker has not acknowledged."""
@@ -183,14 +196,29 @@ class Session:
         else:
             self._heal_until = monotonic() + _QUIET
 
-    def _heal(self) -> None:
-        for received in self._connection.take_received():
-            if received.retain and self._healing:
-                message = self._healer.heal(received.topic, bytes(received.payload), self._knows)
-                if message:
-                    _log.info("healing the stuck state %s", received.topic)
-                    self.send([message])
-                self._heal_until = monotonic() + _QUIET
+    def _complain(self, answer: Answer) -> None:
+        """Tell once which topics the broker does not let us read."""
+        for filter_, code in zip(self._asked.pop(answer.mid, ()), answer.codes, strict=False):
+            if reasons.is_failure(code):
+                why = reasons.not_published(code, answer.detail)
+                self._memory.tell_once(filter_, f"cannot subscribe to {filter_}: {why}")
+
+    def _receive(self, received: Received) -> None:
+        for listener in self._listeners:
+            if any(topic_matches_sub(each, received.topic) for each in listener.filters):
+                self.send(listener.receive(received))
+                return
+        if received.retained and self._healing:
+            self._heal(received)
+
+    def _heal(self, received: Received) -> None:
+        message = self._healer.heal(received.topic, received.payload, self._knows)
+        if message:
+            _log.info("healing the stuck state %s", received.topic)
+            self.send([message])
+        self._heal_until = monotonic() + _QUIET
+
+    def _end_healing(self) -> None:
         if self._heal_until is not None and monotonic() > self._heal_until:
             self._connection.unsubscribe(self._healer.filters)
             self._heal_until = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from paho.mqtt.client import Client, MQTTMessage
@@ -12,20 +11,12 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.mqtt import reasons
+from edge_agent.mqtt.listener import Received
 from edge_agent.mqtt.options import MqttOptions, check_options
 from edge_agent.mqtt.tls import tls_context
 
 _TIMEOUT = 5.0  # seconds for opening a connection
 _MOST_WAIT = 10  # seconds between two tries
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A message as it came; `retained` ones were there before we subscribed."""
-
-    topic: str
-    payload: bytes
-    retained: bool
 
 
 class Subscriber:
@@ -49,7 +40,10 @@ class Subscriber:
         self._on_message = on_message
         self._on_state = on_state
         protocol = MQTTProtocolVersion.MQTTv5 if options.is_v5 else MQTTProtocolVersion.MQTTv311
-        self._paho = Client(CallbackAPIVersion.VERSION2, protocol=protocol)
+        self._paho = Client(
+            CallbackAPIVersion.VERSION2, protocol=protocol, transport=options.transport
+        )
+        self._paho.ws_set_options(options.websocket_path)
         self._paho.on_connect = self._connected
         self._paho.on_disconnect = self._disconnected
         self._paho.on_subscribe = self._on_subscribed
@@ -104,4 +98,4 @@ class Subscriber:
             self.subscribed.set()
 
     def _received(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
-        self._on_message(Received(message.topic, bytes(message.payload), message.retain))
+        self._on_message(Received.of(message))

@@ -4,8 +4,23 @@ from __future__ import annotations
 
 import ssl
 from pathlib import Path
+from typing import Any
 
 from edge_agent.mqtt.options import TlsOptions
+
+_VERSIONS = {"tlsv1.2": ssl.TLSVersion.TLSv1_2, "tlsv1.3": ssl.TLSVersion.TLSv1_3}
+
+
+class _NamedContext(ssl.SSLContext):
+    """Asks for a certificate of a fixed name, whatever address was dialled."""
+
+    server_name: str | None = None
+
+    def wrap_socket(self, *args: Any, **options: Any) -> ssl.SSLSocket:
+        """As in the base class, with our name for SNI and for the check of the certificate."""
+        if self.server_name:
+            options["server_hostname"] = self.server_name
+        return super().wrap_socket(*args, **options)
 
 
 def tls_context(tls: TlsOptions) -> ssl.SSLContext:
@@ -16,12 +31,19 @@ def tls_context(tls: TlsOptions) -> ssl.SSLContext:
     for name, path in (("ca", tls.ca_file), ("cert", tls.cert_file), ("key", tls.key_file)):
         if path and not Path(path).is_file():
             raise ValueError(f"mqtt.tls.{name}_file {path} is not there")
+    context = _NamedContext(ssl.PROTOCOL_TLS_CLIENT)  # checks certificate and name
+    context.server_name = tls.server_name
+    context.minimum_version = _VERSIONS[tls.min_version]
+    # An intermediate authority may be trusted by itself, as Python does by default since 3.13, but
+    # without its VERIFY_X509_STRICT: most home-made authorities lack a key usage.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     try:
-        context = ssl.create_default_context(cafile=tls.ca_file)
+        if tls.ca_file:
+            context.load_verify_locations(tls.ca_file)
+        else:
+            context.load_default_certs()
     except ssl.SSLError as error:
         raise ValueError(f"mqtt.tls.ca_file {tls.ca_file} holds no certificates in PEM") from error
-    # Python 3.13 wants RFC 5280 to the letter, and most home-made authorities lack a key usage.
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if tls.insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -20,11 +20,12 @@ def safe_name(name: str) -> str:
     return _UNSAFE.sub("_", name[:_LONGEST_NAME]) or "_"
 
 
-def _check_prefix(prefix: str) -> None:
+def check_prefix(prefix: str, option: str = "mqtt.topic_prefix") -> None:
+    """Raise ValueError for a prefix that cannot start a topic; `option` is where it was set."""
     levels = prefix.split("/")
     if any(level != safe_name(level) for level in levels) or prefix.startswith("$"):
         raise ValueError(
-            f"mqtt.topic_prefix {prefix!r} must be names joined by '/', without spaces, '+' or '#',"
+            f"{option} {prefix!r} must be names joined by '/', without spaces, '+' or '#',"
             " no '/' at its ends and no '$' in front"
         )
 
@@ -41,7 +42,7 @@ class Topics:
     device: str
 
     def __post_init__(self) -> None:
-        _check_prefix(self.prefix)
+        check_prefix(self.prefix)
 
     @property
     def base(self) -> str:
@@ -86,6 +87,37 @@ class Topics:
     def zone_counts(self, pipeline: str, zone: str, label: str) -> str:
         """Objects of a label that are in a zone now."""
         return f"{self.pipeline(pipeline)}/zones/{safe_name(zone)}/counts/{safe_name(label)}"
+
+    def enabled(self, pipeline: str) -> str:
+        """`ON` or `OFF`: whether a pipeline infers."""
+        return f"{self.pipeline(pipeline)}/enabled/state"
+
+    def threshold(self, pipeline: str) -> str:
+        """Least score of a pipeline's results."""
+        return f"{self.pipeline(pipeline)}/threshold/state"
+
+    @staticmethod
+    def setter(state: str) -> str:
+        """Where the state of `enabled` or `threshold` is set."""
+        return f"{state.removesuffix('/state')}/set"
+
+    def snapshot(self, pipeline: str) -> str:
+        """Newest picture of a pipeline."""
+        return f"{self.pipeline(pipeline)}/snapshot"
+
+    def command(self, name: str) -> str:
+        """A command to the device."""
+        return f"{self.base}/cmd/{name}"
+
+    def response(self, name: str) -> str:
+        """Answers to a command that names no response topic."""
+        return f"{self.command(name)}/response"
+
+    @property
+    def command_filters(self) -> tuple[str, ...]:
+        """Filters for every command."""
+        base = self.base
+        return (f"{base}/cmd/+", f"{base}/+/enabled/set", f"{base}/+/threshold/set")
 
     def line_counts(
         self, pipeline: str, line: str, label: str, direction: Literal["in", "out"]

@@ -46,6 +46,10 @@ class ObjectRules:
         self._reports: dict[int, _Report] = {}
         self._labels = list(labels)
 
+    def expect(self, labels: Sequence[str]) -> None:
+        """Count these labels (as 0) from now on, even if they are never seen."""
+        self._labels += [label for label in labels if label not in self._labels]
+
     def apply(self, tracks: Sequence[Track], timeline: float) -> tuple[Happening, ...]:
         """Take in all tracks of an update of the tracker; what is to be told, in order."""
         happenings = (self._judge(track, timeline) for track in tracks)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from edge_agent.options import Doc, Duration, Options, Polygon, Vertex
 
@@ -52,6 +52,10 @@ class PublishOptions(Options):
     events: Annotated[bool, Doc("new, update and end of each object.")] = True
     counts: Annotated[bool, Doc("Objects present now, retained, per label and zone.")] = True
     detections: Annotated[bool, Doc("One message per inferred frame.")] = False
+    snapshots: Annotated[
+        Literal["off", "blurred", "full"],
+        Doc("A JPEG of each new object, retained: pixelated beyond recovery, or as it is."),
+    ] = "off"
     update_every: Annotated[
         Duration, Doc("At most one update of an object in this time; 0 for every change.")
     ] = 1.0

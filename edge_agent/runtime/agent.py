@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from edge_agent.event import ModelRef
 from edge_agent.mqtt.client import MqttClient
+from edge_agent.mqtt.entities import DeviceEntities
 from edge_agent.mqtt.messages import Messages
-from edge_agent.mqtt.payloads import Info
 from edge_agent.outbox.base import Outbox
+from edge_agent.runtime.commands import CommandDesk, Wish
+from edge_agent.runtime.describe import Description
 from edge_agent.runtime.health import HealthReport
 from edge_agent.runtime.pipeline import Pipeline
 from edge_agent.runtime.supervisor import Ward
@@ -22,6 +25,7 @@ from edge_agent.sources.reader import SourceReader
 _log = logging.getLogger(__name__)
 
 _TICK = 0.1  # seconds between looks at everything
+_SOON = 1.0  # seconds after which a reader who just came is told the health
 _STALL = 30.0  # seconds over one frame after which a model counts as hanging
 _STOP_LIMIT = 4.5  # seconds in which everything has stopped
 _GOODBYE = 2.0  # ... of which these are kept for the broker
@@ -45,7 +49,10 @@ class Agent:
         outbox: Outbox,
         messages: Messages,
         client: MqttClient | None,
-        info: Callable[[Sequence[ModelRef]], Info],
+        desk: CommandDesk,
+        announce: Callable[[DeviceEntities], None],
+        birth: threading.Event,
+        description: Description,
     ) -> None:
         self.pipelines = tuple(pipelines)
         self._health_interval = health_interval
@@ -55,9 +62,13 @@ class Agent:
         self._outbox = outbox
         self._messages = messages
         self._client = client
-        self._info = info
+        self._desk = desk
+        self._announce = announce
+        self._birth = birth
+        self._description = description
         self._health = HealthReport(device, self.pipelines, outbox, client)
         self._health_due = time.monotonic() + health_interval
+        self._told_connects = 0
         self._told_models: tuple[ModelRef, ...] | None = None
         self._stalled: set[str] = set()
         self._day = time.localtime().tm_yday
@@ -69,16 +80,24 @@ class Agent:
         try:
             while not stop.wait(_TICK):
                 self.look()
+                if self.wish is not None:
+                    return 0
                 if (code := self._over()) is not None:
                     return code
             return 0
         finally:
             self.stop()
 
+    @property
+    def wish(self) -> Wish | None:
+        """Set once a command asks that the agent ends and begins anew."""
+        return self._desk.wish
+
     def start(self) -> None:
         """Start all threads; opening happens in them, so this returns at once."""
         for pipeline in self.pipelines:  # puts right what a crash may have left on the broker
             self._outbox.put(self._messages.pipeline_status(pipeline.name, online=False))
+        self._desk.start()
         if self._client is not None:
             self._client.start()
         for ward in self._wards:
@@ -93,6 +112,7 @@ class Agent:
             pipeline.tick()
         self._tell_info()
         self._tell_health()
+        self._desk.work(self._inspect)
         self._begin_new_day()
 
     def stop(self) -> None:
@@ -140,14 +160,33 @@ class Agent:
                     pipeline.model_stalled(reason)
 
     def _tell_info(self) -> None:
-        refs = (ward.unit.inference.ref for ward in self._models if ward.unit.inference)
-        models = tuple(refs)
+        models = self._open_models()
         if models != self._told_models:
             self._told_models = models
-            self._outbox.put(self._messages.info(self._info(models)))
+            self._outbox.put(self._messages.info(self._description.info(models)))
+            known = {
+                inference.ref.name: inference.labels
+                for ward in self._models
+                if (inference := ward.unit.inference)
+            }
+            self._announce(self._description.entities(known))
+
+    def _open_models(self) -> tuple[ModelRef, ...]:
+        return tuple(ward.unit.inference.ref for ward in self._models if ward.unit.inference)
+
+    def _inspect(self) -> Mapping[str, Any]:
+        info = self._messages.info(self._description.info(self._open_models()))
+        health = self._messages.health(self._health.take())
+        return {"info": json.loads(info.payload), "health": json.loads(health.payload)}
 
     def _tell_health(self) -> None:
+        """Report now and then, and soon after the broker or Home Assistant came back."""
         now = time.monotonic()
+        connects = self._client.state.connects if self._client is not None else 0
+        if connects != self._told_connects or self._birth.is_set():
+            self._told_connects = connects
+            self._birth.clear()
+            self._health_due = min(self._health_due, now + _SOON)
         if now >= self._health_due:
             self._health_due = now + self._health_interval
             self._outbox.put(self._messages.health(self._health.take()))

@@ -14,11 +14,14 @@ from edge_agent.frame import Frame
 from edge_agent.gates.chain import GateChain
 from edge_agent.preprocess.mask import PrivacyMask
 from edge_agent.result import Kind, RawOutput, Result, Track
+from edge_agent.rules.base import Happening
 from edge_agent.rules.objects import ObjectRules
 from edge_agent.runtime.inbox import Inbox, Job
 from edge_agent.runtime.inference import Outcome
 from edge_agent.runtime.metrics import PipelineMetrics
 from edge_agent.runtime.reporter import Moment, Reporter
+from edge_agent.runtime.settings import PipelineSettings, few_labels
+from edge_agent.runtime.snapshots import NoSnapshots, Snapshots
 from edge_agent.runtime.status import PipelineStatus
 from edge_agent.sources.reader import SourceStatus
 from edge_agent.tracking.base import Tracker
@@ -27,21 +30,6 @@ _log = logging.getLogger(__name__)
 
 PARTS = ("source", "model", "pipeline")
 """What a pipeline needs to be online."""
-
-
-@dataclass(frozen=True, slots=True)
-class PipelineSettings:
-    """What the configuration says of one pipeline.
-
-    `live` is False for a recording, which waits for its frames to be inferred; `labels` None
-    means all.
-    """
-
-    name: str
-    labels: frozenset[str] | None
-    threshold: float
-    live: bool
-    detections: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +44,10 @@ class StageFactory:
 class Pipeline:
     """Joins the stages of one pipeline.
 
-    `intake` runs in the source's thread, `complete` and `finish` in the model's worker, `tick` in
-    the supervisor. A stage that raises takes only this pipeline out: its objects are ended, it is
-    offline with the reason, and its stages are made anew after a back-off.
+    `threshold` is the least score of a result and may be changed at any time. `intake` runs in the
+    source's thread, `complete` and `finish` in the model's worker, `tick` in the supervisor. A
+    stage that raises takes only this pipeline out: its objects are ended, it is offline with the
+    reason, and its stages are made anew after a back-off.
     """
 
     def __init__(
@@ -69,8 +58,11 @@ class Pipeline:
         reporter: Reporter,
         inbox: Inbox,
         on_status: Callable[[bool, str], None],
+        snapshots: Snapshots | None = None,
     ) -> None:
         self.settings = settings
+        self.threshold = settings.threshold
+        self.snapshots = snapshots or NoSnapshots()
         self.inbox = inbox
         self.metrics = PipelineMetrics()
         self.status = PipelineStatus(PARTS, on_status)
@@ -83,9 +75,11 @@ class Pipeline:
         self._tracker: Tracker | None = None
         self._model: tuple[ModelRef, Kind] | None = None
         self._model_is_down = False
+        self._is_enabled = True
         self._lock = threading.RLock()
         self._backoff = Backoff(cap=60.0)
         self._retry_at: float | None = None
+        self._expected: Sequence[str] = ()
         self._last: tuple[float, Moment] | None = None
 
     @property
@@ -94,9 +88,18 @@ class Pipeline:
         return self.settings.name
 
     @property
-    def threshold(self) -> float:
-        """Least score of a result."""
-        return self.settings.threshold
+    def enabled(self) -> bool:
+        """Whether it takes frames."""
+        return self._is_enabled
+
+    def enable(self, enabled: bool) -> None:
+        """Take frames or let them pass by; what was followed ends, so that nothing stays on."""
+        with self._lock:
+            if enabled == self._is_enabled:
+                return
+            self._is_enabled = enabled
+            self.metrics.counts.gated += self.inbox.clear()
+            self._end_all()
 
     # Source's thread
 
@@ -106,6 +109,9 @@ class Pipeline:
         While the model is down a frame is dropped, also one of a recording: other pipelines may
         share the source.
         """
+        if not self._is_enabled:
+            self._pass_by()
+            return
         if self._retry_at is not None or self._model_is_down:
             self.metrics.took()
             self.metrics.counts.dropped += 1
@@ -122,10 +128,17 @@ class Pipeline:
         elif self.inbox.replace(job):
             self.metrics.counts.dropped += 1
 
+    def _pass_by(self) -> None:
+        """Let a frame go; what the gate remembers of the scene grows stale."""
+        self.metrics.took()
+        self.metrics.counts.gated += 1
+        self._guarded(self._gate.reset)
+
     def _admit(self, frame: Frame) -> Job | None:
         self.metrics.took()
         start = time.perf_counter()
         visible = self._mask.apply(frame)
+        self.snapshots.frame(visible)
         tracker = self._tracker
         verdict = self._gate.check(visible, tracker is not None and tracker.active)
         gate_ms = 1e3 * (time.perf_counter() - start)
@@ -147,9 +160,11 @@ class Pipeline:
 
     # Model's worker
 
-    def model_opened(self, ref: ModelRef, kind: Kind) -> None:
-        """Take note of the model, which decides what is tracked."""
+    def model_opened(self, ref: ModelRef, kind: Kind, labels: Sequence[str] | None = None) -> None:
+        """Take note of the model, which decides what is tracked and, with few labels, counted."""
         with self._lock:
+            self._expected = few_labels(labels) if self.settings.labels is None else ()
+            self._rules.expect(self._expected)
             if self._tracker is None or self._model != (ref, kind):
                 self._end_all()
                 self._tracker = self._stages.tracker(kind)
@@ -168,12 +183,17 @@ class Pipeline:
         if self._tracker is None or self._model is None or self._retry_at is not None:
             self.metrics.counts.dropped += 1
             return
+        if not self._is_enabled:
+            self.metrics.counts.gated += 1
+            return
         frame = job.frame
         self.metrics.counts.inferred += 1
         moment = Moment.of_frame(frame, self._latency(job, outcome), self._model[0])
         self._last = (frame.timeline, moment)
         results = self._wanted(outcome.results)
-        self._tell(self._tracker.update(results, frame.timeline), frame.timeline, moment)
+        tracks = self._tracker.update(results, frame.timeline)
+        happenings = self._tell(tracks, frame.timeline, moment)
+        self.snapshots.inferred(frame, tracks, any(each.type == "new" for each in happenings))
         if self.settings.detections:
             self._reporter.detections(moment, results, job.regions)
         self._backoff.reset()
@@ -255,12 +275,15 @@ class Pipeline:
 
     # Shared; call with the lock held
 
-    def _tell(self, tracks: Sequence[Track], timeline: float, moment: Moment) -> None:
+    def _tell(
+        self, tracks: Sequence[Track], timeline: float, moment: Moment
+    ) -> Sequence[Happening]:
         happenings = self._rules.apply(tracks, timeline)
         if happenings:
             self._reporter.events(happenings, timeline, moment)
         if tracks:
             self._publish_counts()
+        return happenings
 
     def _publish_counts(self) -> None:
         if self._retry_at is None:  # after a fault the rules still know objects that were ended
@@ -302,6 +325,7 @@ class Pipeline:
 
     def _rebuild(self) -> None:
         self._gate, self._rules = self._stages.gate(), self._stages.rules()
+        self._rules.expect(self._expected)
         self._retry_at = None
         if self._model is not None:
             self._tracker = self._stages.tracker(self._model[1])

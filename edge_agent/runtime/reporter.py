@@ -146,6 +146,10 @@ class Reporter:
             )
         )
 
+    def snapshot(self, jpeg: bytes) -> None:
+        """Publish a picture."""
+        self._outbox.put(self._messages.snapshot(self._pipeline, jpeg))
+
     def _send(self, events: Iterable[Event]) -> None:
         """Put all that happened at once in one go: that costs the disk no more than one event."""
         makes = [partial(self._messages.event, event) for event in events]

@@ -7,10 +7,10 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from typing import Literal
 
-from edge_agent import __version__
 from edge_agent.clock import boot_id
 from edge_agent.config.schema import Config, ModelConfig, PipelineConfig
 from edge_agent.decoders.base import Decoder
@@ -23,10 +23,13 @@ from edge_agent.event import ModelRef
 from edge_agent.frame import Frame
 from edge_agent.gates import GATES
 from edge_agent.gates.chain import GateChain
+from edge_agent.message import Message
 from edge_agent.model import ModelInfo
 from edge_agent.mqtt.client import MqttClient
+from edge_agent.mqtt.commands import CommandListener
+from edge_agent.mqtt.homeassistant import Announcer, Retraction
 from edge_agent.mqtt.messages import Messages
-from edge_agent.mqtt.payloads import Info, PipelineInfo
+from edge_agent.mqtt.options import HomeAssistantOptions
 from edge_agent.mqtt.topics import Topics
 from edge_agent.outbox.base import Outbox
 from edge_agent.outbox.memory import MemoryOutbox
@@ -38,10 +41,15 @@ from edge_agent.rules.lines import LineWatch
 from edge_agent.rules.objects import ObjectRules
 from edge_agent.rules.zones import ZoneWatch
 from edge_agent.runtime.agent import Agent
+from edge_agent.runtime.commands import CommandDesk
+from edge_agent.runtime.describe import Description
 from edge_agent.runtime.inbox import Inbox
 from edge_agent.runtime.inference import Inference
-from edge_agent.runtime.pipeline import Pipeline, PipelineSettings, StageFactory
+from edge_agent.runtime.overrides import Overrides
+from edge_agent.runtime.pipeline import Pipeline, StageFactory
 from edge_agent.runtime.reporter import Identity, Reporter
+from edge_agent.runtime.settings import PipelineSettings
+from edge_agent.runtime.snapshots import JpegSnapshots, NoSnapshots, Snapshots
 from edge_agent.runtime.state import state_folder
 from edge_agent.runtime.supervisor import Ward
 from edge_agent.runtime.worker import ModelWorker
@@ -123,11 +131,26 @@ def open_outbox(config: Config) -> Outbox:
         return MemoryOutbox(config.outbox, first_seq=time.time_ns() // 10**6)
 
 
-def build_agent(config: Config, outbox: Outbox | None = None, publish: bool = True) -> Agent:
+def open_overrides(config: Config) -> Overrides:
+    """What commands changed, kept beside the outbox, or in memory where no folder can be used."""
+    try:
+        folder = state_folder(config.agent.state_dir)
+    except RuntimeError:
+        return Overrides()
+    return Overrides(folder / f"{config.agent.name}.overrides.json")
+
+
+def build_agent(
+    config: Config,
+    outbox: Outbox | None = None,
+    publish: bool = True,
+    overrides: Overrides | None = None,
+    reload: Callable[[], bool] | None = None,
+) -> Agent:
     """The whole agent, nothing started yet; without `outbox` events wait in memory.
 
-    Without `publish` nothing is sent and no broker is needed: for benchmarks. Raises ConfigError
-    for values that only a stage itself can judge.
+    Without `publish` nothing is sent and no broker is needed: for benchmarks. `reload` as for
+    `CommandDesk`. Raises ConfigError for values that only a stage itself can judge.
     """
     pipelines = {name: item for name, item in config.pipelines.items() if item.enabled}
     if not pipelines:
@@ -135,9 +158,22 @@ def build_agent(config: Config, outbox: Outbox | None = None, publish: bool = Tr
     outbox = outbox or MemoryOutbox(config.outbox)
     try:
         topics = Topics(config.mqtt.topic_prefix, config.agent.name)
-        client = MqttClient(config.mqtt, topics, outbox, pipelines=pipelines) if publish else None
         messages = Messages(topics, boot_id(), round(config.outbox.max_age))
         joined = _Joiner(config, pipelines, messages, outbox).join()
+        desk = CommandDesk(joined.pipelines, overrides or Overrides(), messages, outbox, reload)
+        birth = threading.Event()
+        announcer = _announcer(config.mqtt.homeassistant, topics, outbox.put, birth.set)
+        commands = CommandListener(
+            topics, messages, pipelines, desk.hand_over, (config.mqtt.homeassistant.prefix,)
+        )
+        client = MqttClient(
+            config.mqtt,
+            topics,
+            outbox,
+            pipelines=pipelines,
+            pictures=[name for name, item in pipelines.items() if item.publish.snapshots != "off"],
+            listeners=(commands, announcer),
+        )
     except ValueError as error:
         raise ConfigError((str(error),)) from error
     return Agent(
@@ -148,21 +184,23 @@ def build_agent(config: Config, outbox: Outbox | None = None, publish: bool = Tr
         models=joined.models,
         outbox=outbox,
         messages=messages,
-        client=client,
-        info=_info_maker(config, pipelines),
+        client=client if publish else None,
+        desk=desk,
+        announce=announcer.announce,
+        birth=birth,
+        description=Description(config, pipelines),
     )
 
 
-def _info_maker(
-    config: Config, pipelines: Mapping[str, PipelineConfig]
-) -> Callable[[Sequence[ModelRef]], Info]:
-    made_of = {name: PipelineInfo(item.source, item.model) for name, item in pipelines.items()}
-    started = time.time()
-
-    def make(models: Sequence[ModelRef]) -> Info:
-        return Info(config.agent.name, __version__, boot_id(), started, made_of, models)
-
-    return make
+def _announcer(
+    options: HomeAssistantOptions,
+    topics: Topics,
+    publish: Callable[[Message], None],
+    on_birth: Callable[[], None],
+) -> Announcer | Retraction:
+    if options.discovery:
+        return Announcer(topics, options, publish, on_birth)
+    return Retraction(topics, options)
 
 
 @dataclasses.dataclass(slots=True)
@@ -257,13 +295,15 @@ class _Joiner:
             rules=partial(_rules, item),
         )
         stages.gate(), stages.tracker("object")  # refuses bad options now, not in a thread
+        reporter = Reporter(self._identity, name, item.publish, self._messages, self._outbox)
         return Pipeline(
             PipelineSettings(name, labels, item.threshold, live, item.publish.detections),
             PrivacyMask(item.privacy.mask),
             stages,
-            Reporter(self._identity, name, item.publish, self._messages, self._outbox),
+            reporter,
             Inbox(self._ready[item.model]),
             self._status_publisher(name),
+            _snapshots(item.publish.snapshots, reporter.snapshot),
         )
 
     def _track_options(self, item: PipelineConfig) -> TrackOptions:
@@ -288,6 +328,12 @@ class _Joiner:
                 self._outbox.put(self._messages.pipeline_status(pipeline, online))
 
         return publish
+
+
+def _snapshots(
+    mode: Literal["off", "blurred", "full"], publish: Callable[[bytes], None]
+) -> Snapshots:
+    return NoSnapshots() if mode == "off" else JpegSnapshots(mode, publish)
 
 
 def _gates(item: PipelineConfig) -> GateChain:

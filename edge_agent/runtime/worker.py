@@ -73,7 +73,8 @@ class ModelWorker:
         try:
             self.inference = self._open_model()
             for pipeline in self._pipelines:
-                pipeline.model_opened(self.inference.ref, self.inference.decoder.kind)
+                kind, labels = self.inference.decoder.kind, self.inference.labels
+                pipeline.model_opened(self.inference.ref, kind, labels)
             self._serve(self.inference)
         except EdgeAgentError as error:
             self.failure = error

@@ -32,7 +32,9 @@ class Made:
         self.configs: list[Config] = []
         monkeypatch.setattr(edge_agent.cli.run, "build_agent", self._build)
 
-    def _build(self, config: Config, _: Outbox) -> Made:
+    wish = None
+
+    def _build(self, config: Config, _: Outbox, **_options: object) -> Made:
         self.configs.append(config)
         return self
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.cli.watch import as_json, as_line
-from edge_agent.mqtt.subscriber import Received
+from edge_agent.mqtt.listener import Received
 
 EVENT = {
     "schema": "edge-agent/event/1",

@@ -93,6 +93,13 @@ def test_zone_and_line_names(tmp_path: Path) -> None:
             ),
         ),
         (
+            "{homeassistant: {prefix: a//b}}",
+            (
+                "mqtt.homeassistant.prefix: must be words with single / between them, "
+                "without + or #, not beginning with $"
+            ),
+        ),
+        (
             "{topic_prefix: /a}",
             (
                 "mqtt.topic_prefix: must be words with single / between them, "

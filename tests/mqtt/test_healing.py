@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from paho.mqtt.client import Client
 
+from edge_agent.message import Message
 from edge_agent.mqtt.healing import Healer
+from edge_agent.mqtt.listener import Received
 from edge_agent.mqtt.topics import Topics
 from tests.mqtt.conftest import Factory
 from tests.support.broker import Mosquitto, wait_until
@@ -17,9 +19,37 @@ from tests.support.broker import Mosquitto, wait_until
 _PLUGIN = "mosquitto_dynamic_security.so"
 
 
+class Deaf:
+    """Wants to hear commands."""
+
+    filters = ("edge/dev/cmd/+",)
+
+    def receive(self, received: Received) -> tuple[Message, ...]:
+        """Do nothing."""
+        return ()
+
+
 def retain(client: Client, topic: str, payload: bytes) -> None:
     """Publish a retained message as some earlier run would have."""
     client.publish(topic, payload, qos=1, retain=True).wait_for_publish(5)
+
+
+def test_pictures_that_nobody_allowed_are_removed(unknown: Callable[[str], bool]) -> None:
+    """A picture of a pipeline that may publish none, or that left, does not stay at the broker."""
+    healer = Healer(Topics("edge", "dev"), ["door", "hall"], pictures=["hall"])
+    for pipeline, stays in (("door", False), ("hall", True), ("gone", False)):
+        healed = healer.heal(f"edge/dev/{pipeline}/snapshot", b"\xff\xd8", unknown)
+        assert (healed is None) is stays
+        assert healed is None or healed.payload == b""
+
+
+def test_settings_of_a_pipeline_that_left_are_removed(unknown: Callable[[str], bool]) -> None:
+    """The states of its switch and threshold go with it."""
+    healer = Healer(Topics("edge", "dev"), ["door"])
+    assert healer.heal("edge/dev/door/enabled/state", b"ON", unknown) is None
+    healed = healer.heal("edge/dev/gone/threshold/state", b"0.5", unknown)
+    assert healed is not None
+    assert healed.payload == b""
 
 
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
@@ -68,7 +98,7 @@ def test_looking_for_stuck_states_ends(
 def test_a_broker_that_refuses_the_subscription_is_told_of_once(
     brokers: Factory, agents: Factory, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Without the right to read, publishing goes on."""
+    """Without the right to read, commands do not come in, but publishing goes on."""
     plugin = next(Path("/usr/lib").glob(f"*/{_PLUGIN}"), None)
     if plugin is None:
         pytest.skip(f"mosquitto comes without {_PLUGIN}")
@@ -76,8 +106,9 @@ def test_a_broker_that_refuses_the_subscription_is_told_of_once(
     config = tmp_path / "security.json"
     config.write_text(json.dumps({"defaultACLAccess": rules}))
     broker = brokers(lines=(f"plugin {plugin}", f"plugin_opt_config_file {config}"))
-    agent = agents(broker.port)
+    agent = agents(broker.port, client={"listeners": [Deaf()]})
     wait_until(lambda: "cannot look for stuck states" in caplog.text)
+    wait_until(lambda: "cannot subscribe to edge/dev/cmd/+: not authorised" in caplog.text)
     agent.events(3)
     agent.wait_empty()
     broker.kill()

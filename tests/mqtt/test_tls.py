@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import shutil
 import socket
+import ssl
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -61,7 +64,12 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def serve(brokers: Factory, pki: Path, name: str = "server", ask: bool = False) -> Mosquitto:
+def serve(
+    brokers: Factory,
+    pki: Path,
+    name: str = "server",
+    ask: bool = False,
+) -> Mosquitto:
     """A TLS broker with one of the certificates; `ask` demands one of the client."""
     files = (f"cafile {pki}/ca.crt", f"certfile {pki}/{name}.crt", f"keyfile {pki}/{name}.key")
     wanted = ("require_certificate true",) if ask else ()
@@ -92,6 +100,29 @@ def test_a_client_certificate_is_shown(brokers: Factory, agents: Factory, pki: P
     agent = agents(serve(brokers, pki, ask=True).port, tls=tls(pki, client="edge"))
     agent.events(1)
     agent.wait_empty()
+
+
+def test_the_name_in_the_certificate_may_be_set(
+    brokers: Factory, agents: Factory, pki: Path
+) -> None:
+    """A broker dialled by its address is trusted under the name that its certificate has."""
+    options = replace(tls(pki), server_name="broker.example")
+    agent = agents(serve(brokers, pki, "elsewhere").port, tls=options)
+    agent.wait_connected()
+    agent = agents(serve(brokers, pki).port, tls=options)
+    agent.wait_reason("is not for 'broker.example'")
+
+
+def test_the_oldest_version_of_tls_may_be_set(agents: Factory, pki: Path) -> None:
+    """A broker that speaks no more than TLS 1.2 is refused where 1.3 is the least."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pki / "server.crt", pki / "server.key")
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with socket.create_server((HOST, 0)) as old, ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(lambda: context.wrap_socket(old.accept()[0], server_side=True))
+        strict = agents(old.getsockname()[1], tls=replace(tls(pki), min_version="tlsv1.3"))
+        strict.wait_reason("the broker speaks no version of TLS that mqtt.tls.min_version allows")
+        assert isinstance(answer.exception(), ssl.SSLError)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import ClassVar, cast
 
 from edge_agent.backoff import Backoff
@@ -14,7 +15,10 @@ from edge_agent.mqtt.client import ConnectionState, MqttClient
 from edge_agent.mqtt.payloads import Info, PipelineInfo
 from edge_agent.options import Options
 from edge_agent.runtime.agent import Agent
+from edge_agent.runtime.commands import CommandDesk
+from edge_agent.runtime.describe import Description
 from edge_agent.runtime.inference import Inference
+from edge_agent.runtime.overrides import Overrides
 from edge_agent.runtime.supervisor import Ward
 from edge_agent.runtime.worker import ModelWorker
 from edge_agent.sources.reader import SourceReader
@@ -97,16 +101,22 @@ class Stage:
         self.wards = [
             self._ward(rig, opener) for rig, opener in zip(self.rigs, openers, strict=True)
         ]
+        self.birth = threading.Event()
+        pipelines = [rig.pipeline for rig in self.rigs]
+        self.desk = CommandDesk(pipelines, Overrides(), MESSAGES, self.outbox)
         self.agent = Agent(
             device="dev",
             health_interval=HEALTH_EVERY,
-            pipelines=[rig.pipeline for rig in self.rigs],
+            pipelines=pipelines,
             sources=[self._clip(self.rigs[0])] if clip else [],
             models=self.wards,
             outbox=self.outbox,
             messages=MESSAGES,
             client=cast("MqttClient", self.client),
-            info=self._info,
+            desk=self.desk,
+            announce=lambda entities: None,
+            birth=self.birth,
+            description=cast("Description", SimpleNamespace(info=self._info, entities=dict)),
         )
 
     def _ward(self, rig: Rig, opener: Callable[[], Inference]) -> Ward[ModelWorker]:

@@ -8,11 +8,14 @@ from typing import cast
 
 import pytest
 
+from edge_agent.mqtt.client import ConnectionState
 from edge_agent.runtime.inference import Inference
 from tests.runtime.stage import HEALTH_EVERY, Stage, Worker, open_cats, refuse
 from tests.support.broker import wait_until
 from tests.support.reading import LIMIT
 from tests.support.runtime import REF, HandTime, cat, hold_time
+
+CONNECTED_AGAIN = ConnectionState(True, "", 0.0, 2)
 
 
 @pytest.fixture(autouse=True)
@@ -122,14 +125,35 @@ def test_info_on_change_only() -> None:
 
 
 def test_health_at_its_interval(hand: HandTime) -> None:
-    """The health is told once in every interval, the first time after the first."""
+    """The health is told a second after the broker came, then once in every interval."""
     stage = Stage(open_cats)
     told = []
-    for after in (0.0, HEALTH_EVERY - 0.1, 0.1, 1.0, HEALTH_EVERY):
+    for after in (0.0, 0.9, 0.1, HEALTH_EVERY - 0.1, 0.1, 1.0, HEALTH_EVERY):
         hand.now += after
         stage.agent.look()
         told.append(len(stage.outbox.of("health")))
-    assert told == [0, 0, 1, 1, 2]
+    assert told == [0, 0, 1, 1, 2, 2, 3]
+
+
+def test_health_for_whoever_came_back(hand: HandTime) -> None:
+    """A broker that came back, and a Home Assistant that started, need not wait for the health."""
+    stage = Stage(open_cats)
+    stage.agent.look()
+    hand.now += 1.0
+    stage.agent.look()
+
+    def told_after_a_second() -> int:
+        stage.agent.look()
+        hand.now += 1.0
+        stage.agent.look()
+        stage.agent.look()
+        return len(stage.outbox.of("health"))
+
+    assert told_after_a_second() == 1
+    stage.client.state = CONNECTED_AGAIN
+    assert told_after_a_second() == 2
+    stage.birth.set()
+    assert told_after_a_second() == 3
 
 
 def test_new_day(hand: HandTime) -> None:

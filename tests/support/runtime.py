@@ -31,8 +31,9 @@ from edge_agent.result import ClassScore, Detection, Kind, Result
 from edge_agent.rules.options import PublishOptions
 from edge_agent.runtime.inbox import Inbox, Job
 from edge_agent.runtime.inference import Inference, Outcome
-from edge_agent.runtime.pipeline import Pipeline, PipelineSettings, StageFactory
+from edge_agent.runtime.pipeline import Pipeline, StageFactory
 from edge_agent.runtime.reporter import Identity, Reporter
+from edge_agent.runtime.settings import PipelineSettings
 from edge_agent.sources.reader import SourceStatus
 from edge_agent.tracking.base import Tracker
 from edge_agent.tracking.labels import LabelTracker
@@ -243,6 +244,7 @@ class FakeInference(Inference):
     ) -> None:
         self.ref = ref
         self.decoder = cast("Decoder", SimpleNamespace(kind=kind))
+        self.labels = None
         self.answer = answer
         self.seen: list[int] = []
         self.closed = 0

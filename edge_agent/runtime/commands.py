@@ -1,0 +1,158 @@
+"""Carries out the commands that come in over MQTT, one after the other, in the agent's thread."""
+
+from __future__ import annotations
+
+import json
+import logging
+import queue
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+from edge_agent.errors import ConfigError
+from edge_agent.mqtt.commands import Command, CommandRefused
+from edge_agent.mqtt.messages import Messages
+from edge_agent.outbox.base import Outbox
+from edge_agent.runtime.overrides import Overrides
+from edge_agent.runtime.pipeline import Pipeline
+
+_log = logging.getLogger(__name__)
+
+_WAITING = 32  # commands
+_MOST_PROBLEMS = 10  # mistakes of a configuration that an answer lists
+
+Wish = Literal["reload", "restart"]
+Result = Mapping[str, Any]
+
+
+class CommandDesk:
+    """Where commands wait until the agent carries them out.
+
+    `reload` reads the configuration anew and tells whether it differs; it raises ConfigError with
+    the mistakes. None where there is no file. After `reload` or `restart` the `wish` is set, and
+    whoever runs the agent ends it and begins anew.
+    """
+
+    def __init__(
+        self,
+        pipelines: Sequence[Pipeline],
+        overrides: Overrides,
+        messages: Messages,
+        outbox: Outbox,
+        reload: Callable[[], bool] | None = None,
+    ) -> None:
+        self.wish: Wish | None = None
+        self._pipelines = {pipeline.name: pipeline for pipeline in pipelines}
+        self._overrides = overrides
+        self._messages = messages
+        self._outbox = outbox
+        self._reload = reload
+        self._waiting: queue.Queue[Command] = queue.Queue(_WAITING)
+        self._started = time.monotonic()
+
+    def hand_over(self, command: Command) -> bool:
+        """Let a command wait for its turn; False when there is no room. Any thread may call it."""
+        try:
+            self._waiting.put_nowait(command)
+        except queue.Full:
+            return False
+        return True
+
+    def start(self) -> None:
+        """Set what earlier commands set, and publish the settings."""
+        for pipeline in self._pipelines.values():
+            settings = pipeline.settings
+            enabled = self._overrides.get(pipeline.name, "enabled", True)
+            threshold = self._overrides.get(pipeline.name, "threshold", settings.threshold)
+            self._set(pipeline, "enabled", enabled)
+            self._set(pipeline, "threshold", threshold)
+
+    def work(self, inspect: Callable[[], Result]) -> None:
+        """Carry out what waits; `inspect` gives the info and the health."""
+        while not self._waiting.empty():
+            command = self._waiting.get_nowait()
+            try:
+                result, error = self._do(command, inspect), ""
+            except CommandRefused as refusal:
+                result, error = {}, str(refusal)
+            _log.info("command %s: %s", _named(command), error or "done")
+            reply = command.reply
+            self._outbox.put(
+                self._messages.answer(reply.topic, reply.correlation, command.name, error, result)
+            )
+
+    def reload(self) -> Result:
+        """Read the configuration anew; raises CommandRefused with its mistakes."""
+        if self._reload is None:
+            raise CommandRefused("this agent runs without a configuration file")
+        try:
+            changed = self._reload()
+        except ConfigError as error:
+            raise CommandRefused(_mistakes(error)) from error
+        if changed:
+            self.wish = "reload"
+        return {"changed": changed}
+
+    def _do(self, command: Command, inspect: Callable[[], Result]) -> Result:
+        match command.name:
+            case "enabled" | "threshold":
+                return self._change(command)
+            case "snapshot":
+                return self._snapshot(command.pipeline)
+            case "ping":
+                return {"uptime": round(time.monotonic() - self._started, 3)}
+            case "inspect":
+                return {**inspect(), "settings": self._settings()}
+            case "reload":
+                return self.reload()
+        if self._reload is not None:  # a file with mistakes would end the agent for good
+            self.reload()
+        self.wish = "restart"
+        return {}
+
+    def _change(self, command: Command) -> Result:
+        assert command.pipeline is not None
+        assert command.value is not None
+        pipeline = self._pipelines[command.pipeline]
+        configured = True if command.name == "enabled" else pipeline.settings.threshold
+        self._set(pipeline, command.name, command.value)
+        self._overrides.set(pipeline.name, command.name, command.value, configured)
+        return {"pipeline": pipeline.name, command.name: command.value}
+
+    def _set(self, pipeline: Pipeline, name: str, value: bool | float) -> None:
+        if name == "enabled":
+            pipeline.enable(bool(value))
+            self._outbox.put(self._messages.enabled(pipeline.name, bool(value)))
+        else:
+            pipeline.threshold = float(value)
+            self._outbox.put(self._messages.threshold(pipeline.name, float(value)))
+
+    def _snapshot(self, name: str | None) -> Result:
+        asked = list(self._pipelines.values()) if name is None else [self._pipelines[name]]
+        allowed = [pipeline for pipeline in asked if pipeline.snapshots.allowed]
+        if not allowed:
+            raise CommandRefused("the configuration allows no pictures (publish.snapshots is off)")
+        online = [pipeline for pipeline in allowed if pipeline.status.online]
+        if not online:
+            raise CommandRefused(f"offline: {allowed[0].status.reason}")
+        for pipeline in online:
+            pipeline.snapshots.request()
+        return {"pipelines": [pipeline.name for pipeline in online]}
+
+    def _settings(self) -> Result:
+        return {
+            name: {"enabled": pipeline.enabled, "threshold": pipeline.threshold}
+            for name, pipeline in self._pipelines.items()
+        }
+
+
+def _named(command: Command) -> str:
+    where = f" of {command.pipeline}" if command.pipeline else ""
+    what = f" = {json.dumps(command.value)}" if command.value is not None else ""
+    return f"{command.name}{where}{what}"
+
+
+def _mistakes(error: ConfigError) -> str:
+    lines = error.problems
+    left = len(lines) - _MOST_PROBLEMS
+    return "\n".join(lines[:_MOST_PROBLEMS] + ((f"... and {left} more",) if left > 0 else ()))

@@ -1,0 +1,59 @@
+"""What others are told about the agent: what it runs, and what Home Assistant can show of it."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Mapping, Sequence
+
+from edge_agent import __version__
+from edge_agent.clock import boot_id
+from edge_agent.config.schema import Config, PipelineConfig
+from edge_agent.event import ModelRef
+from edge_agent.mqtt.entities import DeviceEntities, PipelineEntities
+from edge_agent.mqtt.payloads import Info, PipelineInfo
+from edge_agent.runtime.settings import few_labels
+from edge_agent.runtime.system import cpu_temperature, throttled
+
+
+class Description:
+    """Describes the agent of a configuration; `pipelines` are those that run."""
+
+    def __init__(self, config: Config, pipelines: Mapping[str, PipelineConfig]) -> None:
+        self._config = config
+        self._pipelines = pipelines
+        self._started = time.time()
+
+    def info(self, models: Sequence[ModelRef]) -> Info:
+        """What runs, with the models that are open."""
+        made_of = {
+            name: PipelineInfo(item.source, item.model) for name, item in self._pipelines.items()
+        }
+        device = self._config.agent.name
+        return Info(device, __version__, boot_id(), self._started, made_of, models)
+
+    def entities(self, known: Mapping[str, Sequence[str] | None]) -> DeviceEntities:
+        """What can be shown; `known` are labels by model, of the models that are open."""
+        pipelines = self._pipelines
+        return DeviceEntities(
+            version=__version__,
+            model=platform.machine(),
+            health_interval=self._config.agent.health_interval,
+            pipelines={
+                name: _pipeline(item, known.get(item.model)) for name, item in pipelines.items()
+            },
+            temperature=cpu_temperature() is not None,
+            throttling=throttled() is not None,
+            complete=all(item.labels or item.model in known for item in pipelines.values()),
+        )
+
+
+def _pipeline(item: PipelineConfig, known: Sequence[str] | None) -> PipelineEntities:
+    return PipelineEntities(
+        labels=tuple(item.labels if item.labels is not None else few_labels(known)),
+        zones=tuple(item.zones),
+        lines=tuple(item.lines),
+        counts=item.publish.counts,
+        events=item.publish.events,
+        snapshots=item.publish.snapshots != "off",
+    )
