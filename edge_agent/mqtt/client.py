@@ -96,6 +96,11 @@ class MqttClient:
         return self._state
 
     @property
+    def refused(self) -> tuple[str, ...]:
+        """Topics that the broker's access rules did not let us write when we last tried."""
+        return tuple(sorted(self._memory.refused.copy()))
+
+    @property
     def running(self) -> bool:
         """True from `start` until the thread has ended."""
         return self._thread is not None and self._thread.is_alive()

@@ -104,7 +104,8 @@ class PipelineHealth:
 class Health:
     """How a device does; None where this machine cannot tell. Times in seconds, epoch for `time`.
 
-    `drops` are the outbox's, by kind and reason; `connects` counts connections to the broker.
+    `drops` are the outbox's, by kind and reason; `connects` counts connections to the broker,
+    `refused` are topics that its access rules do not let us write.
     """
 
     device: str
@@ -117,6 +118,10 @@ class Health:
     cpu_temperature: float | None
     throttled: bool | None
     rss_bytes: int
+    refused: Sequence[str] = ()
+
+
+_MOST_TOPICS = 20
 
 
 def event_payload(event: Event, seq: int, replayed: bool = False) -> bytes:
@@ -234,7 +239,7 @@ def health_payload(health: Health) -> bytes:
                 name: _pipeline_health(pipeline) for name, pipeline in health.pipelines.items()
             },
             "outbox": {"depth": health.outbox_depth, "drops": dict(health.drops)},
-            "mqtt": {"connects": health.connects},
+            "mqtt": {"connects": health.connects, "refused": list(health.refused[:_MOST_TOPICS])},
             "cpu_temperature": _optional(health.cpu_temperature, 1),
             "throttled": health.throttled,
             "rss_bytes": health.rss_bytes,

@@ -29,6 +29,7 @@ class Memory:
 
     def __init__(self) -> None:
         self.states: dict[str, Message] = {}
+        self.refused: set[str] = set()  # topics that the broker's rules do not let us write
         self._told: set[str] = set()
         self._barred: dict[str, float] = {}
 
@@ -49,6 +50,7 @@ class Memory:
         """
         if len(self._barred) < _MOST_REMEMBERED:
             self._barred[topic] = monotonic() + _BARRED
+            self.refused.add(topic)
 
     def is_barred(self, topic: str) -> bool:
         """True while a topic need not be tried."""
@@ -58,6 +60,11 @@ class Memory:
             del self._barred[topic]
             return False
         return True
+
+    def accepted(self, message: Message) -> None:
+        """Take note that the broker took a message."""
+        self.refused.discard(message.topic)
+        self.keep(message)
 
     def tell_once(self, topic: str, text: str) -> None:
         """Log an error about a topic the first time only."""
@@ -175,7 +182,7 @@ class Session:
                     self._memory.bar(message.topic)
                 self._refuse(id_, message, reasons.not_published(answer.codes[0], answer.detail))
                 continue
-            self._memory.keep(message)
+            self._memory.accepted(message)
             if id_ is not None:
                 acked.append(id_)
         if acked:

@@ -47,6 +47,7 @@ class HealthReport:
             cpu_temperature=cpu_temperature(),
             throttled=throttled(),
             rss_bytes=rss_bytes(),
+            refused=self._client.refused if self._client is not None else (),
         )
 
 

@@ -139,6 +139,7 @@ def test_a_publish_refused_by_the_rules_is_an_error_once(
         agent.outbox.put(Message("edge/dev/yard/events", b"x", Delivery.EVENT, qos=1))
     agent.wait_empty()
     assert agent.outbox.drops == {"event_refused": 3}
+    assert agent.client.refused == ("edge/dev/yard/events",)
     assert caplog.text.count("cannot publish edge/dev/yard/events: not authorised") == 1
     # mosquitto 2.0.11 hangs up after its refusal, other brokers do not.
     assert agent.client.state.connects <= 4

@@ -66,6 +66,7 @@ class Client:
     def __init__(self, outbox: Told) -> None:
         self._outbox = outbox
         self.state = ConnectionState(True, "", 0.0, 1)
+        self.refused: tuple[str, ...] = ()
         self.started = 0
         self.goodbyes: list[dict[str, str]] = []
 

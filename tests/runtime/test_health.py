@@ -35,7 +35,7 @@ def rigs(hand: HandTime) -> list[Rig]:
 
 def report(of: list[Rig], connects: int | None = None) -> HealthReport:
     """A report of these; with a client that has connected so often."""
-    client = SimpleNamespace(state=SimpleNamespace(connects=connects))
+    client = SimpleNamespace(state=SimpleNamespace(connects=connects), refused=("edge/x",))
     return HealthReport(
         "dev",
         [rig.pipeline for rig in of],
@@ -99,7 +99,7 @@ def test_device(hand: HandTime, monkeypatch: pytest.MonkeyPatch) -> None:
     assert depth > 0
     assert message["outbox"] == {"depth": depth, "drops": {"state_refused": 1}}
     assert (message["uptime"], message["time"], message["device"]) == (90.0, hand.time(), "dev")
-    assert message["mqtt"] == {"connects": 3}
+    assert message["mqtt"] == {"connects": 3, "refused": ["edge/x"]}
     assert [message[key] for key in ("cpu_temperature", "throttled", "rss_bytes")] == [
         48.3, True, 12345,
     ]  # fmt: skip
@@ -107,4 +107,4 @@ def test_device(hand: HandTime, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_without_a_client(hand: HandTime) -> None:
     """An agent that does not publish has made no connection."""
-    assert payload(report(rigs(hand)).take())["mqtt"] == {"connects": 0}
+    assert payload(report(rigs(hand)).take())["mqtt"] == {"connects": 0, "refused": []}
