@@ -8,6 +8,7 @@ import os
 import re
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from edge_agent.cli.options import (
 from edge_agent.config.load import load_or_raise
 from edge_agent.config.schema import Config
 from edge_agent.errors import ConfigError, UsageError
+from edge_agent.runtime.agent import Agent
 from edge_agent.runtime.commands import Wish
 from edge_agent.runtime.logs import set_up_logging
 from edge_agent.runtime.signals import stop_on_signals
@@ -71,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run until a signal comes or every recording is over; a command may begin it anew."""
     set_up_logging("debug" if arguments.verbose else "info")
     reload = _Reload(arguments, _configuration(arguments))
-    with stop_on_signals() as stop:
+    with stop_on_signals(reload.on_hangup) as stop:
         while True:
             if not arguments.verbose:
                 set_up_logging(reload.config.agent.log_level)
@@ -83,18 +85,28 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 class _Reload:
-    """The configuration that runs, and the one in the file."""
+    """The configuration that was read last; called, it reads the file anew."""
 
     def __init__(self, arguments: argparse.Namespace, config: Config) -> None:
         self.config = config
         self.arguments = arguments
+        self.agent: Agent | None = None
 
-    def __call__(self) -> bool:
-        """Read the file; True when it says something else. Raises ConfigError."""
+    @property
+    def on_hangup(self) -> Callable[[], None] | None:
+        """What SIGHUP does: without a file to read it ends the agent, as a closed terminal does."""
+        return self._hang_up if self.arguments.config is not None else None
+
+    def _hang_up(self) -> None:
+        if self.agent is not None:
+            self.agent.reload_soon()
+
+    def __call__(self) -> Config | None:
+        """What the file says now, None if that is nothing new. Raises ConfigError."""
         fresh = load_or_raise(self.arguments.config)
         build_agent(fresh)  # only the stages themselves find some mistakes
         before, self.config = self.config, fresh
-        return fresh != before
+        return fresh if fresh != before else None
 
 
 def _serve(reload: _Reload, stop: threading.Event) -> tuple[int, Wish | None]:
@@ -113,6 +125,7 @@ def _serve(reload: _Reload, stop: threading.Event) -> tuple[int, Wish | None]:
             if not has_file:
                 raise usage_error(error) from error
             raise
+        reload.agent = agent
         return agent.run(stop), agent.wish
 
 

@@ -142,6 +142,11 @@ class Config(Section):
         dict[str, PipelineConfig], Doc("From a source through a model to messages, by name.")
     ] = Field(default_factory=dict)
 
+    @property
+    def running(self) -> dict[str, PipelineConfig]:
+        """The pipelines that are enabled, by name."""
+        return {name: item for name, item in self.pipelines.items() if item.enabled}
+
     _hidden: frozenset[YamlPath] = PrivateAttr(default=frozenset())
 
     def hide(self, paths: frozenset[YamlPath]) -> None:

@@ -71,8 +71,7 @@ class MqttClient:
         self._options = options
         self._topics = topics
         self._feed = feed
-        self._pipelines = tuple(pipelines)
-        self._pictures = tuple(pictures)
+        self.serve(pipelines, pictures)
         self._listeners = tuple(listeners)
         self._on_state = on_state
         self._backoff = backoff or Backoff(base=1.0, cap=30.0)
@@ -94,6 +93,10 @@ class MqttClient:
     def state(self) -> ConnectionState:
         """The connection as it is now."""
         return self._state
+
+    def serve(self, pipelines: Collection[str], pictures: Collection[str]) -> None:
+        """Heal for these pipelines from the next connection on."""
+        self._present = (tuple(pipelines), tuple(pictures))
 
     @property
     def refused(self) -> tuple[str, ...]:
@@ -184,7 +187,7 @@ class MqttClient:
 
     def _serve(self, connection: Connection) -> str | None:
         """Publish until the connection ends or we are stopped; None after a clean stop."""
-        healer = Healer(self._topics, self._pipelines, self._pictures)
+        healer = Healer(self._topics, *self._present)
         wary = _STABLE if self._short else 0.0
         session = Session(connection, self._feed, self._memory, healer, self._listeners, wary)
         began = monotonic()

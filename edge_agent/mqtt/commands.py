@@ -98,13 +98,17 @@ class CommandListener:
         self.filters = topics.command_filters
         self._topics = topics
         self._messages = messages
-        self._pipelines = {safe_name(name): name for name in pipelines}
+        self.serve(pipelines)
         self._hand_over = hand_over
         self._reserved = (f"{topics.base}/", *(f"{prefix}/" for prefix in foreign), "$")
         self._bucket = bucket or TokenBucket(_BURST, _PER_SECOND)
         self._flooded = False
         self._refused = 0
         self._warned: float | None = None
+
+    def serve(self, pipelines: Collection[str]) -> None:
+        """Take commands for these pipelines from now on."""
+        self._pipelines = {safe_name(name): name for name in pipelines}
 
     def receive(self, received: Received) -> Iterable[Message]:
         """Hand the command on, or answer why not; a flood is answered once."""

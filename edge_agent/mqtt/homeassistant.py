@@ -63,6 +63,9 @@ class Announcer:
     def announce(self, device: DeviceEntities) -> None:
         """Publish what the device offers now, unless it is the same as before."""
         with self._lock:
+            if self._device is not None:
+                own = components(self._topics, self._device)
+                self._earlier |= {key: each["platform"] for key, each in own.items()}
             self._device = device
             self._renew()
 

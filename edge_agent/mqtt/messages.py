@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 from edge_agent.event import Event
@@ -37,6 +38,11 @@ def as_replayed(message: Message) -> Message:
         message.expiry,
         message.properties,
     )
+
+
+def removed(state: Message) -> Message:
+    """The message that makes the broker forget a retained state."""
+    return replace(state, payload=b"")
 
 
 class Messages:
@@ -130,6 +136,15 @@ class Messages:
     def snapshot(self, pipeline: str, jpeg: bytes) -> Message:
         """Newest picture of a pipeline."""
         return _state(self._topics.snapshot(pipeline), jpeg, _JPEG)
+
+    def states_of(self, pipeline: str) -> tuple[Message, ...]:
+        """A message for each retained state of a pipeline but its counts."""
+        return (
+            self.pipeline_status(pipeline, False),
+            self.enabled(pipeline, False),
+            self.threshold(pipeline, 0.0),
+            self.snapshot(pipeline, b""),
+        )
 
     def answer(
         self,

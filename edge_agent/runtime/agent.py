@@ -9,18 +9,20 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from edge_agent.config.schema import Config
+from edge_agent.errors import ConfigError
 from edge_agent.event import ModelRef
 from edge_agent.mqtt.client import MqttClient
+from edge_agent.mqtt.commands import CommandListener
 from edge_agent.mqtt.entities import DeviceEntities
 from edge_agent.mqtt.messages import Messages
 from edge_agent.outbox.base import Outbox
+from edge_agent.runtime.assembly import Assembly, Change
 from edge_agent.runtime.commands import CommandDesk, Wish
 from edge_agent.runtime.describe import Description
 from edge_agent.runtime.health import HealthReport
 from edge_agent.runtime.pipeline import Pipeline
 from edge_agent.runtime.supervisor import Ward
-from edge_agent.runtime.worker import ModelWorker
-from edge_agent.sources.reader import SourceReader
 
 _log = logging.getLogger(__name__)
 
@@ -34,45 +36,50 @@ _GOODBYE = 2.0  # ... of which these are kept for the broker
 class Agent:
     """All threads of one configuration.
 
-    `health_interval` is in seconds. `run` returns 0 when it was asked to stop or every recording
-    has come to its end, 1 when nothing is left that could still work.
+    `run` returns 0 when it was asked to stop or every recording has come to its end, 1 when
+    nothing is left that could still work.
     """
 
     def __init__(
         self,
         *,
-        device: str,
-        health_interval: float,
-        pipelines: Sequence[Pipeline],
-        sources: Sequence[Ward[SourceReader]],
-        models: Sequence[Ward[ModelWorker]],
+        config: Config,
+        assembly: Assembly,
         outbox: Outbox,
         messages: Messages,
         client: MqttClient | None,
         desk: CommandDesk,
+        commands: CommandListener,
         announce: Callable[[DeviceEntities], None],
         birth: threading.Event,
-        description: Description,
     ) -> None:
-        self.pipelines = tuple(pipelines)
-        self._health_interval = health_interval
-        self._sources = tuple(sources)
-        self._models = tuple(models)
-        self._wards: tuple[Ward[Any], ...] = (*self._models, *self._sources)
+        self._config = config
+        self._assembly = assembly
         self._outbox = outbox
         self._messages = messages
         self._client = client
         self._desk = desk
+        self._commands = commands
         self._announce = announce
         self._birth = birth
-        self._description = description
-        self._health = HealthReport(device, self.pipelines, outbox, client)
-        self._health_due = time.monotonic() + health_interval
+        self._started = time.time()
+        self._description = Description(config, self._started)
+        self._health = HealthReport(config.agent.name, self.pipelines, outbox, client)
+        self._health_due = time.monotonic() + config.agent.health_interval
         self._told_connects = 0
         self._told_models: tuple[ModelRef, ...] | None = None
         self._stalled: set[str] = set()
         self._day = time.localtime().tm_yday
         self._stopped = False
+
+    @property
+    def pipelines(self) -> tuple[Pipeline, ...]:
+        """All pipelines."""
+        return self._assembly.pipelines
+
+    @property
+    def _wards(self) -> tuple[Ward[Any], ...]:
+        return (*self._assembly.models, *self._assembly.sources)
 
     def run(self, stop: threading.Event) -> int:
         """Work until `stop` is set or nothing is left to do; returns the exit code."""
@@ -93,11 +100,15 @@ class Agent:
         """Set once a command asks that the agent ends and begins anew."""
         return self._desk.wish
 
+    def reload_soon(self) -> None:
+        """Read the configuration anew at the next look; safe in a signal handler."""
+        self._desk.reload_soon()
+
     def start(self) -> None:
         """Start all threads; opening happens in them, so this returns at once."""
         for pipeline in self.pipelines:  # puts right what a crash may have left on the broker
             self._outbox.put(self._messages.pipeline_status(pipeline.name, online=False))
-        self._desk.start()
+        self._serve()
         if self._client is not None:
             self._client.start()
         for ward in self._wards:
@@ -112,8 +123,60 @@ class Agent:
             pipeline.tick()
         self._tell_info()
         self._tell_health()
-        self._desk.work(self._inspect)
+        self._desk.work(self)
         self._begin_new_day()
+
+    def apply(self, config: Config) -> bool:
+        """Bring the agent in line with a changed configuration, while all that is the same goes on.
+
+        False where that takes a new agent: the device, the broker or the outbox changed. Raises
+        ConfigError for values that only a stage can judge.
+        """
+        before = self._config
+        if (config.agent, config.mqtt, config.outbox) != (before.agent, before.mqtt, before.outbox):
+            return False
+        if not config.running:
+            raise ConfigError(("no pipeline is enabled: there would be nothing to do",))
+        try:
+            change = self._assembly.fit(config)
+        except ValueError as error:
+            raise ConfigError((str(error),)) from error
+        self._end(change)
+        self._config = config
+        self._description = Description(config, self._started)
+        self._told_models = None
+        for pipeline in change.fresh:
+            self._outbox.put(self._messages.pipeline_status(pipeline.name, online=False))
+        self._serve()
+        self._assembly.attach(change)
+        for ward in change.started:
+            ward.start()
+        return True
+
+    def inspect(self) -> Mapping[str, Any]:
+        """What runs and how it does, as their messages tell."""
+        info = self._messages.info(self._description.info(self._open_models()))
+        health = self._messages.health(self._health.take())
+        return {"info": json.loads(info.payload), "health": json.loads(health.payload)}
+
+    @staticmethod
+    def _end(change: Change) -> None:
+        for pipeline in change.gone:
+            pipeline.inbox.close()
+        _stop_all(change.stopped, time.monotonic() + _GOODBYE)
+        for pipeline in change.gone:
+            pipeline.stop()
+            pipeline.retract()
+
+    def _serve(self) -> None:
+        """Tell all who serve the pipelines which those are."""
+        running = self._config.running
+        self._commands.serve(running)
+        self._desk.serve(self.pipelines)
+        self._health.watch(self.pipelines)
+        if self._client is not None:
+            pictures = [name for name, item in running.items() if item.publish.snapshots != "off"]
+            self._client.serve(running, pictures)
 
     def stop(self) -> None:
         """End everything within 5 s, objects first, so that no state stays on; safe twice."""
@@ -122,8 +185,8 @@ class Agent:
         until = time.monotonic() + _STOP_LIMIT
         for pipeline in self.pipelines:
             pipeline.inbox.close()
-        _stop_all(self._sources, until - _GOODBYE)
-        _stop_all(self._models, until - _GOODBYE)
+        _stop_all(self._assembly.sources, until - _GOODBYE)
+        _stop_all(self._assembly.models, until - _GOODBYE)
         for pipeline in self.pipelines:
             was_online = pipeline.status.online
             pipeline.stop()
@@ -136,7 +199,9 @@ class Agent:
 
     def _over(self) -> int | None:
         """Exit code once nothing is left to do, None while there is."""
-        hopeless = {name for ward in self._models if ward.hopeless for name in ward.unit.serves}
+        hopeless = {
+            name for ward in self._assembly.models if ward.hopeless for name in ward.unit.serves
+        }
         left = [p for p in self.pipelines if not p.finished.is_set() and p.name not in hopeless]
         if left:
             return None
@@ -147,7 +212,7 @@ class Agent:
 
     def _watch_for_stalls(self) -> None:
         """A model that hangs cannot be stopped, but it must not hang unseen."""
-        for ward in self._models:
+        for ward in self._assembly.models:
             worker = ward.unit
             is_stalled = worker.busy_for() > _STALL
             if is_stalled == (ward.name in self._stalled):
@@ -166,18 +231,15 @@ class Agent:
             self._outbox.put(self._messages.info(self._description.info(models)))
             known = {
                 inference.ref.name: inference.labels
-                for ward in self._models
+                for ward in self._assembly.models
                 if (inference := ward.unit.inference)
             }
             self._announce(self._description.entities(known))
 
     def _open_models(self) -> tuple[ModelRef, ...]:
-        return tuple(ward.unit.inference.ref for ward in self._models if ward.unit.inference)
-
-    def _inspect(self) -> Mapping[str, Any]:
-        info = self._messages.info(self._description.info(self._open_models()))
-        health = self._messages.health(self._health.take())
-        return {"info": json.loads(info.payload), "health": json.loads(health.payload)}
+        return tuple(
+            ward.unit.inference.ref for ward in self._assembly.models if ward.unit.inference
+        )
 
     def _tell_health(self) -> None:
         """Report now and then, and soon after the broker or Home Assistant came back."""
@@ -188,7 +250,7 @@ class Agent:
             self._birth.clear()
             self._health_due = min(self._health_due, now + _SOON)
         if now >= self._health_due:
-            self._health_due = now + self._health_interval
+            self._health_due = now + self._config.agent.health_interval
             self._outbox.put(self._messages.health(self._health.take()))
 
     def _begin_new_day(self) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import queue
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
+from edge_agent.config.schema import Config
 from edge_agent.errors import ConfigError
 from edge_agent.mqtt.commands import Command, CommandRefused
 from edge_agent.mqtt.messages import Messages
@@ -25,28 +27,38 @@ Wish = Literal["reload", "restart"]
 Result = Mapping[str, Any]
 
 
+class Workplace(Protocol):
+    """The running agent, as far as commands go."""
+
+    def inspect(self) -> Result:
+        """What runs and how it does."""
+
+    def apply(self, config: Config) -> bool:
+        """Bring it in line with a configuration; False where that takes a new agent."""
+
+
 class CommandDesk:
     """Where commands wait until the agent carries them out.
 
-    `reload` reads the configuration anew and tells whether it differs; it raises ConfigError with
-    the mistakes. None where there is no file. After `reload` or `restart` the `wish` is set, and
-    whoever runs the agent ends it and begins anew.
+    `reload` reads the configuration anew and returns it if it differs; it raises ConfigError with
+    the mistakes. None where there is no file. Where the running agent cannot be brought in line
+    with it, and after `restart`, the `wish` is set: whoever runs the agent ends it and begins anew.
     """
 
     def __init__(
         self,
-        pipelines: Sequence[Pipeline],
         overrides: Overrides,
         messages: Messages,
         outbox: Outbox,
-        reload: Callable[[], bool] | None = None,
+        reload: Callable[[], Config | None] | None = None,
     ) -> None:
         self.wish: Wish | None = None
-        self._pipelines = {pipeline.name: pipeline for pipeline in pipelines}
+        self._pipelines: Mapping[str, Pipeline] = {}
         self._overrides = overrides
         self._messages = messages
         self._outbox = outbox
         self._reload = reload
+        self._asked_to_reload = threading.Event()
         self._waiting: queue.Queue[Command] = queue.Queue(_WAITING)
         self._started = time.monotonic()
 
@@ -58,21 +70,32 @@ class CommandDesk:
             return False
         return True
 
-    def start(self) -> None:
-        """Set what earlier commands set, and publish the settings."""
-        for pipeline in self._pipelines.values():
+    def reload_soon(self) -> None:
+        """Reload at the next turn, as a signal asks for; safe in a signal handler."""
+        self._asked_to_reload.set()
+
+    def serve(self, pipelines: Sequence[Pipeline]) -> None:
+        """Command these from now on: set what earlier commands set, and publish the settings."""
+        before = self._pipelines.values()
+        self._pipelines = {pipeline.name: pipeline for pipeline in pipelines}
+        for pipeline in pipelines:
+            if pipeline in before:
+                continue
             settings = pipeline.settings
             enabled = self._overrides.get(pipeline.name, "enabled", True)
             threshold = self._overrides.get(pipeline.name, "threshold", settings.threshold)
             self._set(pipeline, "enabled", enabled)
             self._set(pipeline, "threshold", threshold)
 
-    def work(self, inspect: Callable[[], Result]) -> None:
-        """Carry out what waits; `inspect` gives the info and the health."""
+    def work(self, place: Workplace) -> None:
+        """Carry out what waits."""
+        if self._asked_to_reload.is_set():
+            self._asked_to_reload.clear()
+            self._reload_by_signal(place)
         while not self._waiting.empty():
             command = self._waiting.get_nowait()
             try:
-                result, error = self._do(command, inspect), ""
+                result, error = self._do(command, place), ""
             except CommandRefused as refusal:
                 result, error = {}, str(refusal)
             _log.info("command %s: %s", _named(command), error or "done")
@@ -81,19 +104,26 @@ class CommandDesk:
                 self._messages.answer(reply.topic, reply.correlation, command.name, error, result)
             )
 
-    def reload(self) -> Result:
-        """Read the configuration anew; raises CommandRefused with its mistakes."""
+    def _reload_now(self, place: Workplace) -> Result:
         if self._reload is None:
             raise CommandRefused("this agent runs without a configuration file")
         try:
-            changed = self._reload()
+            fresh = self._reload()
+            if fresh is not None and not place.apply(fresh):
+                self.wish = "reload"
         except ConfigError as error:
             raise CommandRefused(_mistakes(error)) from error
-        if changed:
-            self.wish = "reload"
-        return {"changed": changed}
+        return {"changed": fresh is not None}
 
-    def _do(self, command: Command, inspect: Callable[[], Result]) -> Result:
+    def _reload_by_signal(self, place: Workplace) -> None:
+        try:
+            changed = self._reload_now(place)["changed"]
+        except CommandRefused as refusal:
+            _log.error("not reloaded, the old configuration stays:\n%s", refusal)
+        else:
+            _log.info("reloaded" if changed else "the configuration has not changed")
+
+    def _do(self, command: Command, place: Workplace) -> Result:
         match command.name:
             case "enabled" | "threshold":
                 return self._change(command)
@@ -102,11 +132,17 @@ class CommandDesk:
             case "ping":
                 return {"uptime": round(time.monotonic() - self._started, 3)}
             case "inspect":
-                return {**inspect(), "settings": self._settings()}
+                return {**place.inspect(), "settings": self._settings()}
             case "reload":
-                return self.reload()
-        if self._reload is not None:  # a file with mistakes would end the agent for good
-            self.reload()
+                return self._reload_now(place)
+        return self._restart()
+
+    def _restart(self) -> Result:
+        try:
+            if self._reload is not None:
+                self._reload()  # a file with mistakes would end the agent for good
+        except ConfigError as error:
+            raise CommandRefused(_mistakes(error)) from error
         self.wish = "restart"
         return {}
 

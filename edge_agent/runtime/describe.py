@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import time
 from collections.abc import Mapping, Sequence
 
 from edge_agent import __version__
@@ -17,12 +16,12 @@ from edge_agent.runtime.system import cpu_temperature, throttled
 
 
 class Description:
-    """Describes the agent of a configuration; `pipelines` are those that run."""
+    """Describes the agent of a configuration; `started` is epoch seconds."""
 
-    def __init__(self, config: Config, pipelines: Mapping[str, PipelineConfig]) -> None:
+    def __init__(self, config: Config, started: float) -> None:
         self._config = config
-        self._pipelines = pipelines
-        self._started = time.time()
+        self._pipelines = config.running
+        self._started = started
 
     def info(self, models: Sequence[ModelRef]) -> Info:
         """What runs, with the models that are open."""

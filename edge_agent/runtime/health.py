@@ -27,9 +27,14 @@ class HealthReport:
     ) -> None:
         self._device = device
         self._started = time.monotonic()
-        self._pipelines = [(pipeline, RateMeter()) for pipeline in pipelines]
+        self._meters: dict[Pipeline, RateMeter] = {}
+        self.watch(pipelines)
         self._outbox = outbox
         self._client = client
+
+    def watch(self, pipelines: Sequence[Pipeline]) -> None:
+        """Report on these from now on; the rates of those that stay go on."""
+        self._meters = {each: self._meters.get(each) or RateMeter() for each in pipelines}
 
     def take(self) -> Health:
         """The health now."""
@@ -39,7 +44,7 @@ class HealthReport:
             uptime=time.monotonic() - self._started,
             pipelines={
                 pipeline.name: _pipeline_health(pipeline, meter)
-                for pipeline, meter in self._pipelines
+                for pipeline, meter in self._meters.items()
             },
             outbox_depth=self._outbox.depth,
             drops=self._outbox.drops,

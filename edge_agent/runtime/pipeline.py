@@ -273,6 +273,11 @@ class Pipeline:
             self._tracker = None
             self.status.close()
 
+    def retract(self) -> None:
+        """Remove its retained states from the broker, after `stop`."""
+        with self._lock:
+            self._reporter.retract()
+
     # Shared; call with the lock held
 
     def _tell(

@@ -13,7 +13,7 @@ from edge_agent.event import ClockStamp, Event, EventKind, ModelRef
 from edge_agent.frame import Frame
 from edge_agent.geometry import Box
 from edge_agent.message import Message
-from edge_agent.mqtt.messages import Messages
+from edge_agent.mqtt.messages import Messages, removed
 from edge_agent.mqtt.payloads import FrameResults
 from edge_agent.outbox.base import Outbox
 from edge_agent.result import ClassScore, Detection, Result, Track
@@ -149,6 +149,13 @@ class Reporter:
     def snapshot(self, jpeg: bytes) -> None:
         """Publish a picture."""
         self._outbox.put(self._messages.snapshot(self._pipeline, jpeg))
+
+    def retract(self) -> None:
+        """Remove every retained state of the pipeline: it leaves the configuration."""
+        for message in self._messages.states_of(self._pipeline):
+            self._outbox.put(removed(message))
+        for key in self._counts:
+            self._outbox.put(removed(self._count_message(key, 0)))
 
     def _send(self, events: Iterable[Event]) -> None:
         """Put all that happened at once in one go: that costs the disk no more than one event."""

@@ -52,6 +52,16 @@ class ModelWorker:
         """Names of its pipelines."""
         return tuple(pipeline.name for pipeline in self._pipelines)
 
+    def serve(self, pipelines: Sequence[Pipeline]) -> None:
+        """Serve these from now on; those that are new are told of the model."""
+        with self._ready:
+            added = [pipeline for pipeline in pipelines if pipeline not in self._pipelines]
+            self._pipelines = tuple(pipelines)
+            self._ready.notify_all()
+        # Either the thread, once the model is open, sees the new ones, or we see the open model.
+        if self.inference is not None:
+            self._introduce(self.inference, added)
+
     def busy_for(self) -> float:
         """Seconds that the frame in work has taken so far."""
         since = self._busy_since
@@ -72,9 +82,7 @@ class ModelWorker:
     def _run(self) -> None:
         try:
             self.inference = self._open_model()
-            for pipeline in self._pipelines:
-                kind, labels = self.inference.decoder.kind, self.inference.labels
-                pipeline.model_opened(self.inference.ref, kind, labels)
+            self._introduce(self.inference, self._pipelines)
             self._serve(self.inference)
         except EdgeAgentError as error:
             self.failure = error
@@ -97,6 +105,11 @@ class ModelWorker:
                 pipeline.finish()
                 continue
             self._work(pipeline, job, inference)
+
+    @staticmethod
+    def _introduce(inference: Inference, pipelines: Sequence[Pipeline]) -> None:
+        for pipeline in pipelines:
+            pipeline.model_opened(inference.ref, inference.decoder.kind, inference.labels)
 
     def _anything(self) -> bool:
         return self._stopping or any(p.inbox.pending() for p in self._pipelines)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from types import SimpleNamespace
 from typing import ClassVar, cast
 
 from edge_agent.backoff import Backoff
+from edge_agent.config.schema import AgentConfig, Config
 from edge_agent.errors import ModelError
-from edge_agent.event import ModelRef
 from edge_agent.frame import Frame
 from edge_agent.mqtt.client import ConnectionState, MqttClient
-from edge_agent.mqtt.payloads import Info, PipelineInfo
+from edge_agent.mqtt.commands import CommandListener
+from edge_agent.mqtt.topics import Topics
 from edge_agent.options import Options
 from edge_agent.runtime.agent import Agent
+from edge_agent.runtime.assembly import Assembly
 from edge_agent.runtime.commands import CommandDesk
-from edge_agent.runtime.describe import Description
 from edge_agent.runtime.inference import Inference
 from edge_agent.runtime.overrides import Overrides
 from edge_agent.runtime.supervisor import Ward
@@ -69,6 +70,11 @@ class Client:
         self.refused: tuple[str, ...] = ()
         self.started = 0
         self.goodbyes: list[dict[str, str]] = []
+        self.served: tuple[list[str], list[str]] = ([], [])
+
+    def serve(self, pipelines: Collection[str], pictures: Collection[str]) -> None:
+        """Note for which pipelines to heal."""
+        self.served = (list(pipelines), list(pictures))
 
     def start(self) -> None:
         """Begin."""
@@ -103,21 +109,22 @@ class Stage:
             self._ward(rig, opener) for rig, opener in zip(self.rigs, openers, strict=True)
         ]
         self.birth = threading.Event()
-        pipelines = [rig.pipeline for rig in self.rigs]
-        self.desk = CommandDesk(pipelines, Overrides(), MESSAGES, self.outbox)
+        self.desk = CommandDesk(Overrides(), MESSAGES, self.outbox)
+        assembly = SimpleNamespace(
+            pipelines=tuple(rig.pipeline for rig in self.rigs),
+            sources=(self._clip(self.rigs[0]),) if clip else (),
+            models=tuple(self.wards),
+        )
         self.agent = Agent(
-            device="dev",
-            health_interval=HEALTH_EVERY,
-            pipelines=pipelines,
-            sources=[self._clip(self.rigs[0])] if clip else [],
-            models=self.wards,
+            config=Config(agent=AgentConfig(name="dev", health_interval=HEALTH_EVERY)),
+            assembly=cast("Assembly", assembly),
             outbox=self.outbox,
             messages=MESSAGES,
             client=cast("MqttClient", self.client),
             desk=self.desk,
+            commands=CommandListener(Topics("edge", "dev"), MESSAGES, (), self.desk.hand_over),
             announce=lambda entities: None,
             birth=self.birth,
-            description=cast("Description", SimpleNamespace(info=self._info, entities=dict)),
         )
 
     def _ward(self, rig: Rig, opener: Callable[[], Inference]) -> Ward[ModelWorker]:
@@ -132,9 +139,6 @@ class Stage:
             return SourceReader(Clip(), rig.pipeline.intake, rig.pipeline.source_changed)
 
         return Ward("source clip", build, lambda reason: None)
-
-    def _info(self, models: Sequence[ModelRef]) -> Info:
-        return Info("dev", "1", "boot", 0.0, {"p": PipelineInfo("s", "m")}, models)
 
     def models_told(self) -> list[int]:
         """How many models each info message named."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from edge_agent.config.schema import Config
 from edge_agent.errors import ConfigError
 from edge_agent.mqtt.commands import Command, Reply
 from edge_agent.runtime.commands import CommandDesk
@@ -21,16 +22,26 @@ class Office:
     def __init__(self, overrides: Overrides | None = None, reload: Any = None) -> None:
         self.outbox = Told()
         self.rigs = {name: Rig(name, outbox=self.outbox) for name in "pq"}
-        pipelines = [rig.pipeline for rig in self.rigs.values()]
-        self.desk = CommandDesk(pipelines, overrides or Overrides(), MESSAGES, self.outbox, reload)
-        self.desk.start()
+        self.applied: list[Any] = []
+        self.can_apply = True
+        self.desk = CommandDesk(overrides or Overrides(), MESSAGES, self.outbox, reload)
+        self.desk.serve([rig.pipeline for rig in self.rigs.values()])
         for rig in self.rigs.values():
             rig.begin()
+
+    def inspect(self) -> dict[str, Any]:
+        """Stands for what runs and how it does."""
+        return {"info": {"a": 1}, "health": {}}
+
+    def apply(self, config: Any) -> bool:
+        """Note a new configuration."""
+        self.applied.append(config)
+        return self.can_apply
 
     def ask(self, name: str, **more: Any) -> dict[str, Any]:
         """The answer to a command."""
         assert self.desk.hand_over(Command(name, Reply("me", b"c"), **more))
-        self.desk.work(lambda: {"info": {"a": 1}, "health": {}})
+        self.desk.work(self)
         message = self.outbox.messages[-1]
         assert (message.topic, message.correlation, message.retain) == ("me", b"c", False)
         answer: dict[str, Any] = json.loads(message.payload)
@@ -126,12 +137,24 @@ def test_ping_and_inspect() -> None:
 
 
 def test_reload() -> None:
-    """A changed file makes the agent begin anew, the same file does nothing."""
-    answers = iter([False, True])
+    """A changed file is applied, the same file does nothing; by a command and by a signal."""
+    fresh = Config()
+    answers = iter([None, fresh, fresh])
     office = Office(reload=lambda: next(answers))
     assert office.ask("reload")["result"] == {"changed": False}
-    assert office.desk.wish is None
     assert office.ask("reload")["result"] == {"changed": True}
+    office.desk.reload_soon()
+    office.desk.work(office)
+    office.desk.work(office)
+    assert office.applied == [fresh, fresh]
+    assert office.desk.wish is None
+
+
+def test_what_takes_a_new_agent() -> None:
+    """Where the running agent cannot be brought in line, it is to begin anew."""
+    office = Office(reload=Config)
+    office.can_apply = False
+    assert office.ask("reload")["ok"]
     assert office.desk.wish == "reload"
 
 
@@ -139,7 +162,7 @@ def test_reload() -> None:
 def test_a_file_with_mistakes_is_refused(command: str) -> None:
     """The old configuration stays, and the answer has the mistakes, not more than ten."""
 
-    def reload() -> bool:
+    def reload() -> Config:
         raise ConfigError(tuple(f"c.yaml:{line}:1: wrong" for line in range(12)))
 
     office = Office(reload=reload)
@@ -147,6 +170,19 @@ def test_a_file_with_mistakes_is_refused(command: str) -> None:
     assert not answer["ok"]
     assert answer["error"].splitlines()[-2:] == ["c.yaml:9:1: wrong", "... and 2 more"]
     assert office.desk.wish is None
+    assert office.applied == []
+
+
+def test_a_signal_with_a_file_with_mistakes(caplog: pytest.LogCaptureFixture) -> None:
+    """The log has them, and the old configuration stays."""
+
+    def reload() -> Config:
+        raise ConfigError(("c.yaml:1:1: wrong",))
+
+    office = Office(reload=reload)
+    office.desk.reload_soon()
+    office.desk.work(office)
+    assert "the old configuration stays:\nc.yaml:1:1: wrong" in caplog.text
 
 
 def test_without_a_file_only_a_restart_is_possible() -> None:
@@ -167,6 +203,6 @@ def test_only_so_many_wait() -> None:
     office = Office()
     taken = [office.desk.hand_over(Command("ping", Reply(f"me/{n}"))) for n in range(40)]
     assert taken == [True] * 32 + [False] * 8
-    office.desk.work(dict)
+    office.desk.work(office)
     topics = [message.topic for message in office.outbox.messages[-32:]]
     assert topics == [f"me/{n}" for n in range(32)]

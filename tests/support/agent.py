@@ -58,8 +58,12 @@ class AgentProcess:
 
     def terminate(self, timeout: float = 10.0) -> int:
         """SIGTERM; its exit code."""
-        self._running.send_signal(signal.SIGTERM)
+        self.signal(signal.SIGTERM)
         return self.wait(timeout)
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        self._running.send_signal(number)
 
     def wait(self, timeout: float = 60.0) -> int:
         """Exit code once it has ended by itself."""

@@ -1,0 +1,306 @@
+"""The pipelines of a configuration and the threads that serve them, changed piece by piece."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+from edge_agent.config.schema import Config, ModelConfig, PipelineConfig
+from edge_agent.frame import Frame
+from edge_agent.gates import GATES
+from edge_agent.gates.chain import GateChain
+from edge_agent.mqtt.messages import Messages
+from edge_agent.outbox.base import Outbox
+from edge_agent.preprocess.mask import PrivacyMask
+from edge_agent.result import Kind
+from edge_agent.rules.lines import LineWatch
+from edge_agent.rules.objects import ObjectRules
+from edge_agent.rules.zones import ZoneWatch
+from edge_agent.runtime.inbox import Inbox
+from edge_agent.runtime.inference import Inference
+from edge_agent.runtime.pipeline import Pipeline, StageFactory
+from edge_agent.runtime.reporter import Identity, Reporter
+from edge_agent.runtime.settings import PipelineSettings
+from edge_agent.runtime.snapshots import JpegSnapshots, NoSnapshots, Snapshots
+from edge_agent.runtime.supervisor import Ward
+from edge_agent.runtime.worker import ModelWorker
+from edge_agent.sources import SOURCES
+from edge_agent.sources.base import Source
+from edge_agent.sources.reader import SourceReader, SourceStatus
+from edge_agent.tracking.base import Tracker
+from edge_agent.tracking.iou import IouTracker
+from edge_agent.tracking.labels import LabelTracker
+from edge_agent.tracking.options import TrackOptions
+
+_log = logging.getLogger(__name__)
+
+OpenModel = Callable[[str, ModelConfig], Inference]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a new configuration changed: pipelines that came and went, threads to stop and start."""
+
+    fresh: tuple[Pipeline, ...]
+    gone: tuple[Pipeline, ...]
+    stopped: tuple[Ward[Any], ...]
+    started: tuple[Ward[Any], ...]
+
+
+class Assembly:
+    """Builds the pipelines, then the threads that serve them: one per source, one per model.
+
+    `fit` and `attach` belong to the agent's thread; what they replace, other threads read whole.
+    """
+
+    def __init__(
+        self, identity: Identity, messages: Messages, outbox: Outbox, open_model: OpenModel
+    ) -> None:
+        self._identity = identity
+        self._messages = messages
+        self._outbox = outbox
+        self._open_model = open_model
+        self._ids = itertools.count(1)
+        self._config = Config()
+        self._chosen: Mapping[str, PipelineConfig] = {}
+        self._built: Mapping[str, Pipeline] = {}
+        self._ready: Mapping[str, threading.Condition] = {}
+        self._sources: Mapping[str, Ward[SourceReader]] = {}
+        self._models: Mapping[str, Ward[ModelWorker]] = {}
+        self._fed: Mapping[str, tuple[Pipeline, ...]] = {}  # by source
+        self._served: Mapping[str, tuple[Pipeline, ...]] = {}  # by model
+        self._statuses: dict[str, SourceStatus] = {}
+        self._status_lock = threading.Lock()
+
+    @property
+    def pipelines(self) -> tuple[Pipeline, ...]:
+        """All pipelines, in the order of the configuration."""
+        return tuple(self._built.values())
+
+    @property
+    def sources(self) -> tuple[Ward[SourceReader], ...]:
+        """The threads of the sources in use."""
+        return tuple(self._sources.values())
+
+    @property
+    def models(self) -> tuple[Ward[ModelWorker], ...]:
+        """The threads of the models in use."""
+        return tuple(self._models.values())
+
+    def fit(self, config: Config) -> Change:
+        """Bring everything in line with a configuration, without touching what stays the same.
+
+        Nothing is stopped or started: that is the caller's, who then calls `attach`. Raises
+        ValueError for options that a stage refuses; then nothing has changed.
+        """
+        chosen = config.running
+        sources = dict.fromkeys(item.source for item in chosen.values())
+        models = dict.fromkeys(item.model for item in chosen.values())
+        same_sources = _same(self._sources, sources, self._config.sources, config.sources)
+        same_models = _same(self._models, models, self._config.models, config.models)
+        ready = {m: self._ready[m] if m in same_models else threading.Condition() for m in models}
+        live = {name: _source(config, name).live for name in sources}
+        kept = {
+            name: self._built[name]
+            for name, item in chosen.items()
+            if self._chosen.get(name) == item
+            and item.source in same_sources
+            and item.model in same_models
+        }
+        fresh = {
+            name: self._pipeline(config, name, item, live[item.source], ready[item.model])
+            for name, item in chosen.items()
+            if name not in kept
+        }
+        gone = [each for name, each in self._built.items() if name not in kept]
+        before = (self._sources, self._models)
+        self._config, self._chosen, self._ready = config, chosen, ready
+        self._built = {name: kept.get(name) or fresh[name] for name in chosen}
+        self._fed = {
+            source: tuple(
+                self._built[name] for name, item in chosen.items() if item.source == source
+            )
+            for source in sources
+        }
+        self._served = {
+            model: tuple(self._built[name] for name, item in chosen.items() if item.model == model)
+            for model in models
+        }
+        self._sources = {
+            name: self._sources[name] if name in same_sources else self._source_ward(name)
+            for name in sources
+        }
+        self._models = {
+            name: self._models[name] if name in same_models else self._model_ward(name)
+            for name in models
+        }
+        now = (self._sources, self._models)
+        return Change(
+            tuple(fresh.values()), tuple(gone), _missing(before, now), _missing(now, before)
+        )
+
+    def attach(self, change: Change) -> None:
+        """Let threads that went on serve the pipelines that came."""
+        for name, ward in self._models.items():
+            ward.unit.serve(self._served[name])
+        with self._status_lock:
+            for pipeline in change.fresh:
+                status = self._statuses.get(self._chosen[pipeline.name].source)
+                if status is not None:
+                    pipeline.source_changed(status)
+
+    def _source_ward(self, name: str) -> Ward[SourceReader]:
+        with self._status_lock:
+            self._statuses.pop(name, None)
+
+        def tell(status: SourceStatus) -> None:
+            with self._status_lock:
+                self._statuses[name] = status
+                for pipeline in self._fed.get(name, ()):
+                    pipeline.source_changed(status)
+
+        def deliver(frame: Frame) -> None:
+            for pipeline in self._fed.get(name, ()):
+                pipeline.intake(frame)
+
+        def fail(reason: str) -> None:
+            tell(SourceStatus(False, reason))
+
+        def build() -> SourceReader:
+            return SourceReader(_source(self._config, name), deliver, tell)
+
+        return Ward(f"source {name}", build, fail)
+
+    def _model_ward(self, name: str) -> Ward[ModelWorker]:
+        def fail(reason: str) -> None:
+            for pipeline in self._served.get(name, ()):
+                pipeline.model_failed(reason)
+
+        def build() -> ModelWorker:
+            served, ready = self._served[name], self._ready[name]
+            return ModelWorker(name, partial(self._open, name), served, ready)
+
+        return Ward(f"model {name}", build, fail)
+
+    def _open(self, name: str) -> Inference:
+        inference = self._open_model(name, self._config.models[name])
+        _log.info(
+            "model %s: %s on %s, %s",
+            name, inference.engine.runtime, inference.engine.device, inference.decoder_why,
+        )  # fmt: skip
+        for pipeline, item in self._chosen.items():
+            if item.model == name:
+                _warn_of_unknown_labels(pipeline, item, inference)
+        return inference
+
+    def _pipeline(
+        self,
+        config: Config,
+        name: str,
+        item: PipelineConfig,
+        live: bool,
+        ready: threading.Condition,
+    ) -> Pipeline:
+        labels = frozenset(item.labels) if item.labels is not None else None
+        stages = StageFactory(
+            gate=partial(_gates, item),
+            tracker=partial(_tracker, _track_options(config, item), self._ids),
+            rules=partial(_rules, item),
+        )
+        stages.gate(), stages.tracker("object")  # refuses bad options now, not in a thread
+        reporter = Reporter(self._identity, name, item.publish, self._messages, self._outbox)
+        return Pipeline(
+            PipelineSettings(name, labels, item.threshold, live, item.publish.detections),
+            PrivacyMask(item.privacy.mask),
+            stages,
+            reporter,
+            Inbox(ready),
+            self._status_publisher(name),
+            _snapshots(item.publish.snapshots, reporter.snapshot),
+        )
+
+    def _status_publisher(self, pipeline: str) -> Callable[[bool, str], None]:
+        """Publishes only changes between online and offline; another reason goes to the log."""
+        told = False  # the agent says offline before anything else
+
+        def publish(online: bool, reason: str) -> None:
+            nonlocal told
+            # Whoever is out of order has logged its reason as a warning already.
+            _log.log(
+                logging.INFO if online else logging.DEBUG,
+                "pipeline %s is %s", pipeline, "online" if online else f"offline: {reason}",
+            )  # fmt: skip
+            if online != told:
+                told = online
+                self._outbox.put(self._messages.pipeline_status(pipeline, online))
+
+        return publish
+
+
+def _same(
+    running: Mapping[str, object],
+    wanted: Mapping[str, object],
+    before: Mapping[str, object],
+    now: Mapping[str, object],
+) -> set[str]:
+    """Names that run, are wanted, and are configured as before."""
+    return {name for name in wanted if name in running and before[name] == now[name]}
+
+
+def _missing(
+    of: tuple[Mapping[str, Ward[Any]], ...], others: tuple[Mapping[str, Ward[Any]], ...]
+) -> tuple[Ward[Any], ...]:
+    """The threads of one state that are not in the other."""
+    rest = {id(ward) for each in others for ward in each.values()}
+    return tuple(ward for each in of for ward in each.values() if id(ward) not in rest)
+
+
+def _source(config: Config, name: str) -> Source:
+    source = config.sources[name]
+    try:
+        return SOURCES.load(source.type)(name, source.options)
+    except ValueError as error:
+        raise ValueError(f"sources.{name}: {error}") from error
+
+
+def _track_options(config: Config, item: PipelineConfig) -> TrackOptions:
+    """As the YAML says; single pictures are believed at once where it says nothing."""
+    if "track" not in item.model_fields_set and config.sources[item.source].is_pictures:
+        return TrackOptions(hits=1, of=1)
+    return item.track
+
+
+def _snapshots(
+    mode: Literal["off", "blurred", "full"], publish: Callable[[bytes], None]
+) -> Snapshots:
+    return NoSnapshots() if mode == "off" else JpegSnapshots(mode, publish)
+
+
+def _gates(item: PipelineConfig) -> GateChain:
+    return GateChain([GATES.load(name)(options) for name, options in item.gate.items()])
+
+
+def _tracker(options: TrackOptions, ids: Iterator[int], kind: Kind) -> Tracker:
+    return LabelTracker(options, ids) if kind == "class" else IouTracker(options, ids)
+
+
+def _rules(item: PipelineConfig) -> ObjectRules:
+    return ObjectRules(
+        ZoneWatch(item.zones), LineWatch(item.lines), item.labels or (), item.publish.update_every
+    )
+
+
+def _warn_of_unknown_labels(pipeline: str, item: PipelineConfig, inference: Inference) -> None:
+    """A label that the model does not know would never be seen, and nobody would know why."""
+    known = inference.labels
+    unknown = [label for label in item.labels or () if known and label not in known]
+    if unknown:
+        _log.warning(
+            "pipeline %s: the model has no label %s; see them all: edge-agent inspect %s",
+            pipeline, ", ".join(map(repr, unknown)), inference.info.path,
+        )  # fmt: skip
