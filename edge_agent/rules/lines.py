@@ -22,6 +22,11 @@ class LineWatch:
         self._last: dict[tuple[int, str], tuple[Point, int]] = {}
         self.counts: Counter[CountKey] = Counter()
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the lines."""
+        return tuple(self._lines)
+
     def update(self, track: Track) -> None:
         """Take in where an object is now."""
         if track.box is None or not track.seen:

@@ -31,10 +31,10 @@ class _Report:
 class ObjectRules:
     """Decides what of the tracks is worth telling, and counts what is there.
 
-    `labels` are counted (as 0) from the start, so that a state which an earlier run left on the
-    broker is put right at once; other labels are counted from their first object on. An update is
-    worth an event when the object moved, became surer or changed zones, at most every
-    `update_every` seconds; the first entry into a zone is told at once.
+    `labels` are counted (as 0) from the start, also over lines, so that a state which an earlier
+    run left on the broker is put right at once; other labels are counted from their first object
+    on. An update is worth an event when the object moved, became surer or changed zones, at most
+    every `update_every` seconds; the first entry into a zone is told at once.
     """
 
     def __init__(
@@ -61,6 +61,9 @@ class ObjectRules:
         for label in self._labels:
             for zone in (None, *self._zones.names):
                 present[CountKey(label, zone)] = 0
+            for line in self._lines.names:
+                for direction in ("in", "out"):
+                    present[CountKey(label, line=line, direction=direction)] = 0
         for report in self._reports.values():
             for place in (None, *report.zones_now):
                 present[CountKey(report.track.label, place)] += 1

@@ -128,12 +128,10 @@ def test_classes_without_boxes_are_told() -> None:
 
 
 def test_counts_begin_at_zero() -> None:
-    """Labels of the configuration are counted as 0 in all zones before anything is seen."""
+    """Labels of the configuration are counted as 0 everywhere before anything is seen."""
+    places = ({}, {"zone": "left"}, *({"line": "door", "direction": d} for d in ("in", "out")))
     assert _rules(labels=["cat", "dog"]).counts() == {
-        CountKey("cat"): 0,
-        CountKey("cat", "left"): 0,
-        CountKey("dog"): 0,
-        CountKey("dog", "left"): 0,
+        CountKey(label, **place): 0 for label in ("cat", "dog") for place in places
     }
     assert _rules().counts() == {}
 
@@ -176,7 +174,7 @@ def test_ended_tracks_leave_nothing() -> None:
     kept = (rules._reports, rules._zones._inside_since, rules._zones._entered, rules._lines._last)
     assert kept == ({}, {}, {}, {})
     assert rules._labels == ["cat"]
-    assert len(rules.counts()) == 3
+    assert len(rules.counts()) == 4
 
 
 def test_end_of_an_unknown_track_leaves_nothing() -> None:

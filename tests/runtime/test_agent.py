@@ -168,11 +168,11 @@ def test_new_day(hand: HandTime) -> None:
         stage.agent.look()
         stage.agent.look()
         crossed = stage.outbox.of("p/lines/door/counts/cat/out")
-        assert crossed == (["1", "0"] if hours == 24 else ["1"])
+        assert crossed == (["0", "1", "0"] if hours == 24 else ["0", "1"])
     for x in (0.54, 0.42):
         rig.see(cat(x))
     stage.agent.look()
-    assert stage.outbox.of("p/lines/door/counts/cat/in") == ["1"]
+    assert stage.outbox.of("p/lines/door/counts/cat/in") == ["0", "1"]
 
 
 def test_stalled_model(hand: HandTime, caplog: pytest.LogCaptureFixture) -> None:

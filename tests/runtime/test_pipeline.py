@@ -15,7 +15,7 @@ from edge_agent.runtime.metrics import STAGES
 from edge_agent.sources.reader import SourceStatus
 from tests.support.broker import wait_until
 from tests.support.reading import LIMIT
-from tests.support.runtime import LOST, ONLINE, REF, WALL, Rig, cat, outcome, scene
+from tests.support.runtime import LOST, NO_CROSSINGS, ONLINE, REF, WALL, Rig, cat, outcome, scene
 
 
 def test_online_with_source_and_model() -> None:
@@ -151,7 +151,7 @@ def test_source_away_ends_the_objects(rig: Rig) -> None:
     assert rig.outbox.types() == ["new", "end"]
     assert rig.outbox.events()[1]["end_time"] == pytest.approx(WALL + 0.1)
     assert rig.outbox.events()[1]["latency_ms"] == {}
-    assert rig.outbox.states() == {"p/status": "offline", "p/counts/cat": "0"}
+    assert rig.outbox.states() == NO_CROSSINGS | {"p/status": "offline", "p/counts/cat": "0"}
     assert rig.statuses[-1] == (False, "unplugged")
     assert rig.gates[0].resets == 1
 
@@ -195,7 +195,7 @@ def test_end_of_a_recording() -> None:
     assert rig.pipeline.finished.is_set()
     assert rig.outbox.types() == ["new", "new", "end", "end"]
     assert [event["media_time"] for event in rig.outbox.events()] == [0.0] * 4
-    assert rig.outbox.states() == {"p/status": "offline", "p/counts/cat": "0"}
+    assert rig.outbox.states() == NO_CROSSINGS | {"p/status": "offline", "p/counts/cat": "0"}
     assert rig.statuses[-1] == (False, "end of the recording")
 
 
@@ -238,7 +238,7 @@ def test_new_day(rig: Rig) -> None:
     for x in (0.3, 0.42, 0.54, 0.66):
         rig.see(cat(x))
     rig.pipeline.new_day()
-    assert rig.outbox.of("p/lines/door/counts/cat/out") == ["1", "0"]
+    assert rig.outbox.of("p/lines/door/counts/cat/out") == ["0", "1", "0"]
     assert rig.outbox.of("p/counts/cat") == ["0", "1"]
 
 

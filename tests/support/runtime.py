@@ -43,6 +43,7 @@ from tests.support.fuses import Fuse, FusedGate, FusedRules, FusedTracker
 REF = ModelRef("m", "5a" * 32, "tflite")
 MESSAGES = Messages(Topics("edge", "dev"), "boot")
 ONLINE = SourceStatus(True, "")
+NO_CROSSINGS = {f"p/lines/door/counts/cat/{direction}": "0" for direction in ("in", "out")}
 LOST = 2.0  # seconds after which the rig's tracker ends an object
 WALL = 1_780_000_000.0
 
