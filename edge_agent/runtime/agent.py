@@ -21,7 +21,9 @@ from edge_agent.runtime.assembly import Assembly, Change
 from edge_agent.runtime.commands import CommandDesk, Wish
 from edge_agent.runtime.describe import Description
 from edge_agent.runtime.health import HealthReport
+from edge_agent.runtime.notify import Systemd
 from edge_agent.runtime.pipeline import Pipeline
+from edge_agent.runtime.status import STARTING
 from edge_agent.runtime.supervisor import Ward
 
 _log = logging.getLogger(__name__)
@@ -52,6 +54,7 @@ class Agent:
         commands: CommandListener,
         announce: Callable[[DeviceEntities], None],
         birth: threading.Event,
+        systemd: Systemd,
     ) -> None:
         self._config = config
         self._assembly = assembly
@@ -62,6 +65,7 @@ class Agent:
         self._commands = commands
         self._announce = announce
         self._birth = birth
+        self._systemd = systemd
         self._started = time.time()
         self._description = Description(config, self._started)
         self._health = HealthReport(config.agent.name, self.pipelines, outbox, client)
@@ -123,6 +127,7 @@ class Agent:
             pipeline.tick()
         self._tell_info()
         self._tell_health()
+        self._tell_systemd()
         self._desk.work(self)
         self._begin_new_day()
 
@@ -141,6 +146,7 @@ class Agent:
             change = self._assembly.fit(config)
         except ValueError as error:
             raise ConfigError((str(error),)) from error
+        self._systemd.reloading()
         self._end(change)
         self._config = config
         self._description = Description(config, self._started)
@@ -182,6 +188,7 @@ class Agent:
         """End everything within 5 s, objects first, so that no state stays on; safe twice."""
         if self._stopped:
             return
+        self._systemd.stopping()
         until = time.monotonic() + _STOP_LIMIT
         for pipeline in self.pipelines:
             pipeline.inbox.close()
@@ -252,6 +259,20 @@ class Agent:
         if now >= self._health_due:
             self._health_due = now + self._config.agent.health_interval
             self._outbox.put(self._messages.health(self._health.take()))
+
+    def _tell_systemd(self) -> None:
+        """Ready once every pipeline is online or known not to be; alive while no frame hangs."""
+        pipelines = self.pipelines
+        online = sum(pipeline.status.online for pipeline in pipelines)
+        starting = any(pipeline.status.reason == STARTING for pipeline in pipelines)
+        patience = self._systemd.beat_every or _STALL
+        busy = max((ward.unit.busy_for() for ward in self._assembly.models), default=0.0)
+        waiting = self._outbox.depth
+        self._systemd.look(
+            ready=not starting,
+            alive=busy < patience,
+            status=f"{online} of {len(pipelines)} pipelines online, {waiting} messages waiting",
+        )
 
     def _begin_new_day(self) -> None:
         today = time.localtime().tm_yday

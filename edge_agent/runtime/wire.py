@@ -33,6 +33,7 @@ from edge_agent.runtime.agent import Agent
 from edge_agent.runtime.assembly import Assembly
 from edge_agent.runtime.commands import CommandDesk
 from edge_agent.runtime.inference import Inference
+from edge_agent.runtime.notify import Systemd
 from edge_agent.runtime.overrides import Overrides
 from edge_agent.runtime.reporter import Identity
 from edge_agent.runtime.state import state_folder
@@ -156,6 +157,7 @@ def build_agent(
         commands=commands,
         announce=announcer.announce,
         birth=birth,
+        systemd=Systemd(),
     )
 
 

@@ -19,6 +19,7 @@ from edge_agent.runtime.agent import Agent
 from edge_agent.runtime.assembly import Assembly
 from edge_agent.runtime.commands import CommandDesk
 from edge_agent.runtime.inference import Inference
+from edge_agent.runtime.notify import Systemd
 from edge_agent.runtime.overrides import Overrides
 from edge_agent.runtime.supervisor import Ward
 from edge_agent.runtime.worker import ModelWorker
@@ -125,6 +126,7 @@ class Stage:
             commands=CommandListener(Topics("edge", "dev"), MESSAGES, (), self.desk.hand_over),
             announce=lambda entities: None,
             birth=self.birth,
+            systemd=Systemd({}),
         )
 
     def _ward(self, rig: Rig, opener: Callable[[], Inference]) -> Ward[ModelWorker]:
