@@ -38,9 +38,13 @@ class AgentProcess:
 
     def __init__(self, folder: Path, config: dict[str, Any]) -> None:
         self._file = folder / "agent.yaml"
-        self._file.write_text(yaml.safe_dump(config))
+        self.configure(config)
         self._log = folder / "agent.log"
         self._process: subprocess.Popen[bytes] | None = None
+
+    def configure(self, config: dict[str, Any]) -> None:
+        """Write another configuration, for its next start or reload."""
+        self._file.write_text(yaml.safe_dump(config))
 
     def start(self) -> Self:
         """Start it; safe again after its end."""
