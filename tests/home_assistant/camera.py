@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import threading
 from functools import cache
@@ -37,7 +38,8 @@ class BeltCamera:
                 self.send_header("Content-Type", "image/jpeg")
                 self.send_header("Content-Length", str(len(picture)))
                 self.end_headers()
-                self.wfile.write(picture)
+                with contextlib.suppress(ConnectionError):  # the agent is killed at times
+                    self.wfile.write(picture)
 
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
