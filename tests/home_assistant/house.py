@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from tests.home_assistant.camera import BeltCamera
 from tests.home_assistant.hass import Entity, HomeAssistant
 from tests.support.agent import ASSETS, AgentProcess
@@ -73,6 +75,10 @@ class House:
         """Start the agent and wait until Home Assistant shows everything as available."""
         self.agent.start()
         self.wait_until_available()
+
+    def write_config(self) -> None:
+        """Write the configuration as it is now, for the agent's next start or reload."""
+        self.agent.file.write_text(yaml.safe_dump(self.config))
 
     def wait_until_available(self, timeout: float = 20.0) -> None:
         """Wait until there are entities of every pipeline and none is unavailable."""

@@ -105,7 +105,7 @@ class _Belt:
         """Write a configuration without it."""
         config = self.house.config
         del config["pipelines"]["belt"], config["sources"]["clip"]
-        self.house.agent.configure(config)
+        self.house.write_config()
 
     def expect_gone(self) -> None:
         """Neither a state nor an entry of the registry is left of it; the other is there."""
@@ -151,7 +151,7 @@ def test_discovery_off_takes_the_device_back(house: House) -> None:
     """With discovery switched off in the YAML the device leaves Home Assistant."""
     assert house.agent.terminate() == 0
     house.config["mqtt"]["homeassistant"] = {"discovery": False}
-    house.agent.configure(house.config)
+    house.write_config()
     house.agent.start()
     house.wait(lambda: not house.home.devices(house.device))
 

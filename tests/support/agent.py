@@ -34,21 +34,17 @@ def belt_config(port: int, pace: str = "fast", **pipeline: Any) -> dict[str, Any
 
 
 class AgentProcess:
-    """`edge-agent run -c` in a folder; `said` is its stderr so far."""
+    """`edge-agent run -c` of `file` in a folder; `said` is its stderr so far."""
 
     def __init__(self, folder: Path, config: dict[str, Any]) -> None:
-        self._file = folder / "agent.yaml"
-        self.configure(config)
+        self.file = folder / "agent.yaml"
+        self.file.write_text(yaml.safe_dump(config))
         self._log = folder / "agent.log"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def configure(self, config: dict[str, Any]) -> None:
-        """Write another configuration, for its next start or reload."""
-        self._file.write_text(yaml.safe_dump(config))
-
     def start(self) -> Self:
         """Start it; safe again after its end."""
-        command = [sys.executable, "-m", "edge_agent", "run", "-c", str(self._file)]
+        command = [sys.executable, "-m", "edge_agent", "run", "-c", str(self.file)]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 command, stdout=log, stderr=log, cwd=ROOT, env={**os.environ, "PYTHONPATH": ""}
@@ -68,6 +64,11 @@ class AgentProcess:
     def wait(self, timeout: float = 60.0) -> int:
         """Exit code once it has ended by itself."""
         return self._running.wait(timeout)
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._running.pid
 
     @property
     def alive(self) -> bool:
