@@ -1,0 +1,177 @@
+"""What is tortured, and where: the agent's process, its disk."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any
+
+from tests.torture.journal import Life, read_life
+
+ROOT = Path(__file__).resolve().parents[2]
+
+_CLONE_NEWNS = 0x20000
+_MEBIBYTES = 32
+_AFTERMATH = 3.0  # s in which a disk that has room again may still be out of use
+_RESTARTS = 20
+
+
+def own_mounts() -> bool:
+    """Give this process mounts of its own, gone with it; False where that is not allowed.
+
+    To be called before there are threads.
+    """
+    if os.geteuid() != 0 or ctypes.CDLL(None).unshare(_CLONE_NEWNS) != 0:
+        return False
+    return subprocess.run(["mount", "--make-rprivate", "/"], check=False).returncode == 0
+
+
+class SmallDisk:
+    """A file system of a few MiB that can be filled to the last byte; needs `own_mounts`."""
+
+    def __init__(self, folder: Path, mounted: bool) -> None:
+        self.folder = folder
+        self._filler = folder / "filler"
+        self._is_full = False
+        self._freed_at = -_AFTERMATH
+        folder.mkdir()
+        if mounted:
+            options = f"size={_MEBIBYTES}m,mode=700"
+            subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=True)
+
+    @property
+    def in_trouble(self) -> bool:
+        """Whether the agent may have events in memory because of this disk."""
+        return self._is_full or time.monotonic() - self._freed_at < _AFTERMATH
+
+    def fill(self) -> None:
+        """Leave no room for a single byte."""
+        self._is_full = True
+        with self._filler.open("ab", buffering=0) as file:
+            for size in (2**16, 2**9, 1):
+                with suppress(OSError):
+                    while True:
+                        file.write(bytes(size))
+
+    def free(self) -> None:
+        """Give the room back."""
+        self._filler.unlink(missing_ok=True)
+        if self._is_full:
+            self._freed_at = time.monotonic()
+        self._is_full = False
+
+
+class DrivenAgent:
+    """The driver as a child process, with a journal for each of its lives."""
+
+    def __init__(self, folder: Path, disk: SmallDisk, settings: Mapping[str, Any]) -> None:
+        self.lives: list[Life] = []
+        self.refused_starts = 0
+        self.offset = 0.0
+        self._folder = folder
+        self._disk = disk
+        self._settings = settings
+        self._rate = 0.0
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def journal(self) -> Path:
+        """The file of the present or next life."""
+        return self._folder / f"journal-{len(self.lives)}"
+
+    @property
+    def life(self) -> Life:
+        """The present life so far."""
+        return read_life(self.journal)
+
+    def start(self, pipelines: list[str]) -> None:
+        """Begin a new life, which publishes states of these pipelines."""
+        for _ in range(_RESTARTS):
+            self._launch(pipelines)
+            if self._is_up():
+                self.order("rate", self._rate)
+                return
+            self.refused_starts += 1
+            self._end()
+        raise AssertionError(f"the agent does not start, see {self._folder}/agent.log")
+
+    def order(self, *words: object) -> None:
+        """Tell the driver something; nothing where it is dead."""
+        if words[0] == "rate":
+            self._rate = float(str(words[1]))
+        process = self._process
+        if process is not None and process.stdin is not None:
+            with suppress(OSError):
+                process.stdin.write(" ".join(map(str, words)) + "\n")
+                process.stdin.flush()
+
+    def jump(self, seconds: float) -> None:
+        """Set its clock, also that of the lives to come."""
+        self.offset += seconds
+        self.order("jump", seconds)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        if self._process is not None:
+            self._process.kill()
+            self._end()
+
+    def stop(self, timeout: float) -> int:
+        """End it in good order; its exit code."""
+        assert self._process is not None
+        self.order("stop")
+        code = self._process.wait(timeout)
+        self._end()
+        return code
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self._process is not None and self._process.poll() is None
+
+    def _launch(self, pipelines: list[str]) -> None:
+        first = max((life.begun for life in self.lives), default=0) + 1
+        settings = {
+            **self._settings,
+            "first": first,
+            "pipelines": pipelines,
+            "offset": self.offset,
+            "journal": str(self.journal),
+            "state_dir": str(self._disk.folder),
+        }
+        command = [sys.executable, "-m", "tests.torture.driver", json.dumps(settings)]
+        with self._log() as log:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=log, stderr=log, text=True, cwd=ROOT
+            )
+
+    def _is_up(self) -> bool:
+        """Wait for the first line of the journal; False where the process ends before it."""
+        until = time.monotonic() + 20.0
+        while not self.journal.exists() or not self.journal.stat().st_size:
+            if not self.alive or time.monotonic() > until:
+                return False
+            time.sleep(0.01)
+        return True
+
+    def _end(self) -> None:
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+        if self._process.stdin is not None:
+            with suppress(OSError):
+                self._process.stdin.close()
+        self._process = None
+        life = self.life
+        life.disk_failed = self._disk.in_trouble
+        self.lives.append(life)
+
+    def _log(self) -> IO[bytes]:
+        return (self._folder / "agent.log").open("ab")
