@@ -5,7 +5,7 @@
 A child process puts numbered events into the real outbox and publishes them with the real client,
 over a line that can be cut, to a real mosquitto; a QoS 1 subscriber with a persistent session
 listens directly at the broker. Each cycle has one to three faults that overlap. At the end all is
-let alone for a while, every event is accounted for and every retained state is looked at; 1 is
+left alone for a while, every event is accounted for and every retained state is looked at; 1 is
 returned when an event is missing, out of order or under a wrong number, when a drop was not
 counted, or when a state is stuck. The same seed deals the same faults at the same times; what they
 meet is left to the machine.
@@ -13,6 +13,9 @@ meet is left to the machine.
 A broker that is killed takes along what it has acknowledged but not delivered. No publisher can
 help that, so the proxy on the line writes down what is acknowledged, and what such a broker has
 lost stands in a row of its own (see verdict.py).
+
+`--agent real` does the same to `edge-agent run` with the bundled clip and model, but for the
+faults that need the child process: a full disk and a clock that jumps (see real.py).
 
 As root the agent's state is on a small file system of its own, which is filled to the last byte
 for the fault "disk full"; else that fault is left out, with a line that says so.
@@ -22,13 +25,17 @@ from __future__ import annotations
 
 import argparse
 import random
+import signal
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from tests.torture.parts import own_mounts
-from tests.torture.run import Plan, torture
+from tests.torture.parts import DrivenAgent, own_mounts
+from tests.torture.real import RealAgent, RealTorturer
+from tests.torture.run import DriverTorturer, Plan, Torturer
+from tests.torture.verdict import Verdict
+from tests.torture.world import AGENT, World
 
 
 def main() -> int:
@@ -38,6 +45,7 @@ def main() -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--agent", choices=("driver", "real"), default="driver")
     parser.add_argument("--cycles", type=int, default=100)
     parser.add_argument("--events", type=int, default=10_000, help="at least so many")
     parser.add_argument("--rate", type=float, default=50.0, help="events/s (50)")
@@ -47,6 +55,7 @@ def main() -> int:
     arguments = parser.parse_args()
     seed = arguments.seed if arguments.seed is not None else random.randrange(10**6)
     random.seed(seed)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # nothing is left behind
     timeout = arguments.timeout or 12.0 * arguments.cycles
     plan = Plan(arguments.cycles, arguments.events, arguments.rate, timeout)
     mounted = own_mounts()
@@ -54,10 +63,29 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="edge-agent-torture-") as scratch:
         folder = arguments.keep or Path(scratch)
         folder.mkdir(exist_ok=True)
-        verdict = torture(folder, plan, mounted)
+        verdict = _torture(arguments.agent, folder, plan, mounted)
         print(verdict.table())
     print(f"seed {seed}, {time.monotonic() - begin:.0f} s")
     return 1 if verdict.violations else 0
+
+
+def _torture(kind: str, folder: Path, plan: Plan, mounted: bool) -> Verdict:
+    """Build a world in a folder, torture it and take it down."""
+    world = World(folder, mounted)
+    torturer: Torturer
+    if kind == "real":
+        real = RealAgent(folder, world.disk.folder, world.proxy.port)
+        world.join(real)
+        torturer = RealTorturer(world, real, plan)
+    else:
+        driven = DrivenAgent(folder, world.disk, world.proxy.port, AGENT)
+        world.join(driven)
+        torturer = DriverTorturer(world, driven, plan)
+    try:
+        return torturer.run()
+    finally:
+        world.disk.free()
+        world.close()
 
 
 if __name__ == "__main__":

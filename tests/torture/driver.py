@@ -90,7 +90,7 @@ class Driver:
             host=HOST,
             port=settings["port"],
             keepalive=1.0,
-            username="edge",
+            username=settings["username"],
             password=Secret(settings["password"]),
         )
         self._client = MqttClient(

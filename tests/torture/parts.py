@@ -8,10 +8,9 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Protocol
 
 from tests.torture.journal import Life, read_life
 
@@ -68,16 +67,42 @@ class SmallDisk:
         self._is_full = False
 
 
+class Agent(Protocol):
+    """What the faults are done to; `offset` is how wrong its clock is, in seconds."""
+
+    offset: float
+
+    def start(self, pipelines: list[str]) -> None:
+        """Begin a new life with these pipelines."""
+
+    def kill(self) -> None:
+        """SIGKILL; safe where it is dead."""
+
+    def order(self, *words: object) -> None:
+        """Tell it something, see driver.py."""
+
+    def jump(self, seconds: float) -> None:
+        """Set its clock."""
+
+    @property
+    def newest(self) -> int:
+        """The highest seq so far, as far as one can know."""
+
+    @property
+    def made(self) -> int:
+        """Events so far."""
+
+
 class DrivenAgent:
     """The driver as a child process, with a journal for each of its lives."""
 
-    def __init__(self, folder: Path, disk: SmallDisk, settings: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, disk: SmallDisk, port: int, login: tuple[str, str]) -> None:
         self.lives: list[Life] = []
         self.refused_starts = 0
         self.offset = 0.0
         self._folder = folder
         self._disk = disk
-        self._settings = settings
+        self._settings = {"port": port, "username": login[0], "password": login[1]}
         self._rate = 0.0
         self._process: subprocess.Popen[str] | None = None
 
@@ -90,6 +115,16 @@ class DrivenAgent:
     def life(self) -> Life:
         """The present life so far."""
         return read_life(self.journal)
+
+    @property
+    def newest(self) -> int:
+        """The highest seq of this life whose put has returned."""
+        return max(self.life.put, default=0)
+
+    @property
+    def made(self) -> int:
+        """Events whose put has returned, in all lives."""
+        return sum(len(life.put) for life in self.lives) + len(self.life.put)
 
     def start(self, pipelines: list[str]) -> None:
         """Begin a new life, which publishes states of these pipelines."""

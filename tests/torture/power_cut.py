@@ -49,10 +49,14 @@ class Told:
 
 @dataclass
 class Account:
-    """What the lines of a file say: all that was put, acknowledged and found again."""
+    """What the lines of a file say.
+
+    `put` and `acked` are since the last cut was verified, `highest` is the highest seq ever told.
+    """
 
     put: set[int] = field(default_factory=set)
     acked: set[int] = field(default_factory=set)
+    highest: int = 0
     verified: list[dict[str, str]] = field(default_factory=list)
 
     @classmethod
@@ -63,9 +67,12 @@ class Account:
         for word, *rest in (line.split() for line in lines):
             if word == "put":
                 account.put.update(map(int, rest))
+                account.highest = max(account.highest, *map(int, rest))
             elif word == "ack":
                 account.acked.update(map(int, rest))
             elif word == "verified":
+                account.put.clear()
+                account.acked.clear()
                 account.verified.append(dict(pair.split("=", 1) for pair in rest))
         return account
 
@@ -112,7 +119,7 @@ def verify(outbox: Outbox, told: Told, before: Account, durability: str) -> None
         found += numbers
     must = before.put - before.acked
     first = outbox.put_event(_event)
-    told.say("put", first)
+    jump = first - max(before.highest, *found, 0) - 1
     told.say(
         "verified",
         f"durability={durability}",
@@ -120,9 +127,10 @@ def verify(outbox: Outbox, told: Told, before: Account, durability: str) -> None
         f"found={len(found)}",
         f"lost={len(must - set(found))}",
         f"ordered={found == sorted(set(found))}",
-        f"reused={len([seq for seq in before.put if seq >= first])}",
-        f"jump={first - max(before.put | set(found), default=0) - 1}",
+        f"reused={max(0, -jump)}",
+        f"jump={max(0, jump)}",
     )
+    told.say("put", first)
 
 
 def cycle(folder: Path, told_path: Path, durability: str, within: float) -> None:
@@ -131,7 +139,7 @@ def cycle(folder: Path, told_path: Path, durability: str, within: float) -> None
     told = Told(told_path)
     options = OutboxOptions("full" if durability == "full" else "normal")
     outbox = SqliteOutbox(folder / "dev.outbox", options)
-    if before.put:
+    if before.highest:
         verify(outbox, told, before, durability)
     write(outbox, told)
     time.sleep(random.uniform(0.5, within))

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import random
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 from tests.torture.faults import FAULTS, Deck, Fault
+from tests.torture.parts import DrivenAgent
 from tests.torture.verdict import Account, Verdict, stuck_states
 from tests.torture.world import BASE, World
 
 _AT_ONCE = 3  # most faults of a cycle
 _LATEST = 1.0  # s after the beginning of a cycle in which its faults begin
 _CALM = 0.5  # most s between two cycles
-_REACTION = 30.0  # s in which all is delivered once nothing is wrong any more
+_REACTION = 45.0  # s in which all is delivered once nothing is wrong any more
 _HEALED = 15.0  # s in which no state is stuck any more
 _TOP_UP = 500
+_GOODBYE = 10.0  # s
 
 
 @dataclass(frozen=True)
@@ -31,95 +33,113 @@ class Plan:
     timeout: float
 
 
-@dataclass
-class Torturer:
+class Torturer(ABC):
     """Does the faults to a world and remembers what it did and saw."""
 
-    world: World
-    plan: Plan
-    faults: Counter[str] = field(default_factory=Counter)
-    trouble: list[str] = field(default_factory=list)
-    cycles: int = 0
+    def __init__(self, world: World, plan: Plan, faults: Sequence[Fault]) -> None:
+        self.world = world
+        self.trouble: list[str] = []
+        self._plan = plan
+        self._faults = faults
+        self._done: Counter[str] = Counter()
+        self._cycles = 0
 
     def run(self) -> Verdict:
-        """All of it; what remains is the account."""
-        world = self.world
-        world.agent.order("rate", self.plan.rate)
-        world.start_agent()
-        faults = [each for each in FAULTS if world.can_fill or "disk" not in each.needs]
-        deck = Deck(faults)
-        until = time.monotonic() + self.plan.timeout
-        while self.cycles < self.plan.cycles and time.monotonic() < until:
+        """All of it."""
+        self.world.agent.order("rate", self._plan.rate)
+        self.world.start_agent()
+        deck = Deck(self._faults)
+        until = time.monotonic() + self._plan.timeout
+        while self._cycles < self._plan.cycles and time.monotonic() < until:
             self._cycle(deck.deal(_AT_ONCE))
-        if self.cycles < self.plan.cycles:
-            self.trouble.append(f"only {self.cycles} cycles in {self.plan.timeout:g} s")
+        if self._cycles < self._plan.cycles:
+            self.trouble.append(f"only {self._cycles} cycles in {self._plan.timeout:g} s")
         self._top_up(until)
-        return self._reckon([each.name for each in FAULTS if each not in faults])
+        return self.reckon()
+
+    @abstractmethod
+    def reckon(self) -> Verdict:
+        """Let everything come to rest, stop the agent, and count."""
+
+    def expect_delivery(self) -> None:
+        """Note it as trouble when what was made so far does not arrive in good time."""
+        newest = self.world.agent.newest
+        if not self.world.has_caught_up(newest, _REACTION):
+            self.trouble.append(
+                f"cycle {self._cycles}: seq {newest} was not delivered {_REACTION:g} s after all"
+                f" was well; the newest is {self.world.watcher.received.newest}"
+            )
+
+    def verdict(self, account: Account, lives: int, stuck: Sequence[str]) -> Verdict:
+        """All figures together."""
+        world = self.world
+        left_out = [fault.name for fault in FAULTS if fault not in self._faults]
+        return Verdict(
+            account=account,
+            received=world.watcher.received,
+            stuck=stuck,
+            unheard=len(world.ledger.unheard),
+            cycles=self._cycles,
+            lives=(lives, world.ledger.life + 1),
+            faults={fault.name: self._done[fault.name] for fault in self._faults},
+            skipped=left_out,
+            trouble=self.trouble,
+        )
 
     def _cycle(self, hand: Sequence[Fault]) -> None:
         """Begin and end each fault in its own time, so that they overlap; then calm, perhaps."""
         for action in _timeline(hand):
             action.wait()
             action.do(self.world)
-        self.cycles += 1
-        self.faults.update(fault.name for fault in hand)
+        self._cycles += 1
+        self._done.update(fault.name for fault in hand)
         if random.random() < 0.3:
-            self._expect_delivery()
+            self.expect_delivery()
         else:
             time.sleep(random.uniform(0.0, _CALM))
 
-    def _expect_delivery(self) -> None:
-        newest = max(self.world.agent.life.put, default=0)
-        if not self.world.has_caught_up(newest, _REACTION):
-            self.trouble.append(
-                f"cycle {self.cycles}: seq {newest} was not delivered {_REACTION:g} s after all"
-                f" was well; the newest is {self.world.watcher.received.newest}"
-            )
-
     def _top_up(self, until: float) -> None:
         """Make as many events as were asked for."""
-        world = self.world
-        world.agent.order("rate", 0)
-        while (made := world.made()) < self.plan.events and time.monotonic() < until:
-            world.agent.order("burst", min(_TOP_UP, self.plan.events - made))
+        agent = self.world.agent
+        agent.order("rate", 0)
+        while (made := agent.made) < self._plan.events and time.monotonic() < until:
+            agent.order("burst", min(_TOP_UP, self._plan.events - made))
             time.sleep(0.5)
 
-    def _reckon(self, skipped: Sequence[str]) -> Verdict:
-        """Let everything come to rest, look at the states, stop, and count."""
-        world = self.world
-        world.agent.order("rest")
-        if not _holds(lambda: world.agent.life.depth == 0, _REACTION):
-            self.trouble.append(f"{world.agent.life.depth} messages were not delivered at the end")
-        self._expect_delivery()
+
+class DriverTorturer(Torturer):
+    """Tortures the driver, which says what it has made."""
+
+    def __init__(self, world: World, agent: DrivenAgent, plan: Plan) -> None:
+        faults = [each for each in FAULTS if world.can_fill or "disk" not in each.needs]
+        super().__init__(world, plan, faults)
+        self._agent = agent
+
+    def reckon(self) -> Verdict:
+        """Look at the states while it is quiet, stop it, and count life by life."""
+        agent = self._agent
+        agent.order("rest")
+        if not _holds(lambda: agent.life.depth == 0, _REACTION):
+            self.trouble.append(f"{agent.life.depth} messages were not delivered at the end")
+        self.expect_delivery()
         stuck = self._stuck()
-        if world.agent.stop(10.0) != 0:
+        if agent.stop(_GOODBYE) != 0:
             self.trouble.append("the agent could not deliver everything before it stopped")
-        if world.retained().get(f"{BASE}/status") != "offline":
+        if self.world.retained().get(f"{BASE}/status") != "offline":
             self.trouble.append("the agent is not offline after its end")
         account = Account()
-        for life in world.agent.lives:
-            account.add(life, world.watcher.received, world.ledger)
-        return Verdict(
-            account=account,
-            received=world.watcher.received,
-            stuck=stuck,
-            unheard=len(world.ledger.unheard),
-            cycles=self.cycles,
-            lives=(len(world.agent.lives), world.ledger.life + 1),
-            faults={fault.name: self.faults[fault.name] for fault in FAULTS},
-            skipped=[f"{name}: needs root, for a small file system" for name in skipped],
-            trouble=self.trouble,
-        )
+        for life in agent.lives:
+            account.add(life, self.world.watcher.received, self.world.ledger)
+        return self.verdict(account, len(agent.lives), stuck)
 
     def _stuck(self) -> list[str]:
         """Topics that are still wrong when there was time to heal them."""
         world = self.world
+        wanted = {**self._agent.life.states, f"{BASE}/status": "online"}
         stuck: list[str] = []
 
         def is_healed() -> bool:
-            stuck[:] = stuck_states(
-                world.retained(), world.agent.life.states, BASE, world.pipelines
-            )
+            stuck[:] = stuck_states(world.retained(), wanted, world.pipelines)
             return not stuck
 
         _holds(is_healed, _HEALED)
@@ -152,13 +172,3 @@ def _holds(condition: Callable[[], bool], timeout: float) -> bool:
             return False
         time.sleep(0.1)
     return True
-
-
-def torture(folder: Path, plan: Plan, mounted: bool) -> Verdict:
-    """Build a world in a folder, torture it and take it down."""
-    world = World(folder, mounted)
-    try:
-        return Torturer(world, plan).run()
-    finally:
-        world.disk.free()
-        world.close()

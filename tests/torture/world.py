@@ -9,20 +9,25 @@ from pathlib import Path
 from tests.support.broker import Mosquitto
 from tests.torture.driver import DEVICE
 from tests.torture.packets import Ledger
-from tests.torture.parts import DrivenAgent, SmallDisk
+from tests.torture.parts import Agent, SmallDisk
 from tests.torture.proxy import FaultProxy
 from tests.torture.watcher import Watcher, retained
 
 BASE = f"edge/{DEVICE}"
 PIPELINES = ("door", "yard", "gate")
-_AGENT = ("edge", "right")
+AGENT = ("edge", "right")
 _WATCHER = ("watcher", "watch")
 # What mosquitto acknowledges is then on the watcher's wire at once, whatever its window.
 _LINES = ("max_inflight_messages 0",)
 
 
 class World:
-    """Everything, in a folder; `mounted` tells whether its disk can be filled."""
+    """Everything, in a folder; `mounted` tells whether its disk can be filled.
+
+    The agent joins afterwards, when there is a line for it to use.
+    """
+
+    agent: Agent
 
     def __init__(self, folder: Path, mounted: bool) -> None:
         (folder / "broker").mkdir()
@@ -33,16 +38,18 @@ class World:
             persistent=True,
             lines=_LINES,
             log_type="information",
-            passwords=dict([_AGENT, _WATCHER]),
+            passwords=dict([AGENT, _WATCHER]),
         )
         self.broker.start()
         self.proxy = FaultProxy(self.broker.port, self.ledger).start()
         self.watcher = Watcher(self.broker.port, f"{BASE}/+/events", _WATCHER)
         self.watcher.start()
         self.disk = SmallDisk(folder / "disk", mounted)
-        settings = {"port": self.proxy.port, "password": _AGENT[1]}
-        self.agent = DrivenAgent(folder, self.disk, settings)
         self.pipelines: list[str] = []
+
+    def join(self, agent: Agent) -> None:
+        """Let this agent be the one that is tortured."""
+        self.agent = agent
 
     def start_agent(self) -> None:
         """Begin a life of the agent, with other pipelines than before, perhaps."""
@@ -71,20 +78,16 @@ class World:
 
     def refuse(self) -> None:
         """Let the broker know another password for the agent."""
-        self.broker.change_passwords(dict([(_AGENT[0], "other"), _WATCHER]))
+        self.broker.change_passwords(dict([(AGENT[0], "other"), _WATCHER]))
         self.proxy.reset()
 
     def let_in(self) -> None:
         """Let the broker know the agent's password again."""
-        self.broker.change_passwords(dict([_AGENT, _WATCHER]))
+        self.broker.change_passwords(dict([AGENT, _WATCHER]))
 
     def retained(self) -> dict[str, str]:
         """The retained messages that the broker has of the device."""
         return retained(self.broker.port, f"{BASE}/#", _WATCHER)
-
-    def made(self) -> int:
-        """Events whose put has returned, in all lives."""
-        return sum(len(life.put) for life in self.agent.lives) + len(self.agent.life.put)
 
     def has_caught_up(self, seq: int, timeout: float) -> bool:
         """Wait until the watcher has that seq, or a later one."""
