@@ -113,6 +113,7 @@ class Driver:
             self._work()
         delivered = self._client.stop(5.0)
         self._outbox.close()
+        self._tell_drops()
         return 0 if delivered else 1
 
     def _listen(self) -> None:

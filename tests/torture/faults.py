@@ -55,6 +55,8 @@ def _jump(world: World) -> None:
 FAULTS: Sequence[Fault] = (
     Fault("agent killed", frozenset({"agent"}), (0.0, 1.0),
           lambda world: world.agent.kill(), lambda world: world.start_agent()),
+    Fault("agent stopped and started", frozenset({"agent"}), (0.0, 0.5),
+          lambda world: world.agent.stop(), lambda world: world.start_agent()),
     Fault("broker killed, with persistence", frozenset({"broker", "watcher"}), (0.0, 1.5),
           lambda world: world.kill_broker(), lambda world: world.start_broker()),
     Fault("broker killed, without persistence", frozenset({"broker", "watcher", "line"}),

@@ -20,6 +20,7 @@ _CLONE_NEWNS = 0x20000
 _MEBIBYTES = 32
 _AFTERMATH = 3.0  # s in which a disk that has room again may still be out of use
 _RESTARTS = 20
+_GOODBYE = 10.0  # s
 
 
 def own_mounts() -> bool:
@@ -77,6 +78,9 @@ class Agent(Protocol):
 
     def kill(self) -> None:
         """SIGKILL; safe where it is dead."""
+
+    def stop(self) -> int:
+        """End it in good order; its exit code."""
 
     def order(self, *words: object) -> None:
         """Tell it something, see driver.py."""
@@ -158,12 +162,12 @@ class DrivenAgent:
             self._process.kill()
             self._end()
 
-    def stop(self, timeout: float) -> int:
+    def stop(self) -> int:
         """End it in good order; its exit code."""
         assert self._process is not None
         self.order("stop")
-        code = self._process.wait(timeout)
-        self._end()
+        code = self._process.wait(_GOODBYE)
+        self._end(killed=False)
         return code
 
     @property
@@ -196,7 +200,7 @@ class DrivenAgent:
             time.sleep(0.01)
         return True
 
-    def _end(self) -> None:
+    def _end(self, killed: bool = True) -> None:
         assert self._process is not None
         self._process.kill()
         self._process.wait()
@@ -205,7 +209,7 @@ class DrivenAgent:
                 self._process.stdin.close()
         self._process = None
         life = self.life
-        life.disk_failed = self._disk.in_trouble
+        life.disk_failed = killed and self._disk.in_trouble
         self.lives.append(life)
 
     def _log(self) -> IO[bytes]:

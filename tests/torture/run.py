@@ -14,13 +14,12 @@ from tests.torture.parts import DrivenAgent
 from tests.torture.verdict import Account, Verdict, stuck_states
 from tests.torture.world import BASE, World
 
-_AT_ONCE = 3  # most faults of a cycle
+_AT_ONCE = 4  # most faults of a cycle
 _LATEST = 1.0  # s after the beginning of a cycle in which its faults begin
 _CALM = 0.5  # most s between two cycles
 _REACTION = 45.0  # s in which all is delivered once nothing is wrong any more
 _HEALED = 15.0  # s in which no state is stuck any more
 _TOP_UP = 500
-_GOODBYE = 10.0  # s
 
 
 @dataclass(frozen=True)
@@ -123,7 +122,7 @@ class DriverTorturer(Torturer):
             self.trouble.append(f"{agent.life.depth} messages were not delivered at the end")
         self.expect_delivery()
         stuck = self._stuck()
-        if agent.stop(_GOODBYE) != 0:
+        if agent.stop() != 0:
             self.trouble.append("the agent could not deliver everything before it stopped")
         if self.world.retained().get(f"{BASE}/status") != "offline":
             self.trouble.append("the agent is not offline after its end")
