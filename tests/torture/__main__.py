@@ -31,7 +31,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.torture.parts import DrivenAgent, own_mounts
+from tests.support.small_disk import own_mounts
+from tests.torture.parts import DrivenAgent
 from tests.torture.real import RealAgent, RealTorturer
 from tests.torture.run import DriverTorturer, Plan, Torturer
 from tests.torture.verdict import Verdict

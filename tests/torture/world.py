@@ -7,9 +7,10 @@ import time
 from pathlib import Path
 
 from tests.support.broker import Mosquitto
+from tests.support.small_disk import SmallDisk
 from tests.torture.driver import DEVICE
 from tests.torture.packets import Ledger
-from tests.torture.parts import Agent, SmallDisk
+from tests.torture.parts import Agent
 from tests.torture.proxy import FaultProxy
 from tests.torture.watcher import Watcher, retained
 
