@@ -71,6 +71,11 @@ class AgentProcess:
         return self._process is not None and self._process.poll() is None
 
     @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._running.pid
+
+    @property
     def said(self) -> str:
         """What it has printed."""
         return self._log.read_text(errors="replace") if self._log.exists() else ""

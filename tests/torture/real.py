@@ -23,20 +23,24 @@ _DRIVERS = {"disk", "clock"}
 
 
 class RealAgent:
-    """`edge-agent run`, with other pipelines in each life."""
+    """`edge-agent run`, with other pipelines in each life.
+
+    `update_every` is the seconds between two events of an object that stays.
+    """
 
     offset = 0.0
 
-    def __init__(self, folder: Path, state_dir: Path, port: int) -> None:
+    def __init__(self, folder: Path, state_dir: Path, port: int, update_every: float = 0.0) -> None:
         self.lives = 0
         self._folder = folder
         self._state_dir = state_dir
         self._port = port
+        self._update_every = update_every
         self._process: AgentProcess | None = None
 
     def start(self, pipelines: list[str]) -> None:
         """Begin a new life with these pipelines."""
-        config = belt_config(self._port, pace="loop", publish={"update_every": 0})
+        config = belt_config(self._port, pace="loop", publish={"update_every": self._update_every})
         config["agent"]["state_dir"] = str(self._state_dir)
         config["mqtt"] |= {"keepalive": 1, "username": AGENT[0], "password": AGENT[1]}
         pipeline = config["pipelines"].pop("belt")
@@ -51,8 +55,22 @@ class RealAgent:
 
     def stop(self) -> int:
         """SIGTERM; its exit code."""
+        return self._running.terminate(_GOODBYE)
+
+    @property
+    def said(self) -> str:
+        """Its log."""
+        return self._running.said
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._running.pid
+
+    @property
+    def _running(self) -> AgentProcess:
         assert self._process is not None
-        return self._process.terminate(_GOODBYE)
+        return self._process
 
     def order(self, *words: object) -> None:
         """It takes no orders."""

@@ -17,7 +17,7 @@ from tests.torture.watcher import Watcher, retained
 BASE = f"edge/{DEVICE}"
 PIPELINES = ("door", "yard", "gate")
 AGENT = ("edge", "right")
-_WATCHER = ("watcher", "watch")
+WATCHER = ("watcher", "watch")
 # What mosquitto acknowledges is then on the watcher's wire at once, whatever its window.
 _LINES = ("max_inflight_messages 0",)
 
@@ -39,11 +39,11 @@ class World:
             persistent=True,
             lines=_LINES,
             log_type="information",
-            passwords=dict([AGENT, _WATCHER]),
+            passwords=dict([AGENT, WATCHER]),
         )
         self.broker.start()
         self.proxy = FaultProxy(self.broker.port, self.ledger).start()
-        self.watcher = Watcher(self.broker.port, f"{BASE}/+/events", _WATCHER)
+        self.watcher = Watcher(self.broker.port, f"{BASE}/+/events", WATCHER)
         self.watcher.start()
         self.disk = SmallDisk(folder / "disk", mounted)
         self.pipelines: list[str] = []
@@ -79,16 +79,16 @@ class World:
 
     def refuse(self) -> None:
         """Let the broker know another password for the agent."""
-        self.broker.change_passwords(dict([(AGENT[0], "other"), _WATCHER]))
+        self.broker.change_passwords(dict([(AGENT[0], "other"), WATCHER]))
         self.proxy.reset()
 
     def let_in(self) -> None:
         """Let the broker know the agent's password again."""
-        self.broker.change_passwords(dict([AGENT, _WATCHER]))
+        self.broker.change_passwords(dict([AGENT, WATCHER]))
 
     def retained(self) -> dict[str, str]:
         """The retained messages that the broker has of the device."""
-        return retained(self.broker.port, f"{BASE}/#", _WATCHER)
+        return retained(self.broker.port, f"{BASE}/#", WATCHER)
 
     def has_caught_up(self, seq: int, timeout: float) -> bool:
         """Wait until the watcher has that seq, or a later one."""
