@@ -32,6 +32,7 @@ class SmallDisk:
         self._filler = folder / "filler"
         self._is_full = False
         self._freed_at = -_AFTERMATH
+        self._mounted = mounted
         folder.mkdir()
         if mounted:
             options = f"size={_MEBIBYTES}m,mode=700"
@@ -57,3 +58,10 @@ class SmallDisk:
         if self._is_full:
             self._freed_at = time.monotonic()
         self._is_full = False
+
+    def close(self) -> None:
+        """Take it away; nobody may use it any more."""
+        self.free()
+        if self._mounted:
+            subprocess.run(["umount", self.folder], check=True)
+        self._mounted = False

@@ -85,7 +85,6 @@ def _torture(kind: str, folder: Path, plan: Plan, mounted: bool) -> Verdict:
     try:
         return torturer.run()
     finally:
-        world.disk.free()
         world.close()
 
 

@@ -105,3 +105,4 @@ class World:
         self.watcher.leave()
         self.proxy.stop()
         self.broker.kill()
+        self.disk.close()
