@@ -36,12 +36,6 @@ def _kill_and_empty(world: World) -> None:
     world.empty_broker()
 
 
-def _start_empty(world: World) -> None:
-    world.start_broker()
-    world.watcher.wait_subscribed()
-    world.proxy.heal()
-
-
 def _fill_disk(world: World) -> None:
     world.disk.fill()
     world.agent.order("burst", _BURST)
@@ -60,7 +54,8 @@ FAULTS: Sequence[Fault] = (
     Fault("broker killed, with persistence", frozenset({"broker", "watcher"}), (0.0, 1.5),
           lambda world: world.kill_broker(), lambda world: world.start_broker()),
     Fault("broker killed, without persistence", frozenset({"broker", "watcher", "line"}),
-          (0.0, 1.5), _kill_and_empty, _start_empty),
+          (0.0, 1.5), _kill_and_empty,
+          lambda world: world.start_broker_watched()),
     Fault("silent network cut", frozenset({"line"}), (0.5, 4.0),
           lambda world: world.proxy.cut(), lambda world: world.proxy.heal()),
     Fault("TCP reset", frozenset({"line"}), (0.0, 0.0),

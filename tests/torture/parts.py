@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
 from tests.support.small_disk import SmallDisk
 from tests.torture.journal import Life, read_life
@@ -17,6 +19,16 @@ ROOT = Path(__file__).resolve().parents[2]
 
 _RESTARTS = 20
 _GOODBYE = 10.0  # s
+
+
+def cause_of_death(process: subprocess.Popen[Any]) -> str:
+    """The exit code of a process that has ended; one that hangs is made to print its stacks."""
+    code = process.poll()
+    if code is not None:
+        return f"the agent had ended by itself with {code}"
+    process.send_signal(signal.SIGABRT)
+    process.wait(_GOODBYE)
+    return "the agent was alive, see its log for what it was doing"
 
 
 class Agent(Protocol):
@@ -32,6 +44,9 @@ class Agent(Protocol):
 
     def stop(self) -> int:
         """End it in good order; its exit code."""
+
+    def autopsy(self) -> str:
+        """Why it does not work; ends it, with the stacks of its threads in its log."""
 
     def order(self, *words: object) -> None:
         """Tell it something, see driver.py."""
@@ -121,6 +136,13 @@ class DrivenAgent:
         self._end(killed=False)
         return code
 
+    def autopsy(self) -> str:
+        """Why it does not work; ends it, with the stacks of its threads in its log."""
+        assert self._process is not None
+        cause = cause_of_death(self._process)
+        self._end()
+        return cause
+
     @property
     def alive(self) -> bool:
         """Whether it runs."""
@@ -139,7 +161,13 @@ class DrivenAgent:
         command = [sys.executable, "-m", "tests.torture.driver", json.dumps(settings)]
         with self._log() as log:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=log, stderr=log, text=True, cwd=ROOT
+                command,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                text=True,
+                cwd=ROOT,
+                env={**os.environ, "PYTHONFAULTHANDLER": "1"},
             )
 
     def _is_up(self) -> bool:

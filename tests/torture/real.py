@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.support.agent import BASE, DEVICE, AgentProcess, belt_config
 from tests.torture.faults import FAULTS, Fault
 from tests.torture.journal import Life
+from tests.torture.parts import cause_of_death
 from tests.torture.run import Plan, Torturer
 from tests.torture.verdict import Account, Verdict, stuck_states
 from tests.torture.world import AGENT, World
@@ -65,12 +66,16 @@ class RealAgent:
     @property
     def pid(self) -> int:
         """Its process."""
-        return self._running.pid
+        return self._running.process.pid
 
     @property
     def _running(self) -> AgentProcess:
         assert self._process is not None
         return self._process
+
+    def autopsy(self) -> str:
+        """Why it does not work; ends it, with the stacks of its threads in its log."""
+        return cause_of_death(self._running.process)
 
     def order(self, *words: object) -> None:
         """It takes no orders."""

@@ -66,8 +66,10 @@ class Torturer(ABC):
         if not self.world.has_caught_up(newest, _REACTION):
             self.trouble.append(
                 f"cycle {self._cycles}: seq {newest} was not delivered {_REACTION:g} s after all"
-                f" was well; the newest is {self.world.watcher.received.newest}"
+                f" was well; the newest is {self.world.watcher.received.newest};"
+                f" {self.world.agent.autopsy()}"
             )
+            self.world.start_agent()
 
     def verdict(self, account: Account, lives: int, stuck: Sequence[str]) -> Verdict:
         """All figures together."""
@@ -87,6 +89,8 @@ class Torturer(ABC):
 
     def _cycle(self, hand: Sequence[Fault]) -> None:
         """Begin and end each fault in its own time, so that they overlap; then calm, perhaps."""
+        pace = random.choice((0.0, 0.5, 1.0, 1.5)) * self._plan.rate
+        self.world.agent.order("rate", pace)
         for action in _timeline(hand):
             action.wait()
             action.do(self.world)
@@ -117,11 +121,18 @@ class DriverTorturer(Torturer):
     def reckon(self) -> Verdict:
         """Look at the states while it is quiet, stop it, and count life by life."""
         agent = self._agent
+        self.expect_delivery()
+        agent.kill()  # so that states are left behind, for the last life to heal
+        self.world.start_agent()
+        stuck = self._stuck()
+        self.world.kill_broker()  # so that states are lost, for the last life to put again
+        self.world.empty_broker()
+        self.world.start_broker_watched()
         agent.order("rest")
         if not _holds(lambda: agent.life.depth == 0, _REACTION):
             self.trouble.append(f"{agent.life.depth} messages were not delivered at the end")
         self.expect_delivery()
-        stuck = self._stuck()
+        stuck += self._stuck()
         if agent.stop() != 0:
             self.trouble.append("the agent could not deliver everything before it stopped")
         if self.world.retained().get(f"{BASE}/status") != "offline":

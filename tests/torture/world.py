@@ -77,6 +77,12 @@ class World:
         for left in self.broker.folder.glob("mosquitto.db*"):
             left.unlink()
 
+    def start_broker_watched(self) -> None:
+        """Start an emptied broker, and let the agent in when the watcher is there again."""
+        self.start_broker()
+        self.watcher.wait_subscribed()
+        self.proxy.heal()
+
     def refuse(self) -> None:
         """Let the broker know another password for the agent."""
         self.broker.change_passwords(dict([(AGENT[0], "other"), WATCHER]))
