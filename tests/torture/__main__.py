@@ -4,9 +4,10 @@
 
 A child process puts numbered events into the real outbox and publishes them with the real client,
 over a line that can be cut, to a real mosquitto; a QoS 1 subscriber with a persistent session
-listens directly at the broker. Each cycle has one to four faults that overlap. At the end all is
-left alone for a while, every event is accounted for and every retained state is looked at; 1 is
-returned when an event is missing, out of order or under a wrong number, when a drop was not
+listens directly at the broker. Each cycle has one to four faults that overlap. At the end the
+agent is killed and the broker emptied once more, so that states are left behind and lost; then all
+is left alone, every event is accounted for and every retained state is looked at; 1 is returned
+when an event is missing, out of order or under a wrong number, when a drop was not
 counted, or when a state is stuck. The same seed deals the same faults at the same times; what they
 meet is left to the machine.
 

@@ -77,18 +77,22 @@ FAULTS: Sequence[Fault] = (
 
 
 class Deck:
-    """Deals faults so that each comes as often as the others, in random company."""
+    """Deals faults so that each comes as often as the others, in random company.
 
-    def __init__(self, faults: Sequence[Fault]) -> None:
+    Its own `rng` makes the hands depend on nothing else.
+    """
+
+    def __init__(self, faults: Sequence[Fault], rng: random.Random) -> None:
         self._faults = tuple(faults)
+        self._rng = rng
         self._waiting: list[Fault] = []
 
     def deal(self, most: int) -> list[Fault]:
         """One to `most` faults that may overlap."""
         hand: list[Fault] = []
         if len(self._waiting) < most:
-            self._waiting += random.sample(self._faults, len(self._faults))
-        wanted = random.randint(1, most)
+            self._waiting += self._rng.sample(self._faults, len(self._faults))
+        wanted = self._rng.randint(1, most)
         for fault in list(self._waiting):
             if len(hand) < wanted and not any(fault.needs & other.needs for other in hand):
                 hand.append(fault)

@@ -20,6 +20,8 @@ _CALM = 0.5  # most s between two cycles
 _REACTION = 45.0  # s in which all is delivered once nothing is wrong any more
 _HEALED = 15.0  # s in which no state is stuck any more
 _TOP_UP = 500
+_DELETED = 2.0  # s after which what was delivered has left the disk
+_LAST_EVENTS = 40
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,8 @@ class Torturer(ABC):
 
     def run(self) -> Verdict:
         """All of it."""
-        self.world.agent.order("rate", self._plan.rate)
+        deck = Deck(self._faults, random.Random(random.random()))
         self.world.start_agent()
-        deck = Deck(self._faults)
         until = time.monotonic() + self._plan.timeout
         while self._cycles < self._plan.cycles and time.monotonic() < until:
             self._cycle(deck.deal(_AT_ONCE))
@@ -121,9 +122,7 @@ class DriverTorturer(Torturer):
     def reckon(self) -> Verdict:
         """Look at the states while it is quiet, stop it, and count life by life."""
         agent = self._agent
-        self.expect_delivery()
-        agent.kill()  # so that states are left behind, for the last life to heal
-        self.world.start_agent()
+        self._begin_last_life()
         stuck = self._stuck()
         self.world.kill_broker()  # so that states are lost, for the last life to put again
         self.world.empty_broker()
@@ -141,6 +140,22 @@ class DriverTorturer(Torturer):
         for life in agent.lives:
             account.add(life, self.world.watcher.received, self.world.ledger)
         return self.verdict(account, len(agent.lives), stuck)
+
+    def _begin_last_life(self) -> None:
+        """Kill the agent when nothing waits: its numbers must go on, its states be healed."""
+        self._make_events()
+        self.expect_delivery()
+        time.sleep(_DELETED)
+        self._agent.kill()
+        self.world.start_agent()
+        self._make_events()
+
+    def _make_events(self) -> None:
+        agent = self._agent
+        wanted = agent.made + _LAST_EVENTS
+        agent.order("burst", _LAST_EVENTS)
+        if not _holds(lambda: agent.made >= wanted, _REACTION):
+            self.trouble.append("the agent makes no events at the end")
 
     def _stuck(self) -> list[str]:
         """Topics that are still wrong when there was time to heal them."""

@@ -25,10 +25,10 @@ def _figures(table: str) -> dict[str, int]:
 @pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 def test_nothing_is_lost_whatever_is_done_to_it(tmp_path: Path) -> None:
     """Some hundred events over five cycles of all faults: all there, in order, no state stuck."""
-    # This seed deals every fault within five cycles, also without the one that needs root.
+    # A seed that deals every fault within five cycles, also without the one that needs root.
     command = [sys.executable, "-m", "tests.torture", "--cycles", "5", "--events", "600"]
     child = subprocess.run(
-        [*command, "--seed", "97", "--keep", str(tmp_path / "kept")],
+        [*command, "--seed", "83", "--keep", str(tmp_path / "kept")],
         capture_output=True,
         text=True,
         cwd=ROOT,
