@@ -67,7 +67,8 @@ class Torturer(ABC):
         if not self.world.has_caught_up(newest, _REACTION):
             self.trouble.append(
                 f"cycle {self._cycles}: seq {newest} was not delivered {_REACTION:g} s after all"
-                f" was well; the newest is {self.world.watcher.received.newest};"
+                f" was well; the newest to come is {self.world.watcher.received.newest}, to be"
+                f" acknowledged {max(self.world.ledger.acked, default=0)};"
                 f" {self.world.agent.autopsy()}"
             )
             self.world.start_agent()
