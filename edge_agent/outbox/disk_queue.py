@@ -144,10 +144,10 @@ class DiskQueue(Queue):
             while self._gone and not self._failed:
                 self._write()
             self._closed = True
-            self._store.close()
             with self._lock:
                 lost = list(self._unwritten)
                 self._unwritten.clear()
+            self._store.close(lost[-1].seq if lost else 0)
         return lost
 
     def _checkpoint(self) -> None:

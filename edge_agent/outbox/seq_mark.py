@@ -12,6 +12,7 @@ import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 BLOCK = 10_000
 SYNCED = "*"
@@ -38,14 +39,24 @@ def read_mark(path: Path) -> SeqMark | None:
 
 
 def write_mark(path: Path, mark: SeqMark) -> None:
-    """Put the mark on the disk, in one step and for sure; raises OSError."""
+    """Put the mark on the disk for sure, in one step where there is room; raises OSError."""
+    text = json.dumps(asdict(mark))
     fresh = path.with_name(f"{path.name}.new")
-    with fresh.open("w", encoding="ascii") as file:
-        json.dump(asdict(mark), file)
+    try:
+        _write_synced(fresh, text, "w")
+        fresh.replace(path)
+        sync_folder(path.parent)
+    except OSError:
+        # A full disk has no room for a second file, but in place of the old mark it fits.
+        _write_synced(path, text, "r+")
+
+
+def _write_synced(path: Path, text: str, mode: Literal["w", "r+"]) -> None:
+    with path.open(mode, encoding="ascii") as file:
+        file.write(text)
+        file.truncate()
         file.flush()
         os.fsync(file.fileno())
-    fresh.replace(path)
-    sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:

@@ -1,7 +1,8 @@
 """The outbox's files: the database, who may open it, and what becomes of a damaged one.
 
 `NAME` is the database (with `NAME-wal` and `NAME-shm` beside it), `NAME.lock` is locked by its one
-user, `NAME.seq` bounds the numbers given out, `NAME.corrupt-TIME` is a damaged one set aside.
+user, `NAME.seq` bounds the numbers given out, `NAME.corrupt-TIME` is a damaged one set aside,
+`NAME.spare` keeps room on a disk that may be full when the database is opened again.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -22,6 +24,7 @@ from edge_agent.outbox.seq_mark import BLOCK, SYNCED, SeqMark, read_mark, sync_f
 
 _log = logging.getLogger(__name__)
 
+_SPARE = 2**16  # bytes; of these SQLite needs half before it can even read a closed database
 _PARTS = ("", "-wal", "-shm")
 
 
@@ -40,6 +43,7 @@ class Store:
         self._damage: Damaged | None = None
         self._aside = path
         self._mark_path = path.with_name(f"{path.name}.seq")
+        self._spare_path = path.with_name(f"{path.name}.spare")
         self._closed = False
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -56,14 +60,25 @@ class Store:
         mark = read_mark(self._mark_path)
         is_whole = self._path.exists()
         try:
-            self._database = Database(self._path, self._full)
+            self._database = self._database_in_any_room()
         except Damaged as error:
             is_whole = False
             self._replace(error)
         self.at_start: Contents = self._database.contents()
         self.next_seq = self._resume(mark, is_whole) + 1
         self._last_seq = self.next_seq - 1
+        self._reserved = mark.reserved if mark else 0
         self._reserve()
+
+    def _database_in_any_room(self) -> Database:
+        """The database, with the spare room where the disk has no other."""
+        try:
+            return Database(self._path, self._full)
+        except sqlite3.OperationalError:
+            if not self._spare_path.exists():
+                raise
+            self._spare_path.unlink()
+            return Database(self._path, self._full)
 
     def _resume(self, mark: SeqMark | None, is_whole: bool) -> int:
         """The last number that may have been given out; `is_whole` is the database as it was."""
@@ -125,16 +140,18 @@ class Store:
         """Move the WAL into the database if it is time; False as for `Database.checkpoint`."""
         return self._database.checkpoint() if self._database.wants_checkpoint else True
 
-    def close(self) -> None:
-        """Sync and let go; safe twice."""
+    def close(self, used: int = 0) -> None:
+        """Sync and let go; numbers up to `used` do not come again. Safe twice."""
         if self._closed:
             return
         self._closed = True
+        self._last_seq = max(self._last_seq, used)
         self._database.close()
         try:
             write_mark(self._mark_path, SeqMark(self._last_seq, self._last_seq, self._boot))
         except OSError as error:
             _log.debug("%s: %s", self._mark_path, error)  # the longer reservation stays: a gap
+        self._keep_spare()
         self._lock.close()
 
     @property
@@ -146,12 +163,21 @@ class Store:
             raise self._damage
 
     def _reserve(self) -> None:
-        self._reserved = self._last_seq + BLOCK
+        reserved = self._last_seq + BLOCK
         try:
-            write_mark(self._mark_path, SeqMark(self._last_seq, self._reserved, self._boot))
+            write_mark(self._mark_path, SeqMark(self._last_seq, reserved, self._boot))
+            self._reserved = reserved
         except OSError as error:
-            # Without room nothing else is written either, and that is told where it matters.
+            # Hardly anything else can be written then, and that is told where it matters.
             _log.debug("%s: %s", self._mark_path, error)
+
+    def _keep_spare(self) -> None:
+        """Take up room while there is some: closing the database has just given some back."""
+        try:
+            if not self._spare_path.exists() or self._spare_path.stat().st_size < _SPARE:
+                self._spare_path.write_bytes(bytes(_SPARE))
+        except OSError as error:
+            _log.debug("%s: %s", self._spare_path, error)
 
     def _replace(self, error: Damaged) -> None:
         if self._path.exists():
@@ -184,7 +210,7 @@ def _lock(path: Path) -> IO[str]:
             f"{path.with_suffix('')} is in use by process {owner or 'unknown'}",
             "stop that agent, or give this one another name or state_dir",
         ) from None
-    file.truncate(0)
-    file.write(f"{os.getpid()}\n")
-    file.flush()
+    with suppress(OSError):  # without room the lock holds all the same, but names nobody
+        file.truncate(0)
+        os.write(file.fileno(), f"{os.getpid()}\n".encode("ascii"))
     return file

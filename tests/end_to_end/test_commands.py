@@ -132,12 +132,12 @@ def test_reload(agent: AgentProcess, subscriber: Subscriber, ask: Commander) -> 
 def test_restart(agent: AgentProcess, subscriber: Subscriber, ask: Commander) -> None:
     """The agent begins anew under the same process id; no event is lost."""
     first = ask("cmd/inspect")["result"]["info"]["started"]
-    pid = agent.pid
+    pid = agent.process.pid
     assert ask("cmd/restart")["ok"]
     subscriber.expect(f"{BASE}/status", b"offline", 30.0)
     subscriber.expect(f"{BASE}/status", b"online", 30.0)
     assert ask("cmd/inspect")["result"]["info"]["started"] > first
-    assert agent.pid == pid
+    assert agent.process.pid == pid
     assert agent.alive
     count = len(events(subscriber))
     wait_until(lambda: len(events(subscriber)) > count, 30.0)

@@ -20,6 +20,8 @@ ASSETS = ROOT / "edge_agent" / "assets"
 DEVICE = "dev"
 BASE = f"edge/{DEVICE}"
 TRUTH: dict[str, int] = json.loads((ASSETS / "belt.json").read_text())["totals"]
+# A fatal signal then leaves the stack of every thread in the log.
+_ENVIRONMENT = {"PYTHONPATH": "", "PYTHONFAULTHANDLER": "1"}
 
 
 def belt_config(port: int, pace: str = "fast", **pipeline: Any) -> dict[str, Any]:
@@ -47,14 +49,14 @@ class AgentProcess:
         command = [sys.executable, "-m", "edge_agent", "run", "-c", str(self.file)]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                command, stdout=log, stderr=log, cwd=ROOT, env={**os.environ, "PYTHONPATH": ""}
+                command, stdout=log, stderr=log, cwd=ROOT, env={**os.environ, **_ENVIRONMENT}
             )
         return self
 
     def kill(self) -> None:
         """SIGKILL, as a power cut would."""
-        self._running.kill()
-        self._running.wait()
+        self.process.kill()
+        self.process.wait()
 
     def terminate(self, timeout: float = 10.0) -> int:
         """SIGTERM; its exit code."""
@@ -63,16 +65,11 @@ class AgentProcess:
 
     def signal(self, number: int) -> None:
         """Send it a signal."""
-        self._running.send_signal(number)
+        self.process.send_signal(number)
 
     def wait(self, timeout: float = 60.0) -> int:
         """Exit code once it has ended by itself."""
-        return self._running.wait(timeout)
-
-    @property
-    def pid(self) -> int:
-        """Its process id."""
-        return self._running.pid
+        return self.process.wait(timeout)
 
     @property
     def alive(self) -> bool:
@@ -85,7 +82,8 @@ class AgentProcess:
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
     @property
-    def _running(self) -> subprocess.Popen[bytes]:
+    def process(self) -> subprocess.Popen[bytes]:
+        """The process, once it was started."""
         assert self._process is not None
         return self._process
 

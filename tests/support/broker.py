@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -82,6 +83,12 @@ class Mosquitto:
         """Send it SIGSTOP or SIGCONT."""
         assert self._process is not None
         self._process.send_signal(signal_number)
+
+    def change_passwords(self, passwords: dict[str, str]) -> None:
+        """Let other users in from now on, while it runs."""
+        self.passwords = passwords
+        self._password_file()
+        self.pause(signal.SIGHUP)
 
     @property
     def log(self) -> str:
