@@ -22,12 +22,17 @@ def read(kind: type[T], values: Any) -> T:
 
 
 def _read(hint: Any, value: Any, path: str) -> Any:
+    return _reader(hint)(hint, value, path)
+
+
+@cache
+def _reader(hint: Any) -> Callable[[Any, Any, str], Any]:
     if is_dataclass(hint):
-        return _object(hint, value, path)
+        return _object
     reader = _READERS.get(get_origin(hint) or hint)
     if reader is None:
         raise TypeError(f"no JSON value is read into {hint}")
-    return reader(hint, value, path)
+    return reader
 
 
 def _object(kind: Any, value: Any, path: str) -> Any:
