@@ -140,7 +140,7 @@ def test_gaps_add_up_to_what_is_missing(kept: set[int], back: list[int]) -> None
     assert missed == sent[-1] - sent[0] + 1 - len(sent)
 
 
-@settings(max_examples=25)  # each opens files
+@settings(max_examples=15)  # each opens files
 @given(
     cut=st.integers(1, 29),
     arrivals=st.lists(st.integers(1, 40), min_size=30, max_size=30),

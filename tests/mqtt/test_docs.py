@@ -123,7 +123,6 @@ class Story:
             messages.pipeline_status("door", True),
             messages.pipeline_status("yard", False),
             messages.info(INFO),
-            messages.health(replace(HEALTH, device="front-door")),
             self._event(1, "new", "person"),
             messages.count("door", "person", 1),
             self._event(2, "update", "person"),
@@ -135,6 +134,7 @@ class Story:
         ):
             self._outbox.put(message)
             wait_until(lambda: self._outbox.depth == 0)
+        self._outbox.put(messages.health(replace(HEALTH, device="front-door")))
 
 
 @pytest.fixture
