@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Box = tuple[float, float, float, float]
 """x1, y1, x2, y2 as fractions (0..1) of the source frame; y grows downwards."""
@@ -50,6 +52,8 @@ class BoxMapping:
 
     def boxes(self, boxes: NDArray[np.float32], clip: bool = True) -> NDArray[np.float32]:
         """Map N x 4 boxes (x1, y1, x2, y2, 0..1 of the tensor) to the frame, clipped to 0..1."""
+        import numpy as np  # noqa: PLC0415 - who reads events needs boxes, not NumPy
+
         scale = np.array([self.scale_x, self.scale_y] * 2, np.float32)
         offset = np.array([self.offset_x, self.offset_y] * 2, np.float32)
         mapped = boxes * scale + offset

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
-
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Literal
 
 from edge_agent.geometry import Box
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Kind = Literal["object", "class", "raw"]
 

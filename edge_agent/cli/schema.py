@@ -7,29 +7,30 @@ import json
 
 from edge_agent.config.json_schema import config_schema
 from edge_agent.config.reference import reference_markdown
-from edge_agent.errors import UsageError
 from edge_agent.mqtt.payloads import SCHEMAS, load_schema
+from edge_agent.mqtt.reference import payload_markdown
 
 EXAMPLES = """\
   edge-agent schema config > edge-agent.schema.json
   edge-agent schema event
   edge-agent schema config --markdown > configuration.md
+  edge-agent schema event --markdown
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("name", choices=("config", *SCHEMAS), help="which schema")
-    parser.add_argument("--markdown", action="store_true", help="config as a reference to read")
+    parser.add_argument("--markdown", action="store_true", help="as a reference to read")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print it on stdout."""
-    if arguments.markdown and arguments.name != "config":
-        raise UsageError("--markdown goes with config only")
+    is_config = arguments.name == "config"
     if arguments.markdown:
-        print(reference_markdown(), end="")
+        text = reference_markdown() if is_config else payload_markdown(arguments.name)
+        print(text, end="")
     else:
-        schema = config_schema() if arguments.name == "config" else load_schema(arguments.name)
+        schema = config_schema() if is_config else load_schema(arguments.name)
         print(json.dumps(schema, indent=2, ensure_ascii=False))
     return 0

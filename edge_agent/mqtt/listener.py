@@ -15,7 +15,8 @@ from edge_agent.message import Message
 class Received:
     """A message as it came; `retained` ones were there before we subscribed.
 
-    On MQTT 5 whoever sent it may name a topic for the answer and what must stand in it.
+    On MQTT 5 whoever sent it may name a topic for the answer and what must stand in it. `packet` is
+    the number of the connection and its packet id, for `Subscriber.done`.
     """
 
     topic: str
@@ -23,16 +24,18 @@ class Received:
     retained: bool
     response_topic: str = ""
     correlation: bytes = b""
+    packet: tuple[int, int] = (0, 0)
 
     @classmethod
-    def of(cls, message: MQTTMessage) -> Self:
-        """The same as paho hands it over."""
+    def of(cls, message: MQTTMessage, connection: int = 0) -> Self:
+        """The same as paho hands it over, on the connection of that number."""
         return cls(
             message.topic,
             bytes(message.payload),
             message.retain,
             getattr(message.properties, "ResponseTopic", ""),
             getattr(message.properties, "CorrelationData", b""),
+            (connection, message.mid),
         )
 
 

@@ -1,4 +1,4 @@
-"""Listens to what agents publish: for `watch` and the demo."""
+"""Listens to what agents publish: for `watch`, the demo and `edge_agent.client`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.mqtt import reasons
@@ -17,12 +19,16 @@ from edge_agent.mqtt.tls import tls_context
 
 _TIMEOUT = 5.0  # seconds for opening a connection
 _MOST_WAIT = 10  # seconds between two tries
+_SESSION_KEPT = 7 * 86400  # seconds for which a broker keeps the session of one who is away
 
 
 class Subscriber:
     """Subscribes with QoS 1 and hands over every message; comes back by itself after a loss.
 
     `on_message` and `on_state(reason)` (empty while connected) are called in the client's thread.
+    `session` is a client id under which the broker keeps, for a week, what comes while we are
+    away. With `by_hand` a message is acknowledged by `done`, and an MQTT 5 broker sends no more
+    than `options.inflight` ahead; else it is acknowledged when `on_message` returns.
     """
 
     def __init__(
@@ -31,6 +37,9 @@ class Subscriber:
         filters: Sequence[str],
         on_message: Callable[[Received], None],
         on_state: Callable[[str], None] = lambda _: None,
+        *,
+        session: str = "",
+        by_hand: bool = False,
     ) -> None:
         check_options(options)
         self.subscribed = threading.Event()
@@ -39,9 +48,16 @@ class Subscriber:
         self._filters = tuple(filters)
         self._on_message = on_message
         self._on_state = on_state
-        protocol = MQTTProtocolVersion.MQTTv5 if options.is_v5 else MQTTProtocolVersion.MQTTv311
+        self._session = session
+        self._by_hand = by_hand
+        self._connection = 0
         self._paho = Client(
-            CallbackAPIVersion.VERSION2, protocol=protocol, transport=options.transport
+            CallbackAPIVersion.VERSION2,
+            session,
+            None if options.is_v5 else not session,
+            protocol=MQTTProtocolVersion.MQTTv5 if options.is_v5 else MQTTProtocolVersion.MQTTv311,
+            transport=options.transport,
+            manual_ack=by_hand,
         )
         self._paho.ws_set_options(options.websocket_path)
         self._paho.on_connect = self._connected
@@ -63,13 +79,34 @@ class Subscriber:
         self._paho.connect_timeout = _TIMEOUT
         self._paho.reconnect_delay_set(1, _MOST_WAIT)
         host, port = options.address
-        self._paho.connect(host, port, max(1, round(options.keepalive)))
+        keepalive = max(1, round(options.keepalive))
+        if options.is_v5:
+            start, properties = not self._session, self._connect_properties()
+            self._paho.connect(host, port, keepalive, clean_start=start, properties=properties)
+        else:
+            self._paho.connect(host, port, keepalive)
         self._paho.loop_start()
+
+    def done(self, received: Received) -> None:
+        """Acknowledge a message, in the order in which they came; from any thread.
+
+        One of an earlier connection is left alone: the broker sends it again or has forgotten it.
+        """
+        connection, packet_id = received.packet
+        if self._by_hand and packet_id and connection == self._connection:
+            self._paho.ack(packet_id, 1)
 
     def stop(self) -> None:
         """Disconnect; safe without start and twice."""
         self._paho.disconnect()
         self._paho.loop_stop()
+
+    def _connect_properties(self) -> Properties:
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties.SessionExpiryInterval = _SESSION_KEPT if self._session else 0
+        if self._by_hand:
+            properties.ReceiveMaximum = self._options.inflight
+        return properties
 
     def _connected(
         self, client: Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any
@@ -78,6 +115,7 @@ class Subscriber:
             self._on_state(reasons.refused(reason.value))
             return
         self._connected_before = True
+        self._connection += 1
         self._on_state("")
         client.subscribe([(each, 1) for each in self._filters])
 
@@ -85,6 +123,7 @@ class Subscriber:
         self, _client: Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any
     ) -> None:
         was_connected, self._connected_before = self._connected_before, False
+        self._connection += 1
         self.subscribed.clear()
         if reason.is_failure and was_connected:
             self._on_state("the connection was lost")
@@ -98,4 +137,4 @@ class Subscriber:
             self.subscribed.set()
 
     def _received(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
-        self._on_message(Received.of(message))
+        self._on_message(Received.of(message, self._connection))

@@ -1,0 +1,143 @@
+"""What a subscriber gets: the payloads as frozen dataclasses, field by field as in the JSON.
+
+Times are epoch seconds, boxes x1, y1, x2, y2 as fractions of the source frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from edge_agent.event import Event, ModelRef
+from edge_agent.geometry import Box
+from edge_agent.mqtt.payloads import PipelineInfo
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedEvent(Event):
+    """An event as it arrived.
+
+    `seq` rises by one per event of the device. `replayed` marks one that was held back while the
+    broker or the agent was away: act on its `time`, not on its arrival.
+    """
+
+    seq: int
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A detection, or with `box` None a class of the whole frame."""
+
+    label: str
+    score: float
+    box: Box | None
+
+
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """Everything found in one frame; `size` is its width and height in pixels."""
+
+    device: str
+    pipeline: str
+    frame: int
+    time: float
+    media_time: float | None
+    size: tuple[int, int]
+    results: tuple[Found, ...]
+    regions: tuple[Box, ...]
+    latency_ms: dict[str, float]
+    model: ModelRef
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What a device runs; `schemas` are the names of its other payloads with their versions."""
+
+    device: str
+    version: str
+    boot_id: str
+    started: float
+    pipelines: dict[str, PipelineInfo]
+    models: tuple[ModelRef, ...]
+    schemas: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineHealth:
+    """How a pipeline does; `fps` is by "in", "inferred" and "dropped".
+
+    `latency_ms` is by stage, each with "p50" and "p99".
+    """
+
+    state: Literal["starting", "online", "offline"]
+    reason: str
+    fps: dict[str, float]
+    latency_ms: dict[str, dict[str, float]]
+    restarts: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxHealth:
+    """What waits for the broker, and what was lost by kind and reason."""
+
+    depth: int
+    drops: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class MqttHealth:
+    """How often the device has connected since its start."""
+
+    connects: int
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How a device does; `uptime` in seconds, None where the device cannot tell."""
+
+    device: str
+    time: float
+    uptime: float
+    pipelines: dict[str, PipelineHealth]
+    outbox: OutboxHealth
+    mqtt: MqttHealth
+    cpu_temperature: float | None
+    throttled: bool | None
+    rss_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Whether a device, or with `pipeline` that pipeline's source, is there.
+
+    Names are those of the topic. A status that was removed from the broker is not online.
+    """
+
+    device: str
+    pipeline: str | None
+    online: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Objects of a label: present now, with `zone` those in it, with `line` those that crossed it.
+
+    Names are those of the topic. A count that was removed from the broker is 0.
+    """
+
+    device: str
+    pipeline: str
+    label: str
+    count: int
+    zone: str | None = None
+    line: str | None = None
+    direction: Literal["in", "out"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A message on a topic of the contract that does not keep the contract, and why."""
+
+    topic: str
+    reason: str
