@@ -42,6 +42,7 @@ def compare(path: Path, runs: int = 2) -> NumpyEngine:
 
 
 @pytest.mark.data
+@pytest.mark.usefixtures("shared_plans")
 @pytest.mark.parametrize("path", _WHOLE, ids=lambda path: path.stem)
 def test_models_share_without_harm(path: Path) -> None:
     """Every model gives the same outputs with and without sharing."""
