@@ -264,9 +264,8 @@ def _taps(plan: Plan, taps: Array, shape: Windows, depth: int) -> Any:
 
 def _repeat(columns: int, depth: int) -> int:
     """How many columns are worked on in one run of the inner loop."""
-    return max(
-        n for n in range(1, columns + 1) if columns % n == 0 and (n == 1 or n * depth <= _WIDE)
-    )
+    most = max(1, min(columns, _WIDE // depth))
+    return next(n for n in range(most, 0, -1) if columns % n == 0)
 
 
 def plan_fully_connected(operator: Operator, plan: Plan) -> None:
