@@ -2,7 +2,8 @@
 
 With OpenBLAS, MKL or BLIS: one thread beside two. Without: the engine's own products beside those
 of the library, as a naive version has them. All take turns in one process; shown are the medians,
-and ratios of the fastest quarter, which a busy machine spares. Needs NumPy and threadpoolctl alone.
+and ratios of the fastest quarter, which a busy machine spares. Needs no packages but NumPy,
+threadpoolctl and annotated-types.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from edge_agent.engines.numpy import blas
 from edge_agent.engines.numpy.engine import NumpyEngine
+from scripts.real_inputs import DATA
 
-_DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "models"
 _NETS = (
     "mlperf_kws_ref_int8",
     "mlperf_vww_96_int8",
@@ -36,7 +37,7 @@ def main() -> None:
     parser.add_argument("models", nargs="*", type=Path)
     parser.add_argument("--runs", type=int, default=50)
     arguments = parser.parse_args()
-    models = arguments.models or [_DATA / f"{net}.tflite" for net in _NETS]
+    models = arguments.models or [DATA / "models" / f"{net}.tflite" for net in _NETS]
     libraries = [
         f"{library['internal_api']} {library['version']} {library.get('architecture', '')}"
         for library in threadpool_info()
