@@ -1,21 +1,26 @@
 """Compares the numpy engine with TFLite, on every tensor of a model.
 
-    python -m scripts.verify_numpy_engine MODEL.tflite ... [--inputs 100] [--rounding xnnpack]
+    python -m scripts.verify_numpy_engine [MODEL.tflite ...] [--rounding xnnpack]
 
-The rounding "reference" needs tflite-runtime 2.14, whose BUILTIN_REF kernels are the reference
-(numpy<2), "xnnpack" needs LiteRT 2.3 (ai_edge_litert) on x86-64. For each model as many random and,
-where the test data has them, real inputs are run through both; all tensors that operators write are
-compared, and the outputs once more. Exits with 1 if any element differs.
+Without models it takes all of the test data (EDGE_AGENT_TEST_DATA, else ../shared/data) but those
+in `robustness`. The rounding "reference" needs tflite-runtime 2.14, whose BUILTIN_REF kernels are
+the reference (numpy<2), "xnnpack" needs LiteRT 2.3 (ai_edge_litert) on x86-64. Random and real
+inputs are run through both in turn, 100 of each, or what `--seconds` allow a slow model; all
+tensors that operators write are compared, and the outputs once more. Exits with 1 if any element
+differs.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import struct
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
+from itertools import count, islice
 from pathlib import Path
 from typing import Any, get_args
 
@@ -24,16 +29,24 @@ from numpy.typing import NDArray
 
 from edge_agent.engines.numpy.engine import NumpyEngine
 from edge_agent.engines.numpy.plan import Rounding
-from edge_agent.engines.numpy.program import Tensor
 from edge_agent.engines.numpy.reading import read_tflite
 from edge_agent.errors import ModelError
+from edge_agent.model import TensorSpec
+from scripts.real_inputs import DATA, real_inputs
 
 Arrays = tuple[NDArray[Any], ...]
+
+_DETECTIONS = "TFLite_Detection_PostProcess"
+"""Behind the detections that it counts, TFLite leaves what was there before; ours are zero."""
 
 
 @dataclass
 class Report:
-    """What the comparison of one model gave; `differing` counts elements by tensor index."""
+    """What the comparison of one model gave.
+
+    `inputs` counts the random ones, and the real ones, too; `differing` counts elements by the
+    index of their tensor.
+    """
 
     name: str
     inputs: int = 0
@@ -45,44 +58,52 @@ class Report:
     def row(self) -> str:
         """The report as a line."""
         total = sum(self.differing.values())
+        where = (
+            f"  largest {self.largest:g}, first in tensor {min(self.differing)}" if total else ""
+        )
         return (
-            f"{self.name:<56} {self.inputs:>6} {self.tensors:>7} {self.elements:>13,} {total:>9}"
-            + (
-                f"  largest {self.largest:g}, first in tensor {min(self.differing)}"
-                if total
-                else ""
-            )
+            f"{self.name:<64} {self.inputs:>6} {self.inputs:>6} {self.tensors:>7} "
+            f"{self.elements:>14,} {total:>9}{where}"
         )
 
 
-HEADER = f"{'model':<56} {'inputs':>6} {'tensors':>7} {'elements':>13} {'differing':>9}"
+HEADER = f"{'model':<64} {'random':>6} {'real':>6} {'tensors':>7} {'elements':>14} {'differing':>9}"
 
 
 def main() -> int:
-    """Verify all models given and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("models", nargs="+", type=Path)
+    """Verify the models given, or all, and print a table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("models", nargs="*", type=Path, metavar="MODEL")
     parser.add_argument("--inputs", type=int, default=100, help="random and real ones, of each")
     parser.add_argument("--rounding", choices=get_args(Rounding), default="reference")
+    parser.add_argument(
+        "--seconds", type=float, default=120.0, help="for one model, at least one input of each"
+    )
     arguments = parser.parse_args()
     print(HEADER)
-    failed = 0
-    for path in arguments.models:
+    failed = verified = 0
+    for path in arguments.models or models_of(DATA):
         try:
-            report = verify(path, arguments.inputs, rounding=arguments.rounding)
+            report = verify(path, arguments.inputs, arguments.rounding, arguments.seconds)
         except (ModelError, ReferenceRefuses) as error:
-            print(f"{path.name:<56} not run: {str(error)[:200]}")
+            print(f"{path.name:<64} not run: {str(error)[:200]}", flush=True)
             continue
         print(report.row(), flush=True)
+        verified += 1
         failed += bool(report.differing)
-    return 1 if failed else 0
+    print(f"{verified} models verified, {failed} of them differ")
+    return 1 if failed or not verified else 0
 
 
-def verify(path: Path, count: int, seed: int = 0, rounding: Rounding = "reference") -> Report:
-    """Run `count` random and up to `count` real inputs; raises ModelError where ours cannot.
+def verify(
+    path: Path, inputs: int, rounding: Rounding = "reference", seconds: float = math.inf
+) -> Report:
+    """Run `inputs` random and as many real ones; raises ModelError where ours cannot.
 
-    Outputs are compared a second time, with tensors that share their memory here and with the model
-    unchanged there.
+    After `seconds` it is enough. Outputs are compared a second time, with tensors that share their
+    memory here and with the model unchanged there.
     """
     engine = NumpyEngine(path, rounding=rounding, keep_all=True)
     sharing = NumpyEngine(path, rounding=rounding)
@@ -95,14 +116,17 @@ def verify(path: Path, count: int, seed: int = 0, rounding: Rounding = "referenc
     )
     reference = Reference(path, tuple(written), rounding)
     report = Report(path.name, tensors=len(written))
-    specs = tuple(graph.tensors[index] for index in graph.inputs)
-    noise = np.random.default_rng(seed)
-    for inputs in (*random_inputs(specs, count, noise), *real_inputs(path, specs, count)):
-        engine.run(*inputs)
-        _compare(report, engine, reference.run(inputs))
-        sharing.run(*inputs)
-        _compare(report, sharing, reference.outputs(inputs))
+    pairs = zip(random_inputs(engine.inputs), real_inputs(DATA, engine.inputs), strict=True)
+    end = time.monotonic() + seconds
+    for pair in islice(pairs, inputs):
+        for values in pair:
+            engine.run(*values)
+            _compare(report, engine, reference.run(values))
+            sharing.run(*values)
+            _compare(report, sharing, reference.outputs(values))
         report.inputs += 1
+        if time.monotonic() > end:
+            break
     return report
 
 
@@ -132,28 +156,35 @@ class Reference:
     ) -> None:
         model = path.read_bytes()
         self._tensors = tensors
+        operators = read_tflite(path).main.operators
+        self._detections = [each.outputs for each in operators if each.name == _DETECTIONS]
         self._interpreter = _interpreter(with_outputs(model, tensors), rounding)
         self._unchanged = _interpreter(model, rounding)
         self._inputs = [detail["index"] for detail in self._interpreter.get_input_details()]
 
     def run(self, inputs: Arrays) -> dict[int, NDArray[Any]]:
         """Values of all tensors by index."""
-        self._invoke(self._interpreter, inputs)
-        return {index: self._interpreter.get_tensor(index) for index in self._tensors}
+        return self._run(self._interpreter, inputs, self._tensors)
 
     def outputs(self, inputs: Arrays) -> dict[int, NDArray[Any]]:
         """Values of the outputs, of the model as it is.
 
         Many outputs part what XNNPACK would get in one piece: this shows what that changes.
         """
-        self._invoke(self._unchanged, inputs)
         places = [detail["index"] for detail in self._unchanged.get_output_details()]
-        return {index: self._unchanged.get_tensor(index) for index in places}
+        return self._run(self._unchanged, inputs, places)
 
-    def _invoke(self, interpreter: Any, inputs: Arrays) -> None:
+    def _run(
+        self, interpreter: Any, inputs: Arrays, tensors: Sequence[int]
+    ) -> dict[int, NDArray[Any]]:
         for index, values in zip(self._inputs, inputs, strict=True):
             interpreter.set_tensor(index, values)
         interpreter.invoke()
+        found = {index: interpreter.get_tensor(index) for index in tensors}
+        for *rows, number in self._detections:
+            for index in found.keys() & rows if number in found else ():
+                found[index][:, int(found[number][0]) :] = 0
+        return found
 
 
 def _interpreter(model: bytes, rounding: Rounding) -> Any:
@@ -200,51 +231,30 @@ def _word(data: bytearray, at: int) -> int:
     return int(struct.unpack_from("<I", data, at)[0])
 
 
-def random_inputs(
-    specs: tuple[Tensor, ...], count: int, noise: np.random.Generator
-) -> Iterator[Arrays]:
-    """Evenly spread ones, which saturate, in turn with ones around the zero point."""
-    for number in range(count):
+def models_of(data: Path) -> list[Path]:
+    """All models of the test data but the odd and malformed ones."""
+    files = sorted((data / "models").rglob("*.tflite"))
+    return [file for file in files if "robustness" not in file.parts]
+
+
+def random_inputs(specs: Sequence[TensorSpec], seed: int = 0) -> Iterator[Arrays]:
+    """Evenly spread ones, which saturate, in turn with ones around the zero point; endless."""
+    noise = np.random.default_rng(seed)
+    for number in count():
         yield tuple(_random(spec, noise, spread=number % 2 == 0) for spec in specs)
 
 
-def _random(spec: Tensor, noise: np.random.Generator, spread: bool) -> NDArray[Any]:
+def _random(spec: TensorSpec, noise: np.random.Generator, spread: bool) -> NDArray[Any]:
     if spec.dtype.kind == "f":
         return noise.normal(0.0, 1.0, spec.shape).astype(spec.dtype)
-    if not spec.is_quantized:
+    if spec.dtype.itemsize > 1:  # sizes or indices
         return noise.integers(0, 5, spec.shape).astype(spec.dtype)
     info = np.iinfo(spec.dtype)
     if spread:
         return noise.integers(info.min, info.max + 1, spec.shape).astype(spec.dtype)
-    around = np.rint(noise.normal(spec.zero, noise.uniform(5.0, 60.0), spec.shape))
+    centre = (info.min + info.max) // 2 if spec.zero_point is None else spec.zero_point
+    around = np.rint(noise.normal(centre, noise.uniform(5.0, 60.0), spec.shape))
     return np.clip(around, info.min, info.max).astype(spec.dtype)
-
-
-def real_inputs(path: Path, specs: tuple[Tensor, ...], count: int) -> Iterator[Arrays]:
-    """Pictures of the test data beside the model, cut and scaled to its input; none for others."""
-    (first, *others) = specs
-    is_picture = len(first.shape) == 4 and first.shape[3] in (1, 3) and min(first.shape[1:3]) >= 32
-    folder = path.resolve().parents[1] / "images"
-    if others or not is_picture or not first.is_quantized or not folder.is_dir():
-        return
-    import cv2  # noqa: PLC0415 - the engine itself must do without
-
-    pictures = [cv2.imread(str(file)) for file in sorted(folder.glob("*.[jb][pm][gp]"))]
-    noise = np.random.default_rng(1)
-    for number in range(count):
-        picture = pictures[number % len(pictures)]
-        if picture is None:
-            continue
-        height, width = (int(side * noise.uniform(0.5, 1.0)) for side in picture.shape[:2])
-        top, left = (int(noise.integers(0, s - n + 1)) for s, n in
-                     zip(picture.shape[:2], (height, width), strict=True))  # fmt: skip
-        cut = cv2.resize(
-            picture[top : top + height, left : left + width], (first.shape[2], first.shape[1])
-        )
-        if first.shape[3] == 1:
-            cut = cv2.cvtColor(cut, cv2.COLOR_BGR2GRAY)[..., None]
-        values = cut.astype(np.int64) + np.iinfo(first.dtype).min
-        yield (values.astype(first.dtype).reshape(first.shape),)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`edge-agent infer`: a model on pictures, once."""
+"""`edge-agent infer`: a model on pictures, arrays, tables or sound, once."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any, get_args
 
+from edge_agent.cli.inputs import is_picture, load_samples
 from edge_agent.cli.options import add_model, fraction, model_config
 from edge_agent.cli.output import print_json, progress
 from edge_agent.drawing import draw_box, draw_lines, palette, save_picture
 from edge_agent.engines.base import Rounding
-from edge_agent.errors import EdgeAgentError, UsageError
+from edge_agent.errors import EdgeAgentError, InferenceError, UsageError
 from edge_agent.result import ClassScore, Detection, RawOutput, Result
 from edge_agent.runtime.inference import Inference, Outcome
 from edge_agent.runtime.wire import open_inference
+from edge_agent.sources.arrays import BadNumbers
 from edge_agent.sources.base import Image
 from edge_agent.sources.pictures import BadPicture, load_picture
 
@@ -24,6 +26,15 @@ EXAMPLES = """\
   edge-agent infer -m coco_ssd.tflite -i cat.jpg dog.jpg
   edge-agent infer -m coco_ssd.tflite -i cat.jpg --draw out.jpg
   edge-agent infer -m mobilenet.tflite -i *.jpg --json | jq .results
+  edge-agent infer -m keywords.tflite -i features.npy
+  edge-agent infer -m yamnet.tflite -i speech.wav --threshold 0.3
+
+.npy and .npz hold arrays of the input's own type, or real numbers (float), which are quantised as
+the input says; of the input's shape, or of one axis more in front for N samples, which give N
+results. In a .npz each array has the name of its input, or arr_0, arr_1, ... A .csv holds real
+numbers, which fill the input row by row. A .wav goes into a waveform input window by window, from
+-1 to 1, its channels averaged, never resampled. Inputs that a file says nothing of are zero. What a
+streaming model remembers lasts from the first to the last sample of one file.
 """
 
 
@@ -31,8 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_model(parser)
     parser.add_argument(
-        "-i", "--input", nargs="+", type=Path, required=True, metavar="FILE", help="pictures"
-    )
+        "-i", "--input", nargs="+", type=Path, required=True, metavar="FILE",
+        help="pictures, .npy, .npz, .csv or .wav"
+    )  # fmt: skip
     parser.add_argument(
         "--threshold", type=fraction, default=0.5, metavar="T", help="least score (default: 0.5)"
     )
@@ -41,22 +53,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="kernels: builtin (TFLite's own, the default), xnnpack (faster, as `run` and `bench` "
         "have them), reference (slow, the same bytes on every machine)",
     )  # fmt: skip
-    parser.add_argument("--json", action="store_true", help="one JSON object per picture")
+    parser.add_argument("--json", action="store_true", help="one JSON object per picture or sample")
     parser.add_argument(
         "--draw", type=Path, metavar="OUT.jpg", help="draw what was found into a picture"
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Infer every picture; one that cannot be used is told, and the others go on."""
+    """Infer every input; one that cannot be used is told, and the others go on."""
     targets = _targets(arguments.draw, arguments.input)
-    inference = open_inference(*model_config(arguments), arguments.rounding)
+    inference = open_inference(*model_config(arguments), arguments.rounding, any_input=True)
     failed = 0
     with progress("inferring", len(arguments.input)) as bar:
         for path, target in zip(arguments.input, targets, strict=True):
             try:
-                _infer(path, target, inference, arguments)
-            except (BadPicture, EdgeAgentError) as error:
+                if is_picture(path):
+                    _infer_picture(path, target, inference, arguments)
+                else:
+                    _infer_samples(path, inference, arguments)
+            except (BadPicture, BadNumbers, EdgeAgentError) as error:
                 failed += 1
                 print(f"edge-agent: {_with_name(path, error)}", file=sys.stderr)
             bar.step()
@@ -65,35 +80,58 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _with_name(path: Path, error: Exception) -> str:
-    return f"{path} cannot be used: {error}" if isinstance(error, BadPicture) else str(error)
+    is_input = isinstance(error, BadPicture | BadNumbers | InferenceError)
+    return f"{path} cannot be used: {error}" if is_input else str(error)
 
 
-def _infer(
+def _infer_picture(
     path: Path, target: Path | None, inference: Inference, arguments: argparse.Namespace
 ) -> None:
     image = load_picture(path)
+    _tell_zero(path, [spec.name for spec in inference.engine.inputs[1:]])
     outcome = inference.run(image, arguments.threshold)
     if arguments.json:
-        print_json(_as_json(path, image, inference, outcome))
+        print_json(_as_json({"input": str(path)}, image.shape, inference, outcome))
     else:
-        print(_as_text(path, outcome))
+        print(_as_text(str(path), outcome))
     if target is not None:
         _draw(image, outcome.results)
         save_picture(target, image)
         print(f"{target} drawn", file=sys.stderr)
 
 
-def _as_json(path: Path, image: Image, inference: Inference, outcome: Outcome) -> dict[str, Any]:
+def _infer_samples(path: Path, inference: Inference, arguments: argparse.Namespace) -> None:
+    samples = load_samples(path, inference.engine.inputs)
+    _tell_zero(path, samples.missing)
+    inference.engine.reset()
+    for number in range(len(samples)):
+        outcome = inference.run_sample(samples, number, arguments.threshold)
+        if arguments.json:
+            source = {"input": str(path), "sample": number}
+            print_json(_as_json(source, None, inference, outcome))
+        else:
+            print(_as_text(f"{path} [{number}]" if len(samples) > 1 else str(path), outcome))
+
+
+def _tell_zero(path: Path, names: Sequence[str]) -> None:
+    if names:
+        print(f"edge-agent: {path} says nothing of {', '.join(names)}: zero", file=sys.stderr)
+
+
+def _as_json(
+    source: dict[str, Any], shape: tuple[int, ...] | None, inference: Inference, outcome: Outcome
+) -> dict[str, Any]:
+    """The object of one result; `shape` is that of the picture, None where there was none."""
     ref = inference.ref
     answer: dict[str, Any] = {
-        "input": str(path),
+        **source,
         "model": {"name": ref.name, "sha256": ref.sha256, "engine": ref.engine},
         "kind": inference.decoder.kind,
     }
     if inference.decoder.kind == "raw":
         answer["outputs"] = [_raw(result) for result in outcome.results]
     else:
-        answer["results"] = [_result(result, image) for result in outcome.results]
+        answer["results"] = [_result(result, shape) for result in outcome.results]
     answer["latency_ms"] = {
         "preprocess": round(outcome.preprocess_ms, 3),
         "infer": round(outcome.infer_ms, 3),
@@ -102,16 +140,17 @@ def _as_json(path: Path, image: Image, inference: Inference, outcome: Outcome) -
     return answer
 
 
-def _result(result: Result, image: Image) -> dict[str, Any]:
+def _result(result: Result, shape: tuple[int, ...] | None) -> dict[str, Any]:
     if isinstance(result, Detection):
-        height, width = image.shape[:2]
-        pixels = [side * size for side, size in zip(result.box, (width, height) * 2, strict=True)]
-        return {
+        found = {
             "label": result.label,
             "score": round(result.score, 6),
             "box": [round(side, 6) for side in result.box],
-            "box_px": [round(side, 2) for side in pixels],
         }
+        if shape is not None:
+            sizes = (shape[1], shape[0]) * 2
+            found["box_px"] = [round(s * n, 2) for s, n in zip(result.box, sizes, strict=True)]
+        return found
     assert isinstance(result, ClassScore)
     return {"label": result.label, "score": round(result.score, 6)}
 
@@ -128,8 +167,8 @@ def _finite(value: Any) -> Any:
     return value if value == value and abs(value) != float("inf") else None  # noqa: PLR0124
 
 
-def _as_text(path: Path, outcome: Outcome) -> str:
-    lines = [f"{path}  ({outcome.infer_ms:.1f} ms)"]
+def _as_text(source: str, outcome: Outcome) -> str:
+    lines = [f"{source}  ({outcome.infer_ms:.1f} ms)"]
     for result in outcome.results:
         if isinstance(result, RawOutput):
             values = result.values
@@ -148,6 +187,9 @@ def _targets(draw: Path | None, inputs: Sequence[Path]) -> Sequence[Path | None]
         return [None] * len(inputs)
     if not draw.name:
         raise UsageError("--draw needs the name of a picture, such as out.jpg")
+    for path in inputs:
+        if not is_picture(path):
+            raise UsageError(f"--draw draws into pictures, and {path} is none")
     if len(inputs) == 1:
         return [draw]
     targets: list[Path] = []

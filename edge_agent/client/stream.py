@@ -16,8 +16,8 @@ from edge_agent.client.decode import decode
 from edge_agent.client.messages import ReceivedEvent, Unreadable
 from edge_agent.client.sequence import Gap, SequenceTracker
 from edge_agent.mqtt import reasons
-from edge_agent.mqtt.options import MqttOptions
 from edge_agent.mqtt.listener import Received
+from edge_agent.mqtt.options import MqttOptions
 from edge_agent.mqtt.subscriber import Subscriber
 from edge_agent.mqtt.topics import Topics, safe_name
 

@@ -157,6 +157,18 @@ class ImagePreprocessor:
         return out
 
 
+class NoPictures:
+    """Stands in for the preprocessor of a model that takes other things; says so when asked."""
+
+    def __init__(self, reason: ModelError) -> None:
+        self._reason = reason
+
+    def write(self, image: NDArray[np.uint8], tensor: NDArray[Any]) -> BoxMapping:
+        """Raise InferenceError with the reason."""
+        del image, tensor  # a frame that the error keeps must not keep the interpreter's memory
+        raise InferenceError(self._reason.message, self._reason.cure)
+
+
 def _image_shape(spec: TensorSpec) -> tuple[int, int, int, bool]:
     """Height, width, channels, and whether the channels come first."""
     shape = spec.shape

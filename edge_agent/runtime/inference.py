@@ -1,10 +1,11 @@
-"""One model made ready: image in, results out."""
+"""One model made ready: an image, or a sample of numbers, in; results out."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from numpy.typing import NDArray
@@ -14,13 +15,14 @@ from edge_agent.engines.base import Engine
 from edge_agent.event import ModelRef
 from edge_agent.geometry import BoxMapping
 from edge_agent.model import ModelInfo
-from edge_agent.preprocess.image import ImagePreprocessor
+from edge_agent.preprocess.image import ImagePreprocessor, NoPictures
+from edge_agent.preprocess.samples import Samples, write_zero
 from edge_agent.result import Result
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Results of one image, best first, and the milliseconds that each stage took."""
+    """Results of one input, best first, and the milliseconds that each stage took."""
 
     results: tuple[Result, ...]
     preprocess_ms: float
@@ -36,7 +38,7 @@ class Inference:
         ref: ModelRef,
         info: ModelInfo,
         engine: Engine,
-        preprocessor: ImagePreprocessor,
+        preprocessor: ImagePreprocessor | NoPictures,
         decoder: Decoder,
         decoder_why: str,
         labels: tuple[str, ...] | None,
@@ -50,9 +52,19 @@ class Inference:
         self.labels = labels
 
     def run(self, image: NDArray[Any], threshold: float) -> Outcome:
-        """Infer one H x W x 3 uint8 BGR image; boxes are fractions of it."""
+        """Infer one H x W x 3 uint8 BGR image; boxes are fractions of it.
+
+        Inputs of the model other than the first are zero.
+        """
+        return self._run(self._writer(image), threshold)
+
+    def run_sample(self, samples: Samples, number: int, threshold: float) -> Outcome:
+        """Infer one of the samples; boxes are fractions of the model's input."""
+        return self._run(partial(samples.write, number), threshold)
+
+    def _run(self, write: Callable[..., BoxMapping], threshold: float) -> Outcome:
         start = time.perf_counter()
-        mapping = self.engine.fill(self._writer(image))
+        mapping = self.engine.fill(write)
         filled = time.perf_counter()
         outputs = self.engine.run()
         inferred = time.perf_counter()
@@ -63,7 +75,9 @@ class Inference:
         )
 
     def _writer(self, image: NDArray[Any]) -> Callable[..., BoxMapping]:
-        def write(tensor: NDArray[Any], *_: NDArray[Any]) -> BoxMapping:
+        def write(tensor: NDArray[Any], *others: NDArray[Any]) -> BoxMapping:
+            for other, spec in zip(others, self.engine.inputs[1:], strict=True):
+                write_zero(other, spec)
             return self.preprocessor.write(image, tensor)
 
         return write

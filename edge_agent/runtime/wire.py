@@ -18,7 +18,7 @@ from edge_agent.engines.modelfile import load_labels, read_model_info
 from edge_agent.errors import ConfigError, ModelError, StateError, StateInUse
 from edge_agent.event import ModelRef
 from edge_agent.message import Message
-from edge_agent.model import ModelInfo
+from edge_agent.model import ModelInfo, TensorSpec
 from edge_agent.mqtt.client import MqttClient
 from edge_agent.mqtt.commands import CommandListener
 from edge_agent.mqtt.homeassistant import Announcer, Retraction
@@ -28,7 +28,7 @@ from edge_agent.mqtt.topics import Topics
 from edge_agent.outbox.base import Outbox
 from edge_agent.outbox.memory import MemoryOutbox
 from edge_agent.outbox.sqlite import SqliteOutbox
-from edge_agent.preprocess.image import ImagePreprocessor
+from edge_agent.preprocess.image import ImagePreprocessor, NoPictures
 from edge_agent.runtime.agent import Agent
 from edge_agent.runtime.assembly import Assembly
 from edge_agent.runtime.commands import CommandDesk
@@ -41,13 +41,16 @@ from edge_agent.runtime.state import state_folder
 _log = logging.getLogger(__name__)
 
 
-def open_inference(name: str, model: ModelConfig, rounding: Rounding | None = None) -> Inference:
+def open_inference(
+    name: str, model: ModelConfig, rounding: Rounding | None = None, *, any_input: bool = False
+) -> Inference:
     """A model made ready for pictures: checked, opened, with its preprocessing and decoder.
 
-    `rounding` as for `open_engine`. Raises ModelError or DelegateError that says what is wrong and
-    what to do.
+    `rounding` as for `open_engine`. With `any_input` a model that takes no picture opens as well,
+    and complains only when it is given one. Raises ModelError or DelegateError that says what is
+    wrong and what to do.
     """
-    info, preprocessor, decoder, why, labels = _made_ready(name, model)
+    info, preprocessor, decoder, why, labels = _made_ready(name, model, any_input)
     engine = open_engine(model.file, model.engine, model.threads, model.delegate, rounding)
     ref = ModelRef(name, info.sha256, engine.name)
     return Inference(ref, info, engine, preprocessor, decoder, why, labels)
@@ -59,8 +62,8 @@ def check_model(name: str, model: ModelConfig) -> tuple[str, ...] | None:
 
 
 def _made_ready(
-    name: str, model: ModelConfig
-) -> tuple[ModelInfo, ImagePreprocessor, Decoder, str, tuple[str, ...] | None]:
+    name: str, model: ModelConfig, any_input: bool = False
+) -> tuple[ModelInfo, ImagePreprocessor | NoPictures, Decoder, str, tuple[str, ...] | None]:
     info = read_model_info(model.file)
     if model.sha256 is not None and model.sha256 != info.sha256:
         raise ModelError(
@@ -68,7 +71,7 @@ def _made_ready(
             "restore the file, or write its new sha256 into the configuration",
         )
     labels = model_labels(model, info)
-    preprocessor = _preprocessor(name, model, info)
+    preprocessor = _preprocessor(name, model, info, any_input)
     options = dataclasses.asdict(model.task.options) if model.task.name else {}
     decoder, why = choose_decoder(info, labels, model.task.name, options)
     return info, preprocessor, decoder, why, labels
@@ -83,16 +86,28 @@ def model_labels(model: ModelConfig, info: ModelInfo) -> tuple[str, ...] | None:
     return load_labels(model.labels)
 
 
-def _preprocessor(name: str, model: ModelConfig, info: ModelInfo) -> ImagePreprocessor:
-    if len(info.inputs) != 1:
-        raise ModelError(
-            f"{model.file} has {len(info.inputs)} inputs",
-            "use a model whose one input is a picture",
-        )
+def _preprocessor(
+    name: str, model: ModelConfig, info: ModelInfo, any_input: bool
+) -> ImagePreprocessor | NoPictures:
+    """For the first input; the others, and one that is no picture, are let pass on request."""
     try:
-        return ImagePreprocessor(info.inputs[0], info.metadata, model.preprocess)
+        spec = _picture_input(info, any_input)
+        return ImagePreprocessor(spec, info.metadata, model.preprocess)
+    except ModelError as error:
+        if not any_input:
+            raise
+        return NoPictures(error)
     except ValueError as error:
         raise ModelError(f"models.{name}.preprocess: {error}") from error
+
+
+def _picture_input(info: ModelInfo, may_have_others: bool) -> TensorSpec:
+    if not info.inputs or (len(info.inputs) > 1 and not may_have_others):
+        raise ModelError(
+            f"{info.path} has {len(info.inputs)} inputs",
+            "use a model whose one input is a picture",
+        )
+    return info.inputs[0]
 
 
 def open_outbox(config: Config) -> Outbox:

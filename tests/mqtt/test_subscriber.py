@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from edge_agent.mqtt.options import MqttOptions
 from edge_agent.mqtt.listener import Received
+from edge_agent.mqtt.options import MqttOptions
 from edge_agent.mqtt.subscriber import Subscriber
 from tests.mqtt.conftest import Factory
 from tests.support.broker import Mosquitto, wait_until

@@ -56,7 +56,7 @@ class NumpyEngine:
         self._program = read_program(path)
         _check_operators(self._program)
         self._variables = Variables()
-        cache = PlanCache(path, rounding or "reference")
+        cache = PlanCache(path, "xnnpack" if self._is_xnnpack else "reference")
         self._findings, is_known = cache.read()
         self._plan = self._planned(self._program.main, shares=not keep_all)
         self._connect()

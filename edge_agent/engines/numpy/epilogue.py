@@ -121,5 +121,5 @@ def _repeat(pixels: int, channels: int) -> int:
     """How many pixels make one row of the inner loop."""
     if pixels * channels <= _SMALL:
         return pixels
-    fitting = (n for n in range(1, pixels + 1) if pixels % n == 0 and n * channels <= _WIDE)
-    return max(fitting, default=1)
+    most = max(1, min(pixels, _WIDE // channels))
+    return next(n for n in range(most, 0, -1) if pixels % n == 0)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge_agent.engines.numpy.operators import softmax
 from edge_agent.errors import ModelError
 from tests.engines.numpy import oracle
 from tests.engines.numpy.random_graphs import (
@@ -167,6 +168,14 @@ def test_softmax_is_near_the_real_one(tmp_path: Path, kind: str) -> None:
         wanted = 256 * power / power.sum(axis=-1, keepdims=True)
         low = -128 if kind == "INT8" else 0
         assert np.abs(found - low - np.minimum(wanted, 255)).max() <= 1
+
+
+def test_softmax_of_one_row() -> None:
+    """The short way for a single sum is the long one, for every length that a sum may have."""
+    random = np.random.default_rng(5)
+    sums = np.concatenate([2 ** np.arange(32), (2 ** random.uniform(0, 32, 3000)).astype(np.int64)])
+    several = np.stack(softmax.reciprocals(sums), axis=1)
+    assert several.tolist() == [list(softmax.reciprocal(each)) for each in sums.tolist()]
 
 
 @pytest.mark.parametrize("name", ["LOGISTIC", "TANH", "ELU", "SOFTMAX"])

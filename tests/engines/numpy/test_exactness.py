@@ -24,6 +24,7 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.mark.data
+@pytest.mark.usefixtures("shared_plans")
 @pytest.mark.parametrize("path", _CHECKED, ids=lambda path: path.stem)
 def test_no_element_differs(path: Path) -> None:
     """Zero differing elements, on random and on real inputs."""

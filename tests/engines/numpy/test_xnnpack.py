@@ -265,6 +265,7 @@ def test_what_is_refused(tmp_path: Path) -> None:
 
 @_needs_litert
 @pytest.mark.data
+@pytest.mark.usefixtures("shared_plans")
 @pytest.mark.parametrize("path", _CHECKED, ids=lambda path: path.stem)
 def test_no_element_of_a_real_model_differs(path: Path) -> None:
     """Zero differing elements in all tensors, on random and on real inputs, or a refusal."""

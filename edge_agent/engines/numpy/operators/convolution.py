@@ -15,6 +15,7 @@ from numpy.lib.stride_tricks import as_strided
 from edge_agent.engines.numpy import xnnpack
 from edge_agent.engines.numpy.arena import aligned
 from edge_agent.engines.numpy.arithmetic import Ints, activation_limits
+from edge_agent.engines.numpy.blas import Weights, einsum
 from edge_agent.engines.numpy.epilogue import Epilogue
 from edge_agent.engines.numpy.operators import floating
 from edge_agent.engines.numpy.operators.floating import is_float
@@ -178,7 +179,8 @@ class _Product:
     def __init__(self, plan: Plan, filters: Array, bound: Ints) -> None:
         self._plan = plan
         self.kind = _precision(bound)
-        self._weights = filters.astype(self.kind, copy=False)
+        self._weights = Weights(filters.astype(self.kind, copy=False))
+        self._count = filters.shape[1]
 
     def plan(self, columns: Array) -> Array:
         """Write the call for pixels x numbers; the sums are pixels x filters."""
@@ -187,8 +189,8 @@ class _Product:
             wide = plan.scratch(columns.shape, self.kind)
             plan.call(np.copyto, wide, columns)
             columns = wide
-        sums = plan.scratch((len(columns), self._weights.shape[1]), self.kind)
-        plan.call(np.matmul, columns, self._weights, sums)
+        sums = plan.scratch((len(columns), self._count), self.kind)
+        plan.call(*self._weights.call(columns, sums))
         return sums
 
 
@@ -215,14 +217,15 @@ def plan_depthwise(operator: Operator, plan: Plan) -> None:
 
 def _one_input(plan: Plan, taps: Array) -> Any:
     """One channel in: all filters at once are a matrix product."""
-    weights = np.ascontiguousarray(taps.reshape(-1, taps.shape[2]))
+    numbers, count = taps.shape[0] * taps.shape[1], taps.shape[2]
+    weights = Weights(np.ascontiguousarray(taps.reshape(numbers, count)))
 
     def multiply(patches: Array) -> Array:
         pixels = patches.shape[0] * patches.shape[1]
-        columns = plan.scratch((pixels, len(weights)))
+        columns = plan.scratch((pixels, numbers))
         plan.call(np.copyto, columns.reshape(patches.shape), patches)
-        sums = plan.scratch((pixels, weights.shape[1]))
-        plan.call(np.matmul, columns, weights, sums)
+        sums = plan.scratch((pixels, count))
+        plan.call(*weights.call(columns, sums))
         return sums
 
     return multiply
@@ -236,7 +239,7 @@ def _taps(plan: Plan, taps: Array, shape: Windows, depth: int) -> Any:
 
         def multiply_several(patches: Array) -> Array:
             sums = plan.scratch((*patches.shape[:2], depth, count // depth))
-            plan.call(_einsum, "hwijc,ijcm->hwcm", patches, several, sums)
+            plan.call(einsum, "hwijc,ijcm->hwcm", patches, several, sums)
             return sums
 
         return multiply_several
@@ -253,7 +256,7 @@ def _taps(plan: Plan, taps: Array, shape: Windows, depth: int) -> Any:
             (tap_row, tap_column, row, repeat * column, channel),
             writeable=False,
         )
-        plan.call(_einsum, "ijhwp,ijp->hwp", runs, tiled, sums)
+        plan.call(einsum, "ijhwp,ijp->hwp", runs, tiled, sums)
         return sums
 
     return multiply
@@ -261,13 +264,8 @@ def _taps(plan: Plan, taps: Array, shape: Windows, depth: int) -> Any:
 
 def _repeat(columns: int, depth: int) -> int:
     """How many columns are worked on in one run of the inner loop."""
-    return max(
-        n for n in range(1, columns + 1) if columns % n == 0 and (n == 1 or n * depth <= _WIDE)
-    )
-
-
-def _einsum(subscripts: str, a: Array, b: Array, out: Array) -> None:
-    np.einsum(subscripts, a, b, out=out)
+    most = max(1, min(columns, _WIDE // depth))
+    return next(n for n in range(most, 0, -1) if columns % n == 0)
 
 
 def plan_fully_connected(operator: Operator, plan: Plan) -> None:

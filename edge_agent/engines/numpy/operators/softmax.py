@@ -187,6 +187,25 @@ def _one_over_one_plus(fraction: Ints) -> Ints:
     return result
 
 
+def reciprocal(total: int) -> tuple[int, int]:
+    """`reciprocals` of one sum below 2**32; in plain numbers it takes a tenth of the time."""
+    length = total.bit_length()
+    half = total << (32 - length) >> 1
+    x = 1515870810 + _high_mul(half, -1010580540)
+    for _ in range(3):
+        rest = (1 << 29) - _high_mul(half, x)
+        x += max(INT32_MIN, min(_high_mul(x, rest) << 2, INT32_MAX))
+    return max(INT32_MIN, min(x << 1, INT32_MAX)), _SUM_BITS - (32 - length)
+
+
+def _high_mul(a: int, b: int) -> int:
+    """`doubling_high_mul` of two numbers."""
+    product = a * b
+    if product < 0:
+        return -(((1 << 30) - 1 - product) >> 31)
+    return min((product + (1 << 30)) >> 31, INT32_MAX)
+
+
 def _fixed(
     arrays: tuple[Any, ...], tables: tuple[Ints, Ints], limits: tuple[int, int], zero: int
 ) -> None:
@@ -195,13 +214,15 @@ def _fixed(
     np.maximum.reduce(x, axis=-1, out=largest, keepdims=True)
     np.subtract(largest, x, out=places, casting="unsafe")
     np.take(addends, places, out=values, mode="clip")
-    scale, exponent = reciprocals(np.add.reduce(values, axis=-1, keepdims=True))
+    sums = np.add.reduce(values, axis=-1, keepdims=True)
+    is_one = len(sums) == 1 and sums[0, 0] < 1 << 32
+    scale, exponent = reciprocal(int(sums[0, 0])) if is_one else reciprocals(sums)
     np.take(exponentials, places, out=values, mode="clip")
     # Nothing is negative here, so adding halves and shifting is gemmlowp's rounding.
     np.multiply(values, scale, out=values)
     np.add(values, 1 << 30, out=values)
     np.right_shift(values, 31, out=values)
-    right = exponent + (31 - 8)
+    right: Any = exponent + (31 - 8)
     np.add(values, (np.int64(1) << right) >> 1, out=values)
     np.right_shift(values, right, out=values)
     np.minimum(values, limits[1] - limits[0], out=values)
