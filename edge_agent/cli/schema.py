@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+from typing import Any
 
 from edge_agent.config.json_schema import config_schema
 from edge_agent.config.reference import reference_markdown
 from edge_agent.errors import UsageError
 from edge_agent.mqtt.payloads import SCHEMAS, load_schema
+from edge_agent.runtime.doctor.report import report_schema
 
 EXAMPLES = """\
   edge-agent schema config > edge-agent.schema.json
@@ -19,7 +21,7 @@ EXAMPLES = """\
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("name", choices=("config", *SCHEMAS), help="which schema")
+    parser.add_argument("name", choices=("config", *SCHEMAS, "doctor"), help="which schema")
     parser.add_argument("--markdown", action="store_true", help="config as a reference to read")
 
 
@@ -30,6 +32,14 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.markdown:
         print(reference_markdown(), end="")
     else:
-        schema = config_schema() if arguments.name == "config" else load_schema(arguments.name)
-        print(json.dumps(schema, indent=2, ensure_ascii=False))
+        print(json.dumps(_schema(arguments.name), indent=2, ensure_ascii=False))
     return 0
+
+
+def _schema(name: str) -> dict[str, Any]:
+    match name:
+        case "config":
+            return config_schema()
+        case "doctor":
+            return report_schema()
+    return load_schema(name)

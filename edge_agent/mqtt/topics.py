@@ -64,6 +64,11 @@ class Topics:
         """How the device does."""
         return f"{self.base}/health"
 
+    @property
+    def doctor(self) -> str:
+        """Where `edge-agent doctor` tries out what it may write and read."""
+        return f"{self.base}/doctor"
+
     def pipeline(self, pipeline: str) -> str:
         """First part of a pipeline's topics."""
         return f"{self.base}/{safe_name(pipeline)}"
