@@ -153,9 +153,12 @@ def _message(topic: str, payload: bytes, retain: bool = False) -> Message:
 
 def judge_broker(options: MqttOptions, facts: Facts) -> Finding:
     """Whether it is there and lets us in."""
-    if facts.problem is not None:
-        return failed(facts.problem, _LOG)
     host, port = options.address
+    if facts.problem is not None:
+        if isinstance(facts.problem.__cause__, ConnectionRefusedError):
+            cure = "start the broker there (sudo systemctl start mosquitto), or correct mqtt.host"
+            return fail(f"nothing listens at {host}:{port}", f"{cure} and mqtt.port")
+        return failed(facts.problem, _LOG)
     how = "no TLS" if options.tls is None else "TLS"
     who = f"logged in as {options.username}" if options.username else "without login"
     found = f"{host}:{port}, MQTT {options.protocol}, {how}, {who}, {1e3 * facts.seconds:.0f} ms"
@@ -176,7 +179,8 @@ def judge_rights(options: MqttOptions, topics: Topics, facts: Facts) -> Finding:
         what = reasons.not_published(facts.wrote).partition(" (")[0]
         return fail(f"may not write below {topics.base}: {what}", own)
     if facts.lost:
-        return fail(f"the connection ended while it was tried out: {facts.lost}", own)
+        cure = f"{own}, and let it keep retained messages (retain_available true)"
+        return fail(f"the connection ended while it was tried out: {facts.lost}", cure)
     if not facts.came_back and not facts.kept:
         if options.is_v5:
             text = f"may write below {topics.base} but not read: commands will not arrive"

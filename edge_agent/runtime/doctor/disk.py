@@ -67,7 +67,7 @@ def judge_disk(facts: DiskFacts, wanted: int, user: str) -> Finding:
         )
         return fail(f"{where} is mounted read-only: events wait in memory only", cure)
     if facts.free < _LEAST:
-        cure = f"make room: sudo du -xh {where} | sort -h | tail"
+        cure = f"make room: sudo du -xh {where} | sort -h | tail; or set agent.state_dir"
         return fail(f"{where} has {free} MiB free: events wait in memory only", cure)
     if facts.sync is None:
         cure = f"sudo chown {user} {where}, or set agent.state_dir to a folder of {user}"

@@ -7,7 +7,7 @@ from typing import Any
 
 from edge_agent.config.schema import Config
 from edge_agent.errors import EdgeAgentError
-from edge_agent.runtime.doctor.finding import Finding, failed, ok, warn
+from edge_agent.runtime.doctor.finding import Finding, fail, failed, ok, warn
 from edge_agent.runtime.wire import check_model
 
 _SPARE = 0.9  # of the time that a model may be at work
@@ -28,11 +28,14 @@ def wanted_fps(config: Config, model: str) -> Mapping[str, float]:
 
 def model(config: Config, name: str, try_out: Callable[[], dict[str, Any]]) -> Finding:
     """File, sha256, labels and decoder here; `try_out` runs it in a process of its own."""
+    file = config.models[name].file
+    if not file.exists():
+        return fail(f"{file} is not there", f"copy it there, or correct models.{name}.file")
     try:
         check_model(name, config.models[name])
         found = try_out()
     except EdgeAgentError as error:
-        return failed(error, f"edge-agent inspect {config.models[name].file}")
+        return failed(error, f"edge-agent inspect {file}")
     return judge_model(name, found, wanted_fps(config, name), config.models[name].sha256)
 
 

@@ -31,6 +31,9 @@ def source(name: str, chosen: SourceConfig, try_out: Callable[[], dict[str, Any]
     try:
         found = try_out()
     except EdgeAgentError as error:
+        if error.cure.startswith("cameras here"):
+            cure = f"set sources.{name}.device to one of the {error.cure}"
+            return fail(error.message, cure)
         return failed(error, _CURES.get(chosen.type, "see the documentation of this source"))
     return judge_source(name, chosen, found)
 
