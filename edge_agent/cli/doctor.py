@@ -25,8 +25,7 @@ EXAMPLES = """\
   edge-agent doctor -c edge-agent.yaml
   edge-agent doctor                              this machine, and /etc/edge-agent/edge-agent.yaml
   edge-agent doctor -c edge-agent.yaml --json
-  edge-agent doctor -c edge-agent.yaml --unit    a systemd drop-in: no more network and devices
-                                                 than the file names
+  edge-agent doctor -c edge-agent.yaml --unit    a systemd drop-in: only what the file names
 """
 
 _NAME = 16

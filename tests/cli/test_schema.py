@@ -7,13 +7,14 @@ from jsonschema import Draft202012Validator
 
 from edge_agent.config.json_schema import config_schema
 from edge_agent.mqtt.payloads import SCHEMAS, load_schema
+from edge_agent.runtime.doctor.report import report_schema
 from tests.support.agent import ROOT
 from tests.support.cli import Terminal
 
 REFERENCE = ROOT / "docs" / "configuration.md"
 
 
-@pytest.mark.parametrize("name", ["config", *SCHEMAS])
+@pytest.mark.parametrize("name", ["config", *SCHEMAS, "doctor"])
 def test_each_schema_is_sound(terminal: Terminal, name: str) -> None:
     """It is JSON Schema of the draft that it names, and takes objects."""
     answer = terminal("schema", name)
@@ -26,6 +27,7 @@ def test_each_schema_is_sound(terminal: Terminal, name: str) -> None:
 def test_it_is_the_schema_that_the_agent_uses(terminal: Terminal) -> None:
     """What is printed is what payloads and configuration are checked against."""
     assert terminal("schema", "config").json == config_schema()
+    assert terminal("schema", "doctor").json == report_schema()
     for name in SCHEMAS:
         assert terminal("schema", name).json == load_schema(name)
 
@@ -45,7 +47,7 @@ def test_the_reference_has_every_section(terminal: Terminal) -> None:
     assert all(any(line.startswith(f"## `{key}") for line in lines) for key in sections)
 
 
-@pytest.mark.parametrize("name", SCHEMAS)
+@pytest.mark.parametrize("name", [*SCHEMAS, "doctor"])
 def test_markdown_is_for_the_configuration(terminal: Terminal, name: str) -> None:
     """With a payload it is wrong usage, told in one line."""
     answer = terminal("schema", name, "--markdown")
@@ -57,4 +59,4 @@ def test_an_unknown_schema(terminal: Terminal) -> None:
     """Wrong usage: the message lists what there is."""
     answer = terminal("schema", "evnt")
     assert answer.code == 2
-    assert all(name in answer.err for name in ("config", *SCHEMAS))
+    assert all(name in answer.err for name in ("config", *SCHEMAS, "doctor"))

@@ -40,8 +40,8 @@ _LOG = "see the broker's log"
 class Facts:
     """What was seen at the broker; None is what was not reached.
 
-    `wrote` and `announce` are reason codes, `seconds` is how long it took to connect. `agent` is
-    the answer of the running agent to `cmd/inspect`.
+    `wrote` and `announce` are reason codes, `seconds` is how long it took to connect. `online` is
+    whether the agent says that it is, `agent` is the answer of the running agent to `cmd/inspect`.
     """
 
     problem: EdgeAgentError | None = None
@@ -52,6 +52,7 @@ class Facts:
     lost: str = ""
     announce: int | None = None
     retained: dict[str, bytes] = field(default_factory=dict)
+    online: bool = False
     agent: Mapping[str, Any] | None = None
 
 
@@ -122,15 +123,17 @@ class BrokerVisit:
         for topic in (topics.status, self.config_topic, self.birth_topic):
             if (found := visit.receive(_is(topic), 0.0)) is not None:
                 facts.retained[topic] = found.payload
-        if facts.retained.get(topics.status) == b"online":
+        facts.online = facts.retained.get(topics.status) == b"online"
+        if facts.online:
             facts.agent = self._ask_agent(visit, answers)
 
     def _ask_agent(self, visit: Visit, answers: str) -> Mapping[str, Any] | None:
-        visit.publish(_message(self.topics.command("inspect"), b""))
-        answer = visit.receive(_is(answers), _AGENT)
         try:
+            visit.publish(_message(self.topics.command("inspect"), b""))
+            answer = visit.receive(_is(answers), _AGENT)
             result: Mapping[str, Any] = json.loads(answer.payload)["result"] if answer else {}
-        except (ValueError, KeyError, TypeError):
+        except (VisitFailed, ValueError, KeyError, TypeError) as error:
+            _log.debug("the running agent cannot be asked: %s", error)
             return None
         return result if "health" in result else None
 

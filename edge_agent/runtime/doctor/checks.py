@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Iterator
 from functools import cached_property, partial
@@ -12,18 +13,19 @@ from typing import Any
 from edge_agent.clock import clock_synchronized
 from edge_agent.config.load import Loaded
 from edge_agent.config.schema import Config
+from edge_agent.errors import StateError
 from edge_agent.outbox.options import OutboxOptions
+from edge_agent.outbox.store import owner
 from edge_agent.runtime.doctor import broker, disk, engines, memory, models, power, sources, systemd
 from edge_agent.runtime.doctor.broker import BrokerVisit
 from edge_agent.runtime.doctor.clock import judge_clock
 from edge_agent.runtime.doctor.devices import kinds, permissions
-from edge_agent.runtime.doctor.finding import Check, Finding, fail, ok
+from edge_agent.runtime.doctor.finding import Check, Finding, fail, ok, skip, warn
 from edge_agent.runtime.doctor.machine import Machine
-from edge_agent.runtime.doctor.outbox import outbox, running_agent
+from edge_agent.runtime.doctor.outbox import outbox
 from edge_agent.runtime.doctor.trial import trial
 from edge_agent.runtime.state import state_folder
 
-_SERVICE_STATE = "var/lib/edge-agent"
 _TRIAL = 12.0  # seconds
 _LONG = 16.0  # seconds
 _DMESG = "sudo dmesg | tail, and: sudo reboot"
@@ -51,14 +53,21 @@ class _Patient:
 
     @cached_property
     def state(self) -> Path:
-        """Where the agent keeps its state; a service's own folder is not told to others."""
+        """Where the agent keeps its state; a service's own folder is not told to others.
+
+        Raises RuntimeError where there is not even a home folder.
+        """
         chosen = self.config.agent.state_dir if self.config is not None else None
-        service = self.machine.root / _SERVICE_STATE
         of_service = self._file is None or self._file.absolute().parent == systemd.ETC
-        is_told = chosen is not None or "STATE_DIRECTORY" in os.environ
-        if of_service and not is_told and service.exists():
-            return service
+        if of_service and chosen is None and "STATE_DIRECTORY" not in os.environ:
+            return systemd.state_of_unit(self.machine, self.unit) or state_folder(None)
         return state_folder(chosen)
+
+    @property
+    def outbox(self) -> Path:
+        """The file of the outbox."""
+        assert self.config is not None
+        return self.state / f"{self.config.agent.name}.outbox"
 
     def look_at_unit(self) -> Finding:
         """The unit, with the groups that the configuration needs."""
@@ -68,18 +77,30 @@ class _Patient:
 
     def look_at_disk(self) -> Finding:
         """The disk of the state."""
+        user = self.machine.identity.user
         wanted = (self.config.outbox if self.config is not None else OutboxOptions()).max_bytes
-        return disk.judge_disk(disk.measure_disk(self.state), wanted, self.machine.identity.user)
+        try:
+            return disk.judge_disk(disk.measure_disk(self.state), wanted, user)
+        except PermissionError as error:
+            return skip(f"{user} may not look into {error.filename}", "sudo edge-agent doctor")
+        except (OSError, RuntimeError) as error:
+            return fail(f"no folder for the state: {error}", "set agent.state_dir")
 
     def look_at_memory(self) -> Finding:
         """The memory, and what an agent that does not run yet would take."""
-        config = self.config
-        if config is None or running_agent(self.state / f"{config.agent.name}.outbox"):
-            needed = 0
-        else:
-            used = {each.model for each in config.pipelines.values() if each.enabled}
-            needed = memory.memory_needed(sum(_size(config.models[name].file) for name in used))
+        needed = 0 if self.config is None or self._runs() else self._memory_needed(self.config)
         return memory.judge_memory(self.machine.text("proc/meminfo"), needed)
+
+    def _runs(self) -> bool:
+        try:
+            return owner(self.outbox) is not None
+        except (StateError, RuntimeError):
+            return False
+
+    @staticmethod
+    def _memory_needed(config: Config) -> int:
+        used = {each.model for each in config.pipelines.values() if each.enabled}
+        return memory.memory_needed(sum(_size(config.models[name].file) for name in used))
 
     def look_at_engines(self) -> Finding:
         """The runtime, tried out."""
@@ -111,6 +132,7 @@ class _Configured:
         self._config = config
         self._file = file
         self._visit = BrokerVisit(config)
+        self._turns = threading.Semaphore(max(1, (os.cpu_count() or 1) // 2))
 
     def all(self) -> Iterator[Check]:
         """In order."""
@@ -137,34 +159,40 @@ class _Configured:
         return broker.judge_discovery(self._config.mqtt, self._visit, self._visit.facts())
 
     def _look_at_outbox(self) -> Finding:
-        return outbox(self._outbox, self._patient.machine.identity.user)
+        return outbox(self._patient.outbox, self._patient.machine.identity.user)
 
     def _look_at_permissions(self) -> Finding:
         return permissions(self._patient.machine, self._config)
 
-    @property
-    def _outbox(self) -> Path:
-        return self._patient.state / f"{self._config.agent.name}.outbox"
-
     def _look_at_configuration(self) -> Finding:
+        cure = f"edge-agent check -c {self._file}"
         if problems := [str(each) for each in self._loaded.problems]:
-            return fail("; ".join(problems), f"edge-agent check -c {self._file}")
+            return fail("; ".join(problems), cure)
+        if warnings := [str(each) for each in self._loaded.warnings]:
+            return warn("; ".join(warnings), cure)
         names = ", ".join(name for name, each in self._config.pipelines.items() if each.enabled)
         return ok(f"{self._file}: device {self._config.agent.name}, pipelines {names}")
 
     def _look_at_source(self, name: str) -> Finding:
         chosen = self._config.sources[name]
         used = any(each.enabled and each.source == name for each in self._config.pipelines.values())
-        who = running_agent(self._outbox) if used else None
-        if who is not None:
+        if used and (who := self._agent()) is not None:
             facts = self._visit.facts()
             told = broker.health_of(facts, name)
             why = str(facts.problem or facts.lost or "it does not answer over MQTT")
             return sources.judge_used(who, told, why)
         return sources.source(name, chosen, partial(self._try, "source", name))
 
+    def _agent(self) -> str | None:
+        """The agent that runs; the broker is asked where the state is not ours to look at."""
+        try:
+            return owner(self._patient.outbox)
+        except (StateError, RuntimeError):
+            return "seen at the broker" if self._visit.facts().online else None
+
     def _look_at_model(self, name: str) -> Finding:
-        return models.model(self._config, name, partial(self._try, "model", name))
+        with self._turns:  # else they slow each other down
+            return models.model(self._config, name, partial(self._try, "model", name))
 
     def _try(self, kind: str, name: str) -> dict[str, Any]:
         return trial(kind, self._file.absolute(), name, limit=_TRIAL)

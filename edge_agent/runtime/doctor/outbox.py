@@ -9,14 +9,6 @@ from edge_agent.outbox.store import owner
 from edge_agent.runtime.doctor.finding import Finding, ok, skip, warn
 
 
-def running_agent(path: Path) -> str | None:
-    """`process N` that uses the outbox, None where nobody does or where it cannot be told."""
-    try:
-        return owner(path)
-    except StateError:
-        return None
-
-
 def outbox(path: Path, user: str) -> Finding:
     """`path` is the outbox's file."""
     try:
@@ -27,6 +19,6 @@ def outbox(path: Path, user: str) -> Finding:
         return skip(text, "sudo edge-agent doctor")
     used = f"in use by the running agent ({who})" if who else "not in use: no agent runs here"
     if damaged:
-        cure = f"check the disk (line `wear`), then remove it: rm {damaged[-1]}*"
+        cure = f"check the disk (line `wear`), then remove it: rm {path}.corrupt-*"
         return warn(f"{path}: {used}; it was damaged: {damaged[-1].name} was set aside", cure)
     return ok(f"{path}: {used}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -15,7 +16,7 @@ CONFIG = ETC / "edge-agent.yaml"
 
 _PROPERTIES = (
     "LoadState", "ActiveState", "SubState", "UnitFileState", "NRestarts", "Result", "MainPID",
-    "ProcSubset", "SupplementaryGroups", "StatusText",
+    "ProcSubset", "SupplementaryGroups", "StateDirectory",
 )  # fmt: skip
 _MOST_RESTARTS = 3
 _EXPOSED = 2.0  # of 10, as systemd-analyze counts
@@ -36,6 +37,13 @@ def unit_properties(machine: Machine, unit: str) -> dict[str, str] | None:
         return None
     text = ask("systemctl", "show", unit, f"--property={','.join(_PROPERTIES)}")
     return None if text is None else dict(line.split("=", 1) for line in text.splitlines() if line)
+
+
+def state_of_unit(machine: Machine, unit: str) -> Path | None:
+    """The folder of its state; None where there is none yet."""
+    name = (unit_properties(machine, unit) or {}).get("StateDirectory") or "edge-agent"
+    folder = machine.root / "var/lib" / name.split()[0]
+    return folder if os.path.lexists(folder) else None  # a link that only root may follow
 
 
 def judge_unit(unit: str, properties: Mapping[str, str] | None, groups: Collection[str]) -> Finding:

@@ -11,7 +11,7 @@ import pytest
 from edge_agent.errors import StateError
 from edge_agent.outbox.sqlite import SqliteOutbox
 from edge_agent.outbox.store import owner
-from edge_agent.runtime.doctor.outbox import outbox, running_agent
+from edge_agent.runtime.doctor.outbox import outbox
 
 
 def test_in_use_and_not(tmp_path: Path) -> None:
@@ -21,9 +21,9 @@ def test_in_use_and_not(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     for _ in range(2):
         with closing(SqliteOutbox(path)):
-            assert running_agent(path) == f"process {os.getpid()}"
+            assert owner(path) == f"process {os.getpid()}"
             assert "in use by the running agent" in outbox(path, "edge").found
-        assert running_agent(path) is None
+        assert owner(path) is None
         assert "no agent runs here" in outbox(path, "edge").found
 
 
@@ -46,6 +46,5 @@ def test_a_folder_that_nobody_may_look_into(tmp_path: Path) -> None:
     path = tmp_path / "file" / "dev.outbox"
     with pytest.raises(StateError):
         owner(path)
-    assert running_agent(path) is None
     finding = outbox(path, "edge")
     assert (finding.state, finding.fix) == ("SKIP", "sudo edge-agent doctor")

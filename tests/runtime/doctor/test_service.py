@@ -23,6 +23,7 @@ from edge_agent.runtime.doctor.systemd import (
     exposure,
     judge_exposure,
     judge_unit,
+    state_of_unit,
     unit_name,
     unit_properties,
 )
@@ -104,7 +105,7 @@ def test_a_service_that_runs() -> None:
         ({"ActiveState": "activating", "SubState": "auto-restart"}, "FAIL", "journalctl"),
         ({"ActiveState": "inactive"}, "WARN", f"systemctl enable --now {_UNIT}"),
         ({"ProcSubset": "pid"}, "FAIL", "ProcSubset=all"),
-        ({"SupplementaryGroups": "audio"}, "FAIL", f"--unit -c FILE | sudo tee /etc/systemd/"),
+        ({"SupplementaryGroups": "audio"}, "FAIL", "--unit -c FILE | sudo tee /etc/systemd/"),
         ({"NRestarts": "12"}, "WARN", "journalctl"),
         ({"UnitFileState": "disabled"}, "WARN", f"systemctl enable {_UNIT}"),
     ],
@@ -117,7 +118,7 @@ def test_what_is_wrong_with_a_service(changed: dict[str, str], state: str, fix: 
 
 
 def test_systemd_is_asked(machine_of: Make, program: Program) -> None:
-    """systemctl is asked only where systemd runs, and may fail."""
+    """It is asked only where systemd runs, and may fail."""
     program("systemctl", 'test "$1 $2" = "show edge-agent.service" && echo LoadState=loaded')
     assert unit_properties(machine_of({}), _UNIT) is None
     machine = machine_of({"run/systemd/system/x": ""})
@@ -127,13 +128,22 @@ def test_systemd_is_asked(machine_of: Make, program: Program) -> None:
 
 @pytest.mark.parametrize(("level", "state"), [("1.2 OK :-)", "OK"), ("8.6 EXPOSED", "WARN")])
 def test_exposure(machine_of: Make, program: Program, level: str, state: str) -> None:
-    """systemd's own count decides."""
+    """The count of systemd-analyze decides."""
     machine = machine_of({"run/systemd/system/x": ""})
     program("systemctl", "echo LoadState=loaded")
     program("systemd-analyze", f'echo "→ Overall exposure level for {_UNIT}: {level}"')
     finding = exposure(machine, _UNIT)
     assert (finding.state, level[:3] in finding.found) == (state, True)
     assert state == "OK" or "systemd-analyze security" in finding.fix
+
+
+def test_the_state_of_a_service(machine_of: Make, program: Program) -> None:
+    """Where the unit says; nowhere before its first start."""
+    program("systemctl", "echo StateDirectory=edge-agent/yard")
+    machine = machine_of({"run/systemd/system/x": ""})
+    assert state_of_unit(machine, "edge-agent@yard.service") is None
+    (machine.root / "var/lib/edge-agent/yard").mkdir(parents=True)
+    assert state_of_unit(machine, "x") == machine.root / "var/lib/edge-agent/yard"
 
 
 def test_exposure_unknown(machine_of: Make, program: Program) -> None:

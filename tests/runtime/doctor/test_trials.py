@@ -24,6 +24,7 @@ from edge_agent.config.schema import Config
 from edge_agent.engines.interpreter import find_runtime
 from edge_agent.errors import ModelError
 from edge_agent.options import Secret
+from edge_agent.runtime.doctor import trial as trial_module
 from edge_agent.runtime.doctor.engines import engines
 from edge_agent.runtime.doctor.finding import Finding
 from edge_agent.runtime.doctor.models import judge_model, model, wanted_fps
@@ -208,6 +209,12 @@ def source_config(folder: Path, options: dict[str, Any]) -> tuple[Path, Config]:
     pipelines = {"p": {"source": "s", "model": "parts"}}
     file = write(folder, sources={"s": options}, pipelines=pipelines)
     return file, load_or_raise(file)
+
+
+@pytest.fixture(autouse=True)
+def few_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looking at a source takes less time."""
+    monkeypatch.setattr(trial_module, "_FRAMES", 15)
 
 
 def watch(where: Path, **options: Any) -> Finding:
