@@ -18,7 +18,7 @@ from edge_agent.cli.doctor import as_lines
 from edge_agent.config.load import load_config
 from edge_agent.outbox.sqlite import SqliteOutbox
 from edge_agent.runtime.doctor import broker, checks, examine
-from edge_agent.runtime.doctor.finding import ok, warn
+from edge_agent.runtime.doctor.finding import Finding, ok, warn
 from edge_agent.runtime.doctor.machine import Machine
 from edge_agent.runtime.doctor.report import report, report_schema
 from tests.support.agent import AgentProcess, belt_config
@@ -52,6 +52,13 @@ def write(folder: Path, config: dict[str, Any], name: str = "c.yaml") -> Path:
     file = folder / name
     file.write_text(yaml.safe_dump(config))
     return file
+
+
+def look(file: Path, name: str) -> Finding:
+    """The finding of one check of a configuration."""
+    listed = checks.checks(load_config(file), file, Machine())
+    (finding,) = [check.look() for check in listed if check.name == name]
+    return finding
 
 
 def states(answer: Answer) -> dict[str, str]:
@@ -121,35 +128,36 @@ def test_a_running_agent_keeps_its_source(
     assert "announced with" in found["home assistant"]["found"]
 
 
-def test_an_agent_that_cannot_be_asked(terminal: Terminal, tmp_path: Path, own_state: Path) -> None:
+def test_an_agent_that_cannot_be_asked(tmp_path: Path, own_state: Path) -> None:
     """Without a broker its source is left alone all the same."""
     with closing(SqliteOutbox(own_state / "dev.outbox")):
-        answer = terminal("doctor", "-c", write(tmp_path, belt_config(1)), "--json")
-    (found,) = [each for each in answer.json["checks"] if each["name"] == "source clip"]
-    assert (found["state"], "which does not tell more" in found["found"]) == ("SKIP", True)
+        finding = look(write(tmp_path, belt_config(1)), "source clip")
+    assert (finding.state, "which does not tell more" in finding.found) == ("SKIP", True)
 
 
-def test_an_agent_of_another_user(terminal: Terminal, tmp_path: Path, mosquitto: Mosquitto) -> None:
+def test_an_agent_of_another_user(
+    tmp_path: Path, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where its state may not be looked at, the broker tells that it runs."""
     config = belt_config(mosquitto.port)
     (tmp_path / "shut").touch()
     config["agent"]["state_dir"] = str(tmp_path / "shut")
     agent = Subscriber(mosquitto.port, "none")
     agent.paho.publish("edge/dev/status", b"online", 1, retain=True).wait_for_publish(5)
-    answer = terminal("doctor", "-c", write(tmp_path, config), "--json")
+    monkeypatch.setattr(broker, "_AGENT", 0.1)
+    file = write(tmp_path, config)
+    assert look(file, "outbox").state == "SKIP"
+    finding = look(file, "source clip")
     agent.close()
-    found = {each["name"]: each for each in answer.json["checks"]}
-    assert (found["outbox"]["state"], found["source clip"]["state"]) == ("SKIP", "SKIP")
-    assert "the running agent (seen at the broker)" in found["source clip"]["found"]
+    assert finding.state == "SKIP"
+    assert "the running agent (seen at the broker)" in finding.found
 
 
 def test_warnings_of_a_configuration(tmp_path: Path) -> None:
     """What `check` warns of is a WARN here."""
     config = belt_config(1)
     config["sources"]["idle"] = {"type": "picamera"}
-    file = write(tmp_path, config)
-    listed = checks.checks(load_config(file), file, Machine())
-    (finding,) = [check.look() for check in listed if check.name == "configuration"]
+    finding = look(write(tmp_path, config), "configuration")
     assert (finding.state, "no pipeline uses it" in finding.found) == ("WARN", True)
 
 
