@@ -167,7 +167,7 @@ def test_whatever_hangs(
     """A broker and a camera that take the connection and say nothing: it ends in time."""
     monkeypatch.setattr(broker, "_TIMEOUT", 60.0)
     monkeypatch.setattr(checks, "_TRIAL", 60.0)
-    monkeypatch.setattr(examine.examine, "__defaults__", (1.5,))
+    monkeypatch.setattr(examine.examine, "__defaults__", (1.0,))
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         config = belt_config(port)

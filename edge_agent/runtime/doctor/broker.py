@@ -1,7 +1,7 @@
 """What the broker lets this device do, tried out, and what it knows of the device.
 
 All tests are published on the device's own `P/doctor`. Only one is not: an empty message where
-Home Assistant would look for a device that does not exist. With MQTT 5 the broker tells whether
+Home Assistant would look for an entity that does not exist. With MQTT 5 the broker tells whether
 anybody listens there; Home Assistant itself does not say that it is there but when it starts.
 """
 
@@ -100,13 +100,17 @@ class BrokerVisit:
     def _try_discovery(self, visit: Visit, facts: Facts) -> None:
         if not self._options.homeassistant.discovery:
             return
-        nobody = f"{safe_name(self.topics.device)}-doctor"
-        topic = f"{self._options.homeassistant.prefix}/device/{nobody}/config"
-        try:
-            facts.announce = visit.publish(_message(topic, b""))
-        except VisitFailed as error:
-            _log.debug("hung up after %s: %s", topic, error)
-            facts.announce = reasons.NOT_AUTHORISED
+        name = f"{safe_name(self.topics.device)}-doctor"
+        # Home Assistant logs a warning at the second, but access rules may allow that one only.
+        for kind in ("sensor", "device"):
+            topic = f"{self._options.homeassistant.prefix}/{kind}/{name}/config"
+            try:
+                facts.announce = visit.publish(_message(topic, b""))
+            except VisitFailed as error:
+                _log.debug("hung up after %s: %s", topic, error)
+                facts.announce = reasons.NOT_AUTHORISED
+            if not reasons.is_failure(facts.announce):
+                return
 
     def _try_own(self, visit: Visit, facts: Facts) -> None:
         test, topics = self.topics.doctor, self.topics

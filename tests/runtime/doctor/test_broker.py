@@ -21,13 +21,13 @@ from tests.support.broker import Mosquitto, Subscriber
 from tests.support.certificates import authority, certificate
 
 Start = Callable[..., Mosquitto]
-_LISTEN = "homeassistant/device/+/config"
+_LISTEN = "homeassistant/+/+/config"
 
 
 @pytest.fixture
 def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     """Starts brokers, and kills them after the test."""
-    monkeypatch.setattr(doctor, "_BACK", 0.3)
+    monkeypatch.setattr(doctor, "_BACK", 0.15)
     started: list[Mosquitto] = []
 
     def make(**options: Any) -> Mosquitto:
@@ -185,6 +185,14 @@ def test_home_assistant(start: Start) -> None:
     assert (finding.state, finding.fix) == ("WARN", "start Home Assistant")
     finding = visit(port, homeassistant={"discovery": False})["discovery"]
     assert (finding.state, "switched off" in finding.found) == ("SKIP", True)
+
+
+def test_rules_that_allow_devices_only(start: Start) -> None:
+    """Whoever may only write below homeassistant/device is told who listens all the same."""
+    acl = "user edge\ntopic readwrite edge/dev/#\ntopic readwrite homeassistant/device/#\n"
+    port = start(passwords={"edge": "pw"}, acl=acl).port
+    finding = visit(port, username="edge", password="pw")["discovery"]
+    assert (finding.state, "nobody listens" in finding.found) == ("WARN", True)
 
 
 def test_a_connection_that_ends_meanwhile() -> None:
