@@ -82,8 +82,6 @@ class BrokerVisit:
             check_options(self._options)
             with self._visit() as visit:
                 facts.seconds = time.monotonic() - began
-                self._try_discovery(visit, facts)
-            with self._visit() as visit:  # some brokers hang up after a refusal
                 self._try_own(visit, facts)
         except ValueError as error:
             facts.problem = EdgeAgentError(str(error), "correct it in the configuration")
@@ -92,25 +90,28 @@ class BrokerVisit:
                 facts.lost = str(error)
             else:
                 facts.problem = error
+        if facts.problem is None and self._options.homeassistant.discovery:
+            facts.announce = self._try_discovery()
         return facts
 
     def _visit(self) -> Visit:
         return Visit(self._options, self._client_id, _TIMEOUT)
 
-    def _try_discovery(self, visit: Visit, facts: Facts) -> None:
-        if not self._options.homeassistant.discovery:
-            return
+    def _try_discovery(self) -> int:
+        """The answer to an empty message to Home Assistant."""
         name = f"{safe_name(self.topics.device)}-doctor"
+        code = reasons.NOT_AUTHORISED
         # Home Assistant logs a warning at the second, but access rules may allow that one only.
         for kind in ("sensor", "device"):
             topic = f"{self._options.homeassistant.prefix}/{kind}/{name}/config"
             try:
-                facts.announce = visit.publish(_message(topic, b""))
+                with self._visit() as visit:  # some brokers hang up after a refusal
+                    code = visit.publish(_message(topic, b""))
             except VisitFailed as error:
                 _log.debug("hung up after %s: %s", topic, error)
-                facts.announce = reasons.NOT_AUTHORISED
-            if not reasons.is_failure(facts.announce):
-                return
+            if not reasons.is_failure(code):
+                break
+        return code
 
     def _try_own(self, visit: Visit, facts: Facts) -> None:
         test, topics = self.topics.doctor, self.topics
@@ -204,14 +205,13 @@ def judge_discovery(options: MqttOptions, visit: BrokerVisit, facts: Facts) -> F
     prefix = options.homeassistant.prefix
     if not options.homeassistant.discovery:
         return skip("switched off by mqtt.homeassistant.discovery")
-    if facts.problem is not None or facts.wrote is None:
+    if facts.problem is not None or facts.announce is None:
         return skip("needs the broker")
     names = announced(facts.retained.get(visit.config_topic, b""))
     own = f"announced with {len(names)} entities" if names else "not announced before the first run"
     birth = facts.retained.get(visit.birth_topic)
     if birth == b"offline":
         return warn(f"{own}; Home Assistant says that it is offline", "start Home Assistant")
-    assert facts.announce is not None
     if reasons.is_failure(facts.announce):
         if names:
             return skip(f"{own}; the broker's rules do not let us ask who listens")
