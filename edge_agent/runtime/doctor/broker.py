@@ -36,6 +36,14 @@ _NOBODY = 0x10  # MQTT 5: no matching subscribers
 _LOG = "see the broker's log"
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the running agent answers: what its pipelines are made of, and how they do."""
+
+    made_of: Mapping[str, Any]
+    health: Mapping[str, Any]
+
+
 @dataclass(slots=True)
 class Facts:
     """What was seen at the broker; None is what was not reached.
@@ -53,7 +61,7 @@ class Facts:
     announce: int | None = None
     retained: dict[str, bytes] = field(default_factory=dict)
     online: bool = False
-    agent: Mapping[str, Any] | None = None
+    agent: Told | None = None
 
 
 class BrokerVisit:
@@ -132,15 +140,15 @@ class BrokerVisit:
         if facts.online:
             facts.agent = self._ask_agent(visit, answers)
 
-    def _ask_agent(self, visit: Visit, answers: str) -> Mapping[str, Any] | None:
+    def _ask_agent(self, visit: Visit, answers: str) -> Told | None:
         try:
             visit.publish(_message(self.topics.command("inspect"), b""))
             answer = visit.receive(_is(answers), _AGENT)
-            result: Mapping[str, Any] = json.loads(answer.payload)["result"] if answer else {}
+            result = json.loads(answer.payload)["result"] if answer else {}
+            return Told(result["info"]["pipelines"], result["health"]["pipelines"])
         except (VisitFailed, ValueError, KeyError, TypeError) as error:
-            _log.debug("the running agent cannot be asked: %s", error)
+            _log.debug("the running agent cannot be asked: %r", error)
             return None
-        return result if "health" in result else None
 
 
 def _is(
@@ -233,10 +241,8 @@ def health_of(facts: Facts, source: str) -> Mapping[str, Any] | None:
     """What the running agent says of a pipeline that uses a source; None where it says nothing."""
     if facts.agent is None:
         return None
-    made_of = facts.agent["info"]["pipelines"]
-    healths: Mapping[str, Any] = facts.agent["health"]["pipelines"]
-    states = [healths[name] for name, each in made_of.items() if each["source"] == source]
-    return _worst(states)
+    made_of, health = facts.agent.made_of, facts.agent.health
+    return _worst([health[name] for name in health if made_of[name]["source"] == source])
 
 
 def _worst(states: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:

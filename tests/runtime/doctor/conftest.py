@@ -1,13 +1,16 @@
-"""A machine made of files."""
+"""A machine made of files, and a configuration to try out."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from edge_agent.runtime.doctor.machine import Identity, Machine
+from tests.support.agent import ASSETS
 
 Make = Callable[[dict[str, str]], Machine]
 
@@ -39,3 +42,16 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, s
         (folder / name).chmod(0o755)
 
     return make
+
+
+def write_config(folder: Path, **sections: Any) -> Path:
+    """A configuration with the bundled model, and other sections."""
+    values = {
+        "models": {"parts": {"file": str(ASSETS / "belt.tflite")}},
+        "sources": {"clip": {"type": "video", "file": str(ASSETS / "belt.mp4")}},
+        "pipelines": {"p": {"source": "clip", "model": "parts"}},
+        **sections,
+    }
+    file = folder / "doctor.yaml"
+    file.write_text(yaml.safe_dump(values))
+    return file

@@ -15,7 +15,7 @@ from edge_agent.config.load import config_from_values
 from edge_agent.config.schema import Config
 from edge_agent.mqtt.broker import HOST, free_port
 from edge_agent.runtime.doctor import broker as doctor
-from edge_agent.runtime.doctor.broker import BrokerVisit, Facts
+from edge_agent.runtime.doctor.broker import BrokerVisit, Facts, Told
 from edge_agent.runtime.doctor.finding import Finding
 from tests.support.broker import Mosquitto, Subscriber
 from tests.support.certificates import authority, certificate
@@ -207,7 +207,7 @@ def test_the_worst_pipeline_of_a_source_is_told() -> None:
     """Two pipelines share a source: the one that is offline counts."""
     states = {name: {"state": name, "reason": ""} for name in ("online", "offline")}
     made_of = {name: {"source": "door", "model": "m"} for name in states}
-    facts = Facts(agent={"info": {"pipelines": made_of}, "health": {"pipelines": states}})
+    facts = Facts(agent=Told(made_of, states))
     assert doctor.health_of(facts, "door") == states["offline"]
     assert doctor.health_of(facts, "yard") is None
     assert doctor.health_of(Facts(), "door") is None
