@@ -199,8 +199,8 @@ def judge_rights(options: MqttOptions, topics: Topics, facts: Facts) -> Finding:
         return fail(f"the connection ended while it was tried out: {facts.lost}", cure)
     if not facts.came_back and not facts.kept:
         if options.is_v5:
-            text = f"may write below {topics.base} but not read: commands will not arrive"
-            return warn(text, own)
+            text = f"may write below {topics.base} but not read: states that a crash left on stay"
+            return warn(f"{text} so, and commands may not arrive", own)
         return fail(f"what is written below {topics.base} does not come back", own)
     if not facts.kept:
         cure = "switch retained messages on (mosquitto: retain_available true)"
