@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections import Counter
 from pathlib import Path
@@ -42,11 +43,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Print a line for each check; fails where one fails, with 78 for a bad configuration."""
     set_up_logging("error")
     file: Path | None = arguments.config
-    if file is None and not arguments.unit and CONFIG.exists():
+    if file is None and arguments.unit:
+        raise UsageError("--unit needs -c FILE")
+    if file is None and os.access(CONFIG, os.R_OK):
         file = CONFIG
     if file is None:
-        if arguments.unit:
-            raise UsageError("--unit needs -c FILE")
+        print(f"{CONFIG} cannot be read: looking at the machine alone", file=sys.stderr)
         return _examine(None, None, arguments.json)
     loaded = load_with_stages(file)
     if loaded.config is None:

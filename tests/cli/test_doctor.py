@@ -102,7 +102,9 @@ def test_a_configuration_out_of_order(terminal: Terminal, tmp_path: Path) -> Non
 
 def test_without_a_file(terminal: Terminal, no_service: Path) -> None:
     """The machine alone, and the service's own configuration where it is there."""
-    assert set(states(terminal("doctor", "--json"))) == _MACHINE
+    answer = terminal("doctor", "--json")
+    assert set(states(answer)) == _MACHINE
+    assert answer.err == f"{no_service} cannot be read: looking at the machine alone\n"
     no_service.write_text("mqtt: {port: 0}")
     answer = terminal("doctor")
     assert answer.code == 78
