@@ -207,7 +207,9 @@ def test_the_drop_in(terminal: Terminal, tmp_path: Path) -> None:
     """--unit prints it, for a file that must be named and hosts that must be known."""
     answer = terminal("doctor", "--unit", "-c", write(tmp_path, belt_config(1)))
     assert (answer.code, answer.err) == (0, "")
-    assert "\n[Service]\nIPAddressDeny=any\nIPAddressAllow=localhost\n" in answer.out
+    assert (
+        "\n[Service]\nIPAddressDeny=any\nIPAddressAllow=\nIPAddressAllow=localhost\n" in answer.out
+    )
     answer = terminal("doctor", "--unit")
     assert (answer.code, answer.complaint) == (2, "--unit needs -c FILE")
     config = belt_config(1)

@@ -73,7 +73,8 @@ class _Patient:
         """The unit, with the groups that the configuration needs."""
         needed = kinds(self.config).values() if self.config is not None else ()
         properties = systemd.unit_properties(self.machine, self.unit)
-        return systemd.judge_unit(self.unit, properties, {kind.group for kind in needed})
+        groups = {kind.group for kind in needed}
+        return systemd.judge_unit(self.unit, properties, groups, self._file)
 
     def look_at_disk(self) -> Finding:
         """The disk of the state."""

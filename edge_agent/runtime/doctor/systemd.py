@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import re
 from collections.abc import Collection, Mapping
@@ -16,7 +17,7 @@ CONFIG = ETC / "edge-agent.yaml"
 
 _PROPERTIES = (
     "LoadState", "ActiveState", "SubState", "UnitFileState", "NRestarts", "Result", "MainPID",
-    "ProcSubset", "SupplementaryGroups", "StateDirectory",
+    "ProcSubset", "SupplementaryGroups", "StateDirectory", "User", "DynamicUser",
 )  # fmt: skip
 _MOST_RESTARTS = 3
 _EXPOSED = 2.0  # of 10, as systemd-analyze counts
@@ -46,8 +47,13 @@ def state_of_unit(machine: Machine, unit: str) -> Path | None:
     return folder if os.path.lexists(folder) else None  # a link that only root may follow
 
 
-def judge_unit(unit: str, properties: Mapping[str, str] | None, groups: Collection[str]) -> Finding:
-    """`properties` are what systemd says of the unit, `groups` those that its sources need."""
+def judge_unit(
+    unit: str,
+    properties: Mapping[str, str] | None,
+    groups: Collection[str] = (),
+    file: Path | None = None,
+) -> Finding:
+    """`properties` are what systemd says of the unit, `groups` those that `file` needs."""
     if properties is None:
         return _NO_SYSTEMD
     if properties.get("LoadState") == "not-found":
@@ -58,23 +64,32 @@ def judge_unit(unit: str, properties: Mapping[str, str] | None, groups: Collecti
         return fail(f"{found}: {properties.get('Result')}", f"journalctl -eu {unit}")
     if active == "inactive":
         return warn(found, f"sudo systemctl enable --now {unit}")
-    return _judge_running(unit, found, properties, groups)
-
-
-def _judge_running(
-    unit: str, found: str, properties: Mapping[str, str], groups: Collection[str]
-) -> Finding:
-    if properties.get("ProcSubset") == "pid":
-        cure = f"sudo systemctl edit {unit}: [Service] ProcSubset=all; then restart it"
-        return fail(f"{found}; ProcSubset=pid hides /proc/cpuinfo: XNNPACK stays off", cure)
-    missing = sorted(set(groups) - set(properties.get("SupplementaryGroups", "").split()))
-    if missing:
+    if missing := sorted(set(groups) - _groups(properties)) if _is_user(properties) else []:
         place = f"/etc/systemd/system/{unit}.d/50-sources.conf"
         cure = (
-            f"edge-agent doctor --unit -c FILE | sudo tee {place}; "
+            f"edge-agent doctor --unit -c {file} | sudo install -Dm644 /dev/stdin {place}; "
             f"sudo systemctl daemon-reload; sudo systemctl restart {unit}"
         )
         return fail(f"{found}; its sources need the group {', '.join(missing)}", cure)
+    return _judge_running(unit, found, properties)
+
+
+def _is_user(properties: Mapping[str, str]) -> bool:
+    """False for root, who needs no group."""
+    return properties.get("DynamicUser") == "yes" or properties.get("User") not in ("", "root")
+
+
+def _groups(properties: Mapping[str, str]) -> set[str]:
+    """Groups of the service: its own, and those of its user."""
+    user = properties.get("User")
+    of_user = {group.gr_name for group in grp.getgrall() if user in group.gr_mem}
+    return of_user | set(properties.get("SupplementaryGroups", "").split())
+
+
+def _judge_running(unit: str, found: str, properties: Mapping[str, str]) -> Finding:
+    if properties.get("ProcSubset") == "pid":
+        cure = f"sudo systemctl edit {unit}: [Service] ProcSubset=all; then restart it"
+        return fail(f"{found}; ProcSubset=pid hides /proc/cpuinfo: XNNPACK stays off", cure)
     if int(properties.get("NRestarts") or 0) > _MOST_RESTARTS:
         return warn(f"{found}, restarted {properties['NRestarts']} times", f"journalctl -eu {unit}")
     if properties.get("UnitFileState") == "disabled":

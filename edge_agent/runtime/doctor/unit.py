@@ -60,9 +60,11 @@ def drop_in(config: Config, file: Path, machine: Machine, resolve: Resolve = add
         f"# /etc/systemd/system/{unit}.d/50-sources.conf",
         f"# Made by: edge-agent doctor --unit -c {file}",
         f"# Names have the addresses of {time.strftime('%Y-%m-%d %H:%M')}: make it anew when one",
-        "# changes, and after a change of the configuration; then systemctl daemon-reload.",
+        "# changes, and after a change of the configuration; then systemctl daemon-reload and",
+        f"# systemctl restart {unit}.",
         "[Service]",
         "IPAddressDeny=any",
+        "IPAddressAllow=",  # forgets what the unit itself allows
         "IPAddressAllow=localhost",
     ]
     for who, host in named.items():
@@ -75,18 +77,15 @@ def drop_in(config: Config, file: Path, machine: Machine, resolve: Resolve = add
 
 def _devices(config: Config) -> Iterator[str]:
     needed = kinds(config)
-    if not needed:
-        yield "# no source needs a device"
-        yield "PrivateDevices=yes"
-        return
-    yield f"# devices of {', '.join(needed)}"
-    yield "PrivateDevices=no"
+    yield f"# devices of {', '.join(needed)}" if needed else "# no source needs a device"
+    yield f"PrivateDevices={'no' if needed else 'yes'}"
     yield "DevicePolicy=closed"
-    yield from dict.fromkeys(
-        f"DeviceAllow={each} rw" for kind in needed.values() for each in kind.allow
-    )
-    groups = dict.fromkeys(kind.group for kind in needed.values())
-    yield f"SupplementaryGroups={' '.join(groups)}"
+    yield "DeviceAllow="
+    for each in dict.fromkeys(each for kind in needed.values() for each in kind.allow):
+        yield f"DeviceAllow={each} rw"
+    yield "SupplementaryGroups="
+    if groups := dict.fromkeys(kind.group for kind in needed.values()):
+        yield f"SupplementaryGroups={' '.join(groups)}"
 
 
 def _is_name(host: str) -> bool:

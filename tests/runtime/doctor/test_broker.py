@@ -25,9 +25,14 @@ _LISTEN = "homeassistant/+/+/config"
 
 
 @pytest.fixture
-def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
-    """Starts brokers, and kills them after the test."""
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing is to come back, it is not waited for long."""
     monkeypatch.setattr(doctor, "_BACK", 0.15)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts brokers, and kills them after the test."""
     started: list[Mosquitto] = []
 
     def make(**options: Any) -> Mosquitto:
@@ -133,6 +138,7 @@ def test_tls(start: Start, tmp_path: Path) -> None:
     assert (found.state, "remove mqtt.tls.insecure" in found.fix) == ("WARN", True)
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
 @pytest.mark.parametrize("rule", ["read edge/dev/#", "write edge/dev/#"])
 def test_access_rules(start: Start, protocol: str, rule: str) -> None:
@@ -164,6 +170,7 @@ def test_the_cure_of_access_rules_works(start: Start) -> None:
     assert "announced with 1 entities" in found["discovery"].found
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
 def test_a_broker_that_retains_nothing(start: Start, protocol: str) -> None:
     """Status and counts would be lost."""

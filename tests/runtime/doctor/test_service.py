@@ -36,7 +36,7 @@ _UNIT = "edge-agent.service"
 _RUNS = {
     "LoadState": "loaded", "ActiveState": "active", "SubState": "running", "MainPID": "812",
     "UnitFileState": "enabled", "NRestarts": "0", "Result": "success", "ProcSubset": "all",
-    "SupplementaryGroups": "video",
+    "SupplementaryGroups": "video", "DynamicUser": "yes", "User": "edge-agent",
 }  # fmt: skip
 
 
@@ -94,7 +94,18 @@ def test_a_service_that_runs() -> None:
     """Its process is told."""
     finding = judge_unit(_UNIT, _RUNS, {"video"})
     assert (finding.state, "process 812" in finding.found) == ("OK", True)
-    assert judge_unit(_UNIT, None, ()).state == "SKIP"
+    assert judge_unit(_UNIT, None).state == "SKIP"
+
+
+def test_groups_of_a_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its user may have the group by itself, and root needs none."""
+    member = grp.struct_group(("video", "x", 44, ["edge-agent"]))
+    monkeypatch.setattr(grp, "getgrall", lambda: [member])
+    alone = {**_RUNS, "SupplementaryGroups": ""}
+    assert judge_unit(_UNIT, alone, {"video"}).state == "OK"
+    assert judge_unit(_UNIT, alone, {"audio"}).state == "FAIL"
+    root = {**alone, "DynamicUser": "no", "User": ""}
+    assert judge_unit(_UNIT, root, {"audio"}).state == "OK"
 
 
 @pytest.mark.parametrize(
@@ -105,14 +116,14 @@ def test_a_service_that_runs() -> None:
         ({"ActiveState": "activating", "SubState": "auto-restart"}, "FAIL", "journalctl"),
         ({"ActiveState": "inactive"}, "WARN", f"systemctl enable --now {_UNIT}"),
         ({"ProcSubset": "pid"}, "FAIL", "ProcSubset=all"),
-        ({"SupplementaryGroups": "audio"}, "FAIL", "--unit -c FILE | sudo tee /etc/systemd/"),
+        ({"SupplementaryGroups": "audio"}, "FAIL", "--unit -c /c.yaml | sudo install -Dm644 /dev/stdin /etc/"),
         ({"NRestarts": "12"}, "WARN", "journalctl"),
         ({"UnitFileState": "disabled"}, "WARN", f"systemctl enable {_UNIT}"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_service(changed: dict[str, str], state: str, fix: str) -> None:
     """Each fault alone, of a service that is else in order."""
-    finding = judge_unit(_UNIT, {**_RUNS, **changed}, {"video"})
+    finding = judge_unit(_UNIT, {**_RUNS, **changed}, {"video"}, Path("/c.yaml"))
     assert finding.state == state
     assert fix in finding.fix
 
@@ -200,6 +211,7 @@ def test_the_drop_in(machine_of: Make) -> None:
     assert directives(text) == [
         "[Service]",
         "IPAddressDeny=any",
+        "IPAddressAllow=",
         "IPAddressAllow=localhost",
         "IPAddressAllow=192.0.2.1 2001:db8::1",
         "IPAddressAllow=192.0.2.9",
@@ -207,7 +219,9 @@ def test_the_drop_in(machine_of: Make) -> None:
         "IPAddressAllow=192.0.2.53",
         "PrivateDevices=no",
         "DevicePolicy=closed",
+        "DeviceAllow=",
         "DeviceAllow=char-video4linux rw",
+        "SupplementaryGroups=",
         "SupplementaryGroups=video",
     ]
     assert "# sources.yard: cam.example" in text
@@ -219,8 +233,16 @@ def test_a_drop_in_without_names_or_devices(machine_of: Make) -> None:
     clip = {"clip": {"type": "video", "file": str(ASSETS / "belt.mp4")}}
     machine = machine_of({"etc/resolv.conf": "nameserver 192.0.2.53\n"})
     text = drop_in(configured(clip), Path("c.yaml"), machine, look_up)
-    wanted = ["IPAddressDeny=any", "IPAddressAllow=localhost", "PrivateDevices=yes"]
-    assert directives(text) == ["[Service]", *wanted]
+    assert directives(text) == [
+        "[Service]",
+        "IPAddressDeny=any",
+        "IPAddressAllow=",
+        "IPAddressAllow=localhost",
+        "PrivateDevices=yes",
+        "DevicePolicy=closed",
+        "DeviceAllow=",
+        "SupplementaryGroups=",
+    ]
 
 
 def test_an_edge_tpu_is_let_in(machine_of: Make) -> None:
