@@ -163,6 +163,18 @@ def test_warnings_of_a_configuration(tmp_path: Path) -> None:
     assert (finding.state, "no pipeline uses it" in finding.found) == ("WARN", True)
 
 
+def test_a_model_that_is_missing(tmp_path: Path) -> None:
+    """It takes out its own pipelines only, so the other checks go on."""
+    config = belt_config(1)
+    config["models"]["gone"] = {"file": "gone.tflite"}
+    config["pipelines"]["other"] = {"source": "clip", "model": "gone"}
+    file = write(tmp_path, config)
+    finding = look(file, "configuration")
+    assert (finding.state, "models.gone.file" in finding.found) == ("FAIL", True)
+    assert finding.fix == f"edge-agent check -c {file}"
+    assert look(file, "model gone").state == "FAIL"
+
+
 def test_whatever_hangs(
     terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -50,6 +50,7 @@ class _Patient:
         self.config = loaded.config if loaded is not None else None
         self.unit = systemd.unit_name(file.absolute() if file is not None else None)
         self._file = file
+        self._is_of_service = file is None or file.absolute().parent == systemd.ETC
 
     @cached_property
     def state(self) -> Path:
@@ -58,8 +59,7 @@ class _Patient:
         Raises RuntimeError where there is not even a home folder.
         """
         chosen = self.config.agent.state_dir if self.config is not None else None
-        of_service = self._file is None or self._file.absolute().parent == systemd.ETC
-        if of_service and chosen is None and "STATE_DIRECTORY" not in os.environ:
+        if self._is_of_service and chosen is None and "STATE_DIRECTORY" not in os.environ:
             return systemd.state_of_unit(self.machine, self.unit) or state_folder(None)
         return state_folder(chosen)
 
@@ -71,7 +71,8 @@ class _Patient:
 
     def look_at_unit(self) -> Finding:
         """The unit, with the groups that the configuration needs."""
-        needed = kinds(self.config).values() if self.config is not None else ()
+        served = self.config if self._is_of_service else None
+        needed = kinds(served).values() if served is not None else ()
         properties = systemd.unit_properties(self.machine, self.unit)
         groups = {kind.group for kind in needed}
         return systemd.judge_unit(self.unit, properties, groups, self._file)

@@ -116,7 +116,7 @@ def test_groups_of_a_service(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"ActiveState": "activating", "SubState": "auto-restart"}, "FAIL", "journalctl"),
         ({"ActiveState": "inactive"}, "WARN", f"systemctl enable --now {_UNIT}"),
         ({"ProcSubset": "pid"}, "FAIL", "ProcSubset=all"),
-        ({"SupplementaryGroups": "audio"}, "FAIL", "--unit -c /c.yaml | sudo install -Dm644 /dev/stdin /etc/"),
+        ({"SupplementaryGroups": "audio"}, "FAIL", "--unit -c /c.yaml | sudo install -Dm644"),
         ({"NRestarts": "12"}, "WARN", "journalctl"),
         ({"UnitFileState": "disabled"}, "WARN", f"systemctl enable {_UNIT}"),
     ],
