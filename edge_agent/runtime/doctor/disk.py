@@ -62,9 +62,8 @@ def judge_disk(facts: DiskFacts, wanted: int, user: str) -> Finding:
     """`wanted` are the bytes that the outbox may take up, `user` is who asks."""
     where, free = facts.place, facts.free // _MIB
     if facts.read_only:
-        cure = (
-            "see why: sudo dmesg | tail; then: sudo mount -o remount,rw MOUNTPOINT, or a new card"
-        )
+        mount = f"sudo mount -o remount,rw $(findmnt -no TARGET -T {where})"
+        cure = f"see why: sudo dmesg | tail; then: {mount}; if it comes again: a new card"
         return fail(f"{where} is mounted read-only: events wait in memory only", cure)
     if facts.free < _LEAST:
         cure = f"make room: sudo du -xh {where} | sort -h | tail; or set agent.state_dir"
