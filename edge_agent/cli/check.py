@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from edge_agent.cli.options import add_config
 from edge_agent.cli.output import print_json
@@ -29,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print mistakes on stdout and warnings on stderr; the exit code tells whether it is valid."""
-    loaded = _with_stages(load_config(arguments.config), str(arguments.config))
+    loaded = _with_models(load_with_stages(arguments.config), str(arguments.config))
     if arguments.json:
         print_json(
             {
@@ -39,21 +40,30 @@ def run(arguments: argparse.Namespace) -> int:
             }
         )
     else:
-        _print(loaded)
+        print_problems(loaded)
+        _print_summary(loaded)
     return ConfigError.exit_code if loaded.problems else 0
 
 
-def _with_stages(loaded: Loaded, file: str) -> Loaded:
-    """What only a stage or a model itself can tell is added, once the rest is right."""
-    if loaded.config is None or loaded.problems:
+def load_with_stages(file: Path) -> Loaded:
+    """What becomes of a configuration, with what only a stage itself can tell of its options."""
+    loaded = load_config(file)
+    if loaded.config is None:
         return loaded
     try:
         build_agent(loaded.config)
     except ConfigError as error:
-        problems = [Problem(file, 0, 0, "", text) for text in error.problems]
-    else:
-        problems = list(_model_problems(loaded, loaded.config, file))
-    return dataclasses.replace(loaded, problems=tuple(problems))
+        found = tuple(Problem(str(file), 0, 0, "", text) for text in error.problems)
+        return dataclasses.replace(loaded, config=None, problems=(*loaded.problems, *found))
+    return loaded
+
+
+def _with_models(loaded: Loaded, file: str) -> Loaded:
+    """What only a model itself can tell is added, once the rest is right."""
+    if loaded.config is None or loaded.problems:
+        return loaded
+    problems = tuple(_model_problems(loaded, loaded.config, file))
+    return dataclasses.replace(loaded, problems=problems)
 
 
 def _model_problems(loaded: Loaded, config: Config, file: str) -> Iterator[Problem]:
@@ -72,11 +82,15 @@ def _model_problems(loaded: Loaded, config: Config, file: str) -> Iterator[Probl
                     yield loaded.problem(file, path, message, did_you_mean(label, labels))
 
 
-def _print(loaded: Loaded) -> None:
+def print_problems(loaded: Loaded) -> None:
+    """Warnings on stderr, mistakes on stdout, a line each."""
     for warning in loaded.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     for problem in loaded.problems:
         print(problem)
+
+
+def _print_summary(loaded: Loaded) -> None:
     if loaded.config is not None and not loaded.problems:
         config = loaded.config
         counted = {

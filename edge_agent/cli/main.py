@@ -27,6 +27,7 @@ COMMANDS = {
     "convert": "turn a .tflite model into the numpy engine's own format",
     "bench": "measure a model, or the pipelines of a configuration",
     "watch": "show live what agents publish",
+    "doctor": "look for what is wrong here and say how to cure it",
     "schema": "print the JSON Schema of the configuration or of a payload",
 }
 

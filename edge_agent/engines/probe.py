@@ -37,7 +37,7 @@ def probe(kind: str, path: Path, timeout: float = TIMEOUT) -> str:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             timeout=timeout,
-            env=_environment(),
+            env={**child_environment(), "OPENBLAS_NUM_THREADS": "1"},  # threads only take memory
             check=False,
         )
     except subprocess.TimeoutExpired:
@@ -48,11 +48,11 @@ def probe(kind: str, path: Path, timeout: float = TIMEOUT) -> str:
     return said or (f"its test ends with code {done.returncode}" if done.returncode else "")
 
 
-def _environment() -> dict[str, str]:
-    """Ours, with this very package on the path, and no threads that only take memory."""
+def child_environment() -> dict[str, str]:
+    """Ours, with this very package on the path of Python."""
     root = str(Path(edge_agent.__file__).parents[1])
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OPENBLAS_NUM_THREADS": "1"}
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def main(kind: str, path: Path) -> int:

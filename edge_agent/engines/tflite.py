@@ -79,6 +79,12 @@ class TfliteEngine:
         self._open(operators)
         self.outputs = self._output_specs(model)
 
+    @property
+    def is_delegated(self) -> bool:
+        """Whether XNNPACK or the accelerator runs a part of the model; nothing public tells it."""
+        details = self._interpreter._get_ops_details()
+        return any(each["op_name"] == "DELEGATE" for each in details)
+
     def run(self, *tensors: NDArray[Any]) -> tuple[NDArray[Any], ...]:
         """Outputs in their native dtypes, valid until the next run; see `Engine.run`."""
         if tensors:

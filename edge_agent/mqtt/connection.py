@@ -83,7 +83,9 @@ class _LastError(logging.Handler):
 class Connection:
     """A connection with its facts: `grant` once accepted, `ended` (why) once it is over."""
 
-    def __init__(self, options: MqttOptions, client_id: str, will: Message, waker: Waker) -> None:
+    def __init__(
+        self, options: MqttOptions, client_id: str, will: Message | None, waker: Waker
+    ) -> None:
         self._waker = waker
         self._options = options
         self._client_id = client_id
@@ -162,9 +164,9 @@ class Connection:
             raise ValueError(f"paho refused it: {info.rc.name}")
         return info.mid
 
-    def subscribe(self, filters: Sequence[str]) -> int:
-        """Ask for topics and return the packet id; on MQTT 5 without what we publish ourselves."""
-        options = SubscribeOptions(qos=1, noLocal=True)
+    def subscribe(self, filters: Sequence[str], own: bool = False) -> int:
+        """Ask for topics and return the packet id; on MQTT 5 what we publish only with `own`."""
+        options = SubscribeOptions(qos=1, noLocal=not own)
         if self._options.is_v5:
             return self._paho.subscribe([(each, options) for each in filters])[1] or 0
         return self._paho.subscribe([(each, 1) for each in filters])[1] or 0
@@ -199,7 +201,7 @@ class Connection:
         if sock is not None:
             sock.close()
 
-    def _make_client(self, will: Message) -> Client:
+    def _make_client(self, will: Message | None) -> Client:
         options = self._options
         v5 = options.is_v5
         client = Client(
@@ -215,10 +217,11 @@ class Connection:
         if options.username is not None:
             password = options.password.reveal() if options.password is not None else None
             client.username_pw_set(options.username, password)
-        properties = _empty(PacketTypes.WILLMESSAGE) if v5 else None
-        if properties is not None:
-            properties.ContentType = will.content_type
-        client.will_set(will.topic, will.payload, will.qos, will.retain, properties)
+        if will is not None:
+            properties = _empty(PacketTypes.WILLMESSAGE) if v5 else None
+            if properties is not None:
+                properties.ContentType = will.content_type
+            client.will_set(will.topic, will.payload, will.qos, will.retain, properties)
         self._listen_to(client)
         return client
 

@@ -149,21 +149,20 @@ def _crossings(topics: Topics, name: str, line: str, label: str) -> Components:
 
 
 def _controls(topics: Topics, name: str, pipeline: PipelineEntities) -> Components:
-    enabled, threshold = topics.enabled(name), topics.threshold(name)
     found: Components = {
         "enabled": {
             "platform": "switch",
             "name": "enabled",
-            "state_topic": enabled,
-            "command_topic": topics.setter(enabled),
+            "state_topic": topics.enabled(name),
+            "command_topic": topics.enabled_set(name),
             "icon": "mdi:power",
             "entity_category": "config",
         },
         "threshold": {
             "platform": "number",
             "name": "threshold",
-            "state_topic": threshold,
-            "command_topic": topics.setter(threshold),
+            "state_topic": topics.threshold(name),
+            "command_topic": topics.threshold_set(name),
             "min": 0,
             "max": 1,
             "step": 0.01,

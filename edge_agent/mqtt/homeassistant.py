@@ -51,7 +51,7 @@ class Announcer:
     ) -> None:
         self._topics = topics
         self._publish = publish
-        self._topic = _config_topic(topics, options)
+        self._topic = config_topic(topics, options)
         self._birth = f"{options.prefix}/status"
         self._on_birth = on_birth
         self._device: DeviceEntities | None = None
@@ -78,7 +78,7 @@ class Announcer:
                 self._on_birth()
                 return self._announced_again()
             if received.retained:
-                self._earlier |= _announced(received.payload)
+                self._earlier |= announced(received.payload)
                 self._renew()
             return ()
 
@@ -130,7 +130,7 @@ class Retraction:
     """In place of the announcer where discovery is off: takes back what was announced before."""
 
     def __init__(self, topics: Topics, options: HomeAssistantOptions) -> None:
-        self._topic = _config_topic(topics, options)
+        self._topic = config_topic(topics, options)
         self.filters = (self._topic,)
 
     def announce(self, device: DeviceEntities) -> None:
@@ -138,13 +138,14 @@ class Retraction:
 
     def receive(self, received: Received) -> Iterable[Message]:
         """Empty the topic, if it is ours: Home Assistant removes the device."""
-        if received.retained and _announced(received.payload):
+        if received.retained and announced(received.payload):
             _log.info("taking back the Home Assistant discovery of an earlier run")
             return (_state(self._topic, None),)
         return ()
 
 
-def _config_topic(topics: Topics, options: HomeAssistantOptions) -> str:
+def config_topic(topics: Topics, options: HomeAssistantOptions) -> str:
+    """Where the device is announced; raises ValueError for a prefix that cannot be one."""
     check_prefix(options.prefix, "mqtt.homeassistant.prefix")
     return f"{options.prefix}/device/{safe_name(topics.device)}/config"
 
@@ -154,7 +155,7 @@ def _state(topic: str, payload: dict[str, Any] | None) -> Message:
     return Message(topic, text, Delivery.STATE, qos=1, retain=True, content_type="application/json")
 
 
-def _announced(payload: bytes) -> dict[str, str]:
+def announced(payload: bytes) -> dict[str, str]:
     """Platforms by key of what a message of ours announced, also of what it removed.
 
     Home Assistant may have been away when that was removed.

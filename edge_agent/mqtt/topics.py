@@ -64,6 +64,11 @@ class Topics:
         """How the device does."""
         return f"{self.base}/health"
 
+    @property
+    def doctor(self) -> str:
+        """Where `edge-agent doctor` tries out what it may write and read."""
+        return f"{self.base}/doctor"
+
     def pipeline(self, pipeline: str) -> str:
         """First part of a pipeline's topics."""
         return f"{self.base}/{safe_name(pipeline)}"
@@ -96,10 +101,13 @@ class Topics:
         """Least score of a pipeline's results."""
         return f"{self.pipeline(pipeline)}/threshold/state"
 
-    @staticmethod
-    def setter(state: str) -> str:
-        """Where the state of `enabled` or `threshold` is set."""
-        return f"{state.removesuffix('/state')}/set"
+    def enabled_set(self, pipeline: str) -> str:
+        """Where a pipeline is told to infer or not."""
+        return f"{self.pipeline(pipeline)}/enabled/set"
+
+    def threshold_set(self, pipeline: str) -> str:
+        """Where the least score is set."""
+        return f"{self.pipeline(pipeline)}/threshold/set"
 
     def snapshot(self, pipeline: str) -> str:
         """Newest picture of a pipeline."""

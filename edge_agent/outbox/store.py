@@ -47,7 +47,7 @@ class Store:
         self._closed = False
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = _lock(path.with_name(f"{path.name}.lock"))
+            self._lock = _lock(_lock_path(path))
         except OSError as error:
             raise StateError(f"{path} cannot be used: {error}") from error
         try:
@@ -198,16 +198,42 @@ class Store:
         )  # fmt: skip
 
 
+def owner(path: Path) -> str | None:
+    """Who uses the outbox of that path, as `process N`; None where nobody does.
+
+    For an instant nobody else can begin to. Raises StateError where it cannot be told.
+    """
+    try:
+        with _lock_path(path).open(encoding="ascii") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return _owner(file)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StateError(f"{path} cannot be looked at: {error.strerror}") from error
+    return None
+
+
+def _lock_path(path: Path) -> Path:
+    return path.with_name(f"{path.name}.lock")
+
+
+def _owner(file: IO[str]) -> str:
+    file.seek(0)
+    return f"process {file.read(20).strip() or 'unknown'}"
+
+
 def _lock(path: Path) -> IO[str]:
     file = path.open("a+", encoding="ascii")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        file.seek(0)
-        owner = file.read(20).strip()
+        found = _owner(file)
         file.close()
         raise StateInUse(
-            f"{path.with_suffix('')} is in use by process {owner or 'unknown'}",
+            f"{path.with_suffix('')} is in use by {found}",
             "stop that agent, or give this one another name or state_dir",
         ) from None
     with suppress(OSError):  # without room the lock holds all the same, but names nobody

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+_ROOT = Path("/")
 _STATM = Path("/proc/self/statm")
 _THERMAL = Path("/sys/class/thermal/thermal_zone0/temp")
-# Raspberry Pi firmware flags, as in `vcgencmd get_throttled`; low bits tell the present:
-# 1 under-voltage, 2 frequency capped, 4 throttled, 8 soft temperature limit.
-_THROTTLED = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
+_THROTTLED = Path("sys/devices/platform/soc/soc:firmware/get_throttled")
 _NOW = 0xF
 
 
@@ -31,7 +30,17 @@ def cpu_temperature() -> float | None:
 
 def throttled() -> bool | None:
     """Whether a Raspberry Pi runs slower now for heat or low voltage; None elsewhere."""
+    flags = throttle_flags()
+    return None if flags is None else bool(flags & _NOW)
+
+
+def throttle_flags(root: Path = _ROOT) -> int | None:
+    """Flags of a Raspberry Pi's firmware, as in `vcgencmd get_throttled`; None elsewhere.
+
+    The low bits tell the present: 1 under-voltage, 2 frequency capped, 4 throttled, 8 soft
+    temperature limit; 16 bits higher is what has been since the start.
+    """
     try:
-        return bool(int(_THROTTLED.read_text(encoding="ascii"), 16) & _NOW)
+        return int((root / _THROTTLED).read_text(encoding="ascii"), 16)
     except (OSError, ValueError):
         return None

@@ -18,6 +18,7 @@ _MAJOR = 81  # character devices of Video4Linux
 _VIDIOC_QUERYCAP = 0x80685600
 _CAPABILITY = struct.Struct("<16s32s32s3I12x")
 _VIDEO_CAPTURE = 0x00000001 | 0x00001000  # single-planar or multi-planar
+_NO_CAMERA = "this machine has no camera now: plug one in, then look at ls -l /dev/v4l/by-id"
 _HAS_DEVICE_CAPS = 0x80000000
 
 
@@ -85,7 +86,7 @@ def cameras() -> list[str]:
 
 def _which_exist() -> str:
     found = cameras()
-    return f"cameras here: {', '.join(found)}" if found else "this machine has no camera now"
+    return f"cameras here: {', '.join(found)}" if found else _NO_CAMERA
 
 
 def _may_give_pictures(path: Path) -> bool:

@@ -7,6 +7,7 @@ from jsonschema import Draft202012Validator
 
 from edge_agent.config.json_schema import config_schema
 from edge_agent.mqtt.payloads import SCHEMAS, load_schema
+from edge_agent.runtime.doctor.report import report_schema
 from tests.support.agent import ROOT
 from tests.support.cli import Terminal
 
@@ -14,7 +15,7 @@ REFERENCE = ROOT / "docs" / "configuration.md"
 MQTT = ROOT / "docs" / "mqtt.md"
 
 
-@pytest.mark.parametrize("name", ["config", *SCHEMAS])
+@pytest.mark.parametrize("name", ["config", *SCHEMAS, "doctor"])
 def test_each_schema_is_sound(terminal: Terminal, name: str) -> None:
     """It is JSON Schema of the draft that it names, and takes objects."""
     answer = terminal("schema", name)
@@ -27,6 +28,7 @@ def test_each_schema_is_sound(terminal: Terminal, name: str) -> None:
 def test_it_is_the_schema_that_the_agent_uses(terminal: Terminal) -> None:
     """What is printed is what payloads and configuration are checked against."""
     assert terminal("schema", "config").json == config_schema()
+    assert terminal("schema", "doctor").json == report_schema()
     for name in SCHEMAS:
         assert terminal("schema", name).json == load_schema(name)
 
@@ -54,8 +56,15 @@ def test_the_payload_reference_is_up_to_date(terminal: Terminal, name: str) -> N
     assert answer.out in MQTT.read_text("utf-8")
 
 
+def test_the_report_of_doctor_has_no_reference(terminal: Terminal) -> None:
+    """It is wrong usage, told in one line."""
+    answer = terminal("schema", "doctor", "--markdown")
+    assert answer.code == 2
+    assert "--markdown" in answer.err
+
+
 def test_an_unknown_schema(terminal: Terminal) -> None:
     """Wrong usage: the message lists what there is."""
     answer = terminal("schema", "evnt")
     assert answer.code == 2
-    assert all(name in answer.err for name in ("config", *SCHEMAS))
+    assert all(name in answer.err for name in ("config", *SCHEMAS, "doctor"))

@@ -15,7 +15,8 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_agent.engines import open_engine
-from edge_agent.engines.base import Engine
+from edge_agent.engines.base import Engine, Rounding
+from edge_agent.engines.tflite import TfliteEngine
 from edge_agent.errors import InferenceError, ModelError
 from tests.support.data import data_file
 from tests.support.tflite_writer import (
@@ -49,6 +50,14 @@ def test_float_model(tmp_path: Path) -> None:
     assert (engine.name, engine.device, engine.fallback_reason) == ("tflite", "cpu", "")
     package, _, version = engine.runtime.partition(" ")
     assert importlib.metadata.version(package) == version
+
+
+def test_whether_a_delegate_is_at_work(tmp_path: Path) -> None:
+    """XNNPACK takes a float model over, and none where TFLite's own kernels are asked for."""
+    path = write_model(tmp_path / "model.tflite", add_graph())
+    kernels: dict[Rounding, bool] = {"xnnpack": True, "builtin": False, "reference": False}
+    for rounding, expected in kernels.items():
+        assert TfliteEngine(path, 1, None, rounding).is_delegated is expected
 
 
 def test_several_quantised_inputs_and_outputs(tmp_path: Path) -> None:

@@ -1,0 +1,90 @@
+"""`edge-agent doctor`: what is wrong on this machine, and how to cure it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+
+from edge_agent.cli.check import load_with_stages, print_problems
+from edge_agent.cli.options import add_config
+from edge_agent.cli.output import print_json
+from edge_agent.config.load import Loaded
+from edge_agent.errors import ConfigError, UsageError
+from edge_agent.runtime.doctor.checks import checks
+from edge_agent.runtime.doctor.examine import examine
+from edge_agent.runtime.doctor.finding import Finding, fail
+from edge_agent.runtime.doctor.machine import Machine
+from edge_agent.runtime.doctor.report import report
+from edge_agent.runtime.doctor.systemd import CONFIG
+from edge_agent.runtime.doctor.unit import drop_in
+from edge_agent.runtime.logs import set_up_logging
+
+EXAMPLES = """\
+  edge-agent doctor -c edge-agent.yaml
+  edge-agent doctor                              this machine, and /etc/edge-agent/edge-agent.yaml
+  edge-agent doctor -c edge-agent.yaml --json
+  edge-agent doctor -c edge-agent.yaml --unit    a systemd drop-in: only what the file names
+"""
+
+_NAME = 16
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_config(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+    parser.add_argument("--unit", action="store_true", help="print a drop-in for the service")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print a line for each check; fails where one fails, with 78 for a bad configuration."""
+    set_up_logging("error")
+    file: Path | None = arguments.config
+    if file is None and arguments.unit:
+        raise UsageError("--unit needs -c FILE")
+    if file is None and os.access(CONFIG, os.R_OK):
+        file = CONFIG
+    if file is None:
+        print(f"{CONFIG} cannot be read: looking at the machine alone", file=sys.stderr)
+        return _examine(None, None, arguments.json)
+    loaded = load_with_stages(file)
+    if loaded.config is None:
+        return _refuse(loaded, file, arguments.json)
+    if arguments.unit:
+        print(drop_in(loaded.config, file, Machine()), end="")
+        return 0
+    return _examine(loaded, file, arguments.json)
+
+
+def _refuse(loaded: Loaded, file: Path, as_json: bool) -> int:
+    """The mistakes of a configuration that cannot be run."""
+    if as_json:
+        text = "; ".join(str(problem) for problem in loaded.problems)
+        print_json(report([("configuration", fail(text, f"edge-agent check -c {file}"))]))
+    else:
+        print_problems(loaded)
+    return ConfigError.exit_code
+
+
+def _examine(loaded: Loaded | None, file: Path | None, as_json: bool) -> int:
+    found = examine(checks(loaded, file, Machine()))
+    if as_json:
+        whole = report(found)
+        print_json(whole)
+        return 0 if whole["ok"] else 1
+    counted: Counter[str] = Counter()
+    for name, finding in found:
+        counted[finding.state] += 1
+        print(as_lines(name, finding), flush=True)
+    print(", ".join(f"{count} {state}" for state, count in counted.items()), file=sys.stderr)
+    return 1 if counted["FAIL"] else 0
+
+
+def as_lines(name: str, finding: Finding) -> str:
+    """The finding for a person: what was found, and below it the cure."""
+    found = " ".join(finding.found.split())
+    line = f"{finding.state:<4}  {name:<{_NAME}}  {found}"
+    return f"{line}\n{'':{_NAME + 8}}fix: {finding.fix}" if finding.fix else line

@@ -1,0 +1,77 @@
+"""Which devices a source needs: the group that may use them, and systemd's name for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_agent.config.by_name import SourceConfig
+from edge_agent.config.schema import Config
+from edge_agent.runtime.doctor.finding import Finding, fail, ok
+from edge_agent.runtime.doctor.machine import Machine
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceKind:
+    """`allow` are words of DeviceAllow=, `nodes` patterns below /dev of what must be usable."""
+
+    group: str
+    allow: tuple[str, ...]
+    nodes: tuple[str, ...]
+
+
+_BY_SOURCE = {
+    "camera": DeviceKind("video", ("char-video4linux",), ("video*",)),
+    "picamera": DeviceKind(
+        "video",
+        ("char-video4linux", "char-media", "char-dma_heap"),
+        ("video*", "media*", "dma_heap/*"),
+    ),
+    "audio": DeviceKind("audio", ("char-alsa",), ("snd/pcm*c",)),
+    "serial": DeviceKind("dialout", ("char-ttyUSB", "char-ttyACM", "char-ttyAMA", "char-ttyS"), ()),
+    "iio": DeviceKind("i2c", ("char-i2c",), ("i2c-*",)),
+}
+_EDGE_TPU = DeviceKind("plugdev", ("char-usb_device", "char-apex"), ())
+
+
+def kinds(config: Config) -> dict[str, DeviceKind]:
+    """What the sources and models of a configuration need, by the name of who needs it."""
+    found = {
+        f"sources.{name}": _BY_SOURCE[source.type]
+        for name, source in config.sources.items()
+        if source.type in _BY_SOURCE
+    }
+    for name, model in config.models.items():
+        if model.delegate is not None and model.delegate.is_edgetpu:
+            found[f"models.{name}"] = _EDGE_TPU
+    return found
+
+
+def _nodes(machine: Machine, source: SourceConfig) -> list[Path]:
+    """The devices of a source that are there."""
+    kind = _BY_SOURCE.get(source.type)
+    named = str(getattr(source.options, "device", ""))
+    if named.startswith("/dev/"):
+        patterns: Sequence[str] = (named.removeprefix("/dev/"),)
+    elif named.isdecimal():
+        patterns = (f"video{named}",)
+    else:
+        patterns = kind.nodes if kind is not None else ()
+    return [path for pattern in patterns for path in sorted((machine.root / "dev").glob(pattern))]
+
+
+def permissions(machine: Machine, config: Config) -> Finding:
+    """Whether this user may read and write the devices that the sources need."""
+    identity = machine.identity
+    used = {path for source in config.sources.values() for path in _nodes(machine, source)}
+    shut = [path for path in sorted(used) if not identity.may_use(path)]
+    if shut:
+        groups = sorted({path.group() for path in shut})
+        names = ", ".join(f"/{path.relative_to(machine.root)}" for path in shut)
+        cure = f"sudo usermod -aG {','.join(groups)} {identity.user}, then log in again"
+        return fail(f"{identity.user} may not use {names} (group {', '.join(groups)})", cure)
+    if not used:
+        return ok("no device here that a source needs")
+    names = ", ".join(f"/{path.relative_to(machine.root)}" for path in sorted(used))
+    return ok(f"{identity.user} may use {names}")

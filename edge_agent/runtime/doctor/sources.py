@@ -1,0 +1,107 @@
+"""Whether each source gives pictures, at its rate, and with something on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from edge_agent.config.by_name import SourceConfig
+from edge_agent.errors import EdgeAgentError
+from edge_agent.runtime.doctor.finding import Finding, fail, failed, ok, skip, split_cure, warn
+from edge_agent.sources.v4l2 import device_path
+
+_DARK, _BRIGHT = 10.0, 245.0  # mean of all pixels
+_FLAT = 6.0  # standard deviation of all pixels
+_SLOW = 0.7  # of the rate that was asked for
+_STILL = 5  # frames without any difference
+
+_REPLUG = "restart the camera: unplug it, wait 5 s and plug it in again"
+_CURES = {
+    "camera": "look what the kernel says: sudo dmesg | tail; unplug it and plug it in again",
+    "picamera": "check its cable, then: rpicam-hello --list-cameras",
+    "rtsp": "check power and network of the camera, and try: ffplay -rtsp_transport tcp URL",
+    "http": "check power and network of the camera, and open its address in a browser",
+    "video": "check the file: ffmpeg -i FILE",
+    "images": "check the files",
+}
+
+
+def source(name: str, chosen: SourceConfig, try_out: Callable[[], dict[str, Any]]) -> Finding:
+    """`try_out` opens it in a process of its own and looks at some frames."""
+    try:
+        found = try_out()
+    except EdgeAgentError as error:
+        if error.cure.startswith("cameras here"):
+            cure = f"set sources.{name}.device to one of the {error.cure}"
+            return fail(error.message, cure)
+        return failed(error, _CURES.get(chosen.type, "see the documentation of this source"))
+    return judge_source(name, chosen, found)
+
+
+def judge_source(name: str, chosen: SourceConfig, found: Mapping[str, Any]) -> Finding:
+    """`found` is what its trial found."""
+    if "folder" in found:
+        return ok("the folder is there and may be used")
+    if not found:
+        return fail("it gives no picture", _CURES.get(chosen.type, _REPLUG))
+    width, height = found["size"]
+    if not found["live"]:
+        return ok(f"opens, {width}x{height}, recorded")
+    fps = found["fps"]
+    text = f"{width}x{height}, {'less than one frame' if fps is None else f'{fps:.1f} frames'}/s"
+    return (
+        _picture(text, chosen, found)
+        or _size(name, text, chosen, (width, height))
+        or _rate(name, text, chosen, fps)
+        or ok(f"{text}, brightness {found['mean']:.0f} of 255")
+    )
+
+
+def _picture(text: str, chosen: SourceConfig, found: Mapping[str, Any]) -> Finding | None:
+    flat = found["spread"] < _FLAT
+    exposure = "set its exposure to automatic"
+    if chosen.type == "camera":
+        path = device_path(getattr(chosen.options, "device", 0))
+        exposure += f": v4l2-ctl -d {path} -c auto_exposure=3"
+    if flat and found["mean"] < _DARK:
+        cure = f"take off its cap, give it light, or {exposure}"
+        return warn(f"{text}, but the picture is black", cure)
+    if flat and found["mean"] > _BRIGHT:
+        return warn(f"{text}, but the picture is white", f"keep direct light away, or {exposure}")
+    if found["different"] == 1 and found["frames"] >= _STILL:
+        return warn(f"{text}, but {found['frames']} frames are the same: frozen", _REPLUG)
+    return None
+
+
+def _size(name: str, text: str, chosen: SourceConfig, size: tuple[int, int]) -> Finding | None:
+    wanted = getattr(chosen.options, "size", None)
+    if wanted is None or tuple(wanted) == size:
+        return None
+    cure = f"choose one of v4l2-ctl --list-formats-ext for sources.{name}.size"
+    return warn(f"{text}, not {wanted[0]}x{wanted[1]} as configured", cure)
+
+
+def _rate(name: str, text: str, chosen: SourceConfig, fps: float | None) -> Finding | None:
+    wanted = getattr(chosen.options, "fps", None)
+    if wanted is None or (fps is not None and fps >= _SLOW * wanted):
+        return None
+    light = "give it more light, a smaller size or fourcc: MJPG, or "
+    cure = f"{light if chosen.type == 'camera' else ''}set sources.{name}.fps to what it gives"
+    return warn(f"{text} instead of {wanted:g}", cure)
+
+
+def judge_used(who: str, told: Mapping[str, Any] | None, why: str) -> Finding:
+    """A source that the running agent holds.
+
+    `told` is the agent's health of a pipeline that uses it, None where it did not answer, for the
+    reason `why`.
+    """
+    held = f"in use by the running agent ({who})"
+    if told is None:
+        return skip(f"{held}, which does not tell more: {why}", "stop the agent to look closer")
+    if told["state"] == "offline":
+        what, cure = split_cure(told["reason"], _REPLUG)
+        return fail(f"{held}, offline: {what}", cure)
+    if told["state"] == "starting":
+        return warn(f"{held}, which has just started", "wait a little and ask again")
+    return ok(f"{held}: online, {told['fps']['in']:g} frames/s")

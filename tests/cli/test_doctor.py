@@ -1,0 +1,247 @@
+"""`edge-agent doctor`: the whole examination, of good, bad and hanging parts."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from edge_agent.cli import doctor
+from edge_agent.cli.doctor import as_lines
+from edge_agent.config.load import load_config
+from edge_agent.outbox.sqlite import SqliteOutbox
+from edge_agent.runtime.doctor import broker, checks, examine
+from edge_agent.runtime.doctor.finding import Finding, ok, warn
+from edge_agent.runtime.doctor.machine import Machine
+from edge_agent.runtime.doctor.report import report, report_schema
+from tests.support.agent import AgentProcess, belt_config
+from tests.support.broker import Mosquitto, Subscriber, wait_until
+from tests.support.cli import Answer, Terminal
+
+_MACHINE = {
+    "cpu", "engines", "clock", "power", "heat", "memory", "disk", "wear", "unit", "exposure",
+}  # fmt: skip
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
+    """A broker that lets everybody in."""
+    (tmp_path / "broker").mkdir()
+    started = Mosquitto(tmp_path / "broker").start()
+    yield started
+    started.kill()
+
+
+@pytest.fixture(autouse=True)
+def no_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The configuration of the service is one of the test's own, and not there at first."""
+    file = tmp_path / "service.yaml"
+    monkeypatch.setattr(doctor, "CONFIG", file)
+    return file
+
+
+def write(folder: Path, config: dict[str, Any], name: str = "c.yaml") -> Path:
+    """A configuration as a file."""
+    file = folder / name
+    file.write_text(yaml.safe_dump(config))
+    return file
+
+
+def look(file: Path, name: str) -> Finding:
+    """The finding of one check of a configuration."""
+    listed = checks.checks(load_config(file), file, Machine())
+    (finding,) = [check.look() for check in listed if check.name == name]
+    return finding
+
+
+def states(answer: Answer) -> dict[str, str]:
+    """State of each check of a report, which fits its schema and the exit code."""
+    found = answer.json
+    Draft202012Validator(report_schema()).validate(found)
+    assert answer.code == (0 if found["ok"] else 1)
+    return {each["name"]: each["state"] for each in found["checks"]}
+
+
+def test_a_configuration_in_order(terminal: Terminal, tmp_path: Path, mosquitto: Mosquitto) -> None:
+    """All that it names is tried out, and is fine; nothing is made or left behind."""
+    listener = Subscriber(mosquitto.port, "homeassistant/#")
+    found = states(terminal("doctor", "-c", write(tmp_path, belt_config(mosquitto.port)), "--json"))
+    listener.close()
+    configured = {name: found[name] for name in found if name not in _MACHINE}
+    assert configured == dict.fromkeys(
+        (
+            "configuration", "outbox", "permissions", "source clip", "model parts", "broker",
+            "rights", "home assistant",
+        ),
+        "OK",
+    )  # fmt: skip
+    assert set(found) >= _MACHINE
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_configuration_out_of_order(terminal: Terminal, tmp_path: Path) -> None:
+    """Each fault has its line, with its cure below; the exit code is 1."""
+    config = belt_config(1)
+    config["sources"]["clip"] = {"type": "camera", "device": "/dev/video97"}
+    config["models"]["parts"]["sha256"] = "0" * 64
+    answer = terminal("doctor", "-c", write(tmp_path, config))
+    assert answer.code == 1
+    lines = answer.out.splitlines()
+    for name in ("source clip", "model parts", "broker"):
+        (row,) = [row for row, line in enumerate(lines) if line.startswith(f"FAIL  {name:<16}  ")]
+        assert lines[row + 1].startswith(" " * 24 + "fix: ")
+    assert "3 FAIL" in answer.err
+
+
+def test_without_a_file(terminal: Terminal, no_service: Path) -> None:
+    """The machine alone, and the service's own configuration where it is there."""
+    answer = terminal("doctor", "--json")
+    assert set(states(answer)) == _MACHINE
+    assert answer.err == f"{no_service} cannot be read: looking at the machine alone\n"
+    no_service.write_text("mqtt: {port: 0}")
+    answer = terminal("doctor")
+    assert answer.code == 78
+    assert answer.out.startswith(f"{no_service}:1:14: mqtt.port: ")
+
+
+def test_a_running_agent_keeps_its_source(
+    terminal: Terminal, tmp_path: Path, mosquitto: Mosquitto
+) -> None:
+    """The agent is asked how its source does, since only one may open a camera."""
+    agent = AgentProcess(tmp_path, belt_config(mosquitto.port, "loop"))
+    subscriber = Subscriber(mosquitto.port)
+    with agent:
+        subscriber.expect("edge/dev/belt/status", b"online", 30.0)
+        wait_until(lambda: subscriber.of("homeassistant/device/dev/config"))
+        answer = terminal("doctor", "-c", agent.file, "--json")
+        assert agent.alive
+    subscriber.close()
+    found = {each["name"]: each for each in answer.json["checks"]}
+    used = f"in use by the running agent (process {agent.process.pid})"
+    assert used in found["outbox"]["found"]
+    assert found["source clip"]["found"].startswith(f"{used}: online, ")
+    assert "announced with" in found["home assistant"]["found"]
+
+
+def test_an_agent_that_cannot_be_asked(tmp_path: Path, own_state: Path) -> None:
+    """Without a broker its source is left alone all the same."""
+    with closing(SqliteOutbox(own_state / "dev.outbox")):
+        finding = look(write(tmp_path, belt_config(1)), "source clip")
+    assert (finding.state, "which does not tell more" in finding.found) == ("SKIP", True)
+
+
+def test_an_agent_of_another_user(
+    tmp_path: Path, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where its state may not be looked at, the broker tells that it runs."""
+    config = belt_config(mosquitto.port)
+    (tmp_path / "shut").touch()
+    config["agent"]["state_dir"] = str(tmp_path / "shut")
+    agent = Subscriber(mosquitto.port, "none")
+    agent.paho.publish("edge/dev/status", b"online", 1, retain=True).wait_for_publish(5)
+    monkeypatch.setattr(broker, "_AGENT", 0.1)
+    file = write(tmp_path, config)
+    assert look(file, "outbox").state == "SKIP"
+    finding = look(file, "source clip")
+    agent.close()
+    assert finding.state == "SKIP"
+    assert "the running agent (seen at the broker)" in finding.found
+
+
+def test_warnings_of_a_configuration(tmp_path: Path) -> None:
+    """What `check` warns of is a WARN here."""
+    config = belt_config(1)
+    config["sources"]["idle"] = {"type": "picamera"}
+    finding = look(write(tmp_path, config), "configuration")
+    assert (finding.state, "no pipeline uses it" in finding.found) == ("WARN", True)
+
+
+def test_a_model_that_is_missing(tmp_path: Path) -> None:
+    """It takes out its own pipelines only, so the other checks go on."""
+    config = belt_config(1)
+    config["models"]["gone"] = {"file": "gone.tflite"}
+    config["pipelines"]["other"] = {"source": "clip", "model": "gone"}
+    file = write(tmp_path, config)
+    finding = look(file, "configuration")
+    assert (finding.state, "models.gone.file" in finding.found) == ("FAIL", True)
+    assert finding.fix == f"edge-agent check -c {file}"
+    assert look(file, "model gone").state == "FAIL"
+
+
+def test_whatever_hangs(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broker and a camera that take the connection and say nothing: it ends in time."""
+    monkeypatch.setattr(broker, "_TIMEOUT", 60.0)
+    monkeypatch.setattr(checks, "_TRIAL", 60.0)
+    monkeypatch.setattr(examine.examine, "__defaults__", (1.0,))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        config = belt_config(port)
+        del config["mqtt"]["keepalive"]
+        url = f"http://127.0.0.1:{port}/"
+        config["sources"]["clip"] = {"type": "http", "url": url, "timeout": 60}
+        began = monotonic()
+        found = states(terminal("doctor", "-c", write(tmp_path, config), "--json"))
+    assert monotonic() - began < 8.0
+    assert [found[name] for name in ("source clip", "broker", "rights")] == ["FAIL"] * 3
+
+
+def test_the_whole_ends_within_20_seconds() -> None:
+    """The time of all checks together, with a margin for the start."""
+    assert examine.WHOLE <= 18.0
+
+
+@pytest.mark.parametrize("wrong", [{"type": "camra"}, {"type": "http", "url": "ftp://x"}])
+def test_a_bad_configuration(terminal: Terminal, tmp_path: Path, wrong: dict[str, Any]) -> None:
+    """Its mistakes as `check` prints them, exit code 78; in JSON they fit the schema."""
+    config = belt_config(1)
+    config["sources"]["clip"] = wrong
+    file = write(tmp_path, config)
+    answer = terminal("doctor", "-c", file)
+    assert answer == terminal("check", "-c", file)
+    assert answer.code == 78
+    answer = terminal("doctor", "-c", file, "--json")
+    assert answer.code == 78
+    Draft202012Validator(report_schema()).validate(answer.json)
+    assert answer.json["ok"] is False
+    assert terminal("doctor", "-c", file, "--unit").code == 78
+
+
+def test_the_drop_in(terminal: Terminal, tmp_path: Path) -> None:
+    """--unit prints it, for a file that must be named and hosts that must be known."""
+    answer = terminal("doctor", "--unit", "-c", write(tmp_path, belt_config(1)))
+    assert (answer.code, answer.err) == (0, "")
+    assert (
+        "\n[Service]\nIPAddressDeny=any\nIPAddressAllow=\nIPAddressAllow=localhost\n" in answer.out
+    )
+    answer = terminal("doctor", "--unit")
+    assert (answer.code, answer.complaint) == (2, "--unit needs -c FILE")
+    config = belt_config(1)
+    config["mqtt"]["host"] = "broker.invalid"
+    answer = terminal("doctor", "--unit", "-c", write(tmp_path, config))
+    assert (answer.code, answer.out) == (1, "")
+    assert "no address is known for broker.invalid" in answer.complaint
+
+
+def test_lines_for_people() -> None:
+    """The cure stands below what was found, which is one line whatever it holds."""
+    assert as_lines("clock", ok("fine")) == "OK    clock             fine"
+    assert as_lines("clock", warn("a\n  b", "c")).splitlines() == [
+        "WARN  clock             a b",
+        "                        fix: c",
+    ]
+
+
+def test_the_schema_demands_a_cure() -> None:
+    """A WARN or FAIL without a fix is no valid report."""
+    validator = Draft202012Validator(report_schema())
+    assert validator.is_valid(report([("clock", ok("fine")), ("disk", warn("slow", "new card"))]))
+    assert not validator.is_valid(report([("disk", warn("slow", ""))]))

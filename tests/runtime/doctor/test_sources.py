@@ -1,0 +1,154 @@
+"""Sources, tried out for real."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge_agent.config.by_name import SourceConfig
+from edge_agent.config.load import load_or_raise
+from edge_agent.config.schema import Config
+from edge_agent.options import Secret
+from edge_agent.runtime.doctor import trial as trial_module
+from edge_agent.runtime.doctor.finding import Finding
+from edge_agent.runtime.doctor.sources import judge_source, judge_used, source
+from edge_agent.runtime.doctor.trial import trial, try_source
+from edge_agent.sources.camera import CameraOptions
+from edge_agent.sources.http import HttpOptions
+from tests.runtime.doctor.conftest import write_config
+from tests.support.agent import ASSETS
+from tests.support.mjpeg_server import MjpegServer
+from tests.support.pictures import encode
+
+_LIMIT = 30.0
+_CAMERA = SourceConfig("camera", CameraOptions(device="/dev/video7", size=(640, 480), fps=10.0))
+_SEEN = {
+    "live": True, "size": [640, 480], "frames": 30, "different": 30, "fps": 9.9,
+    "mean": 120.0, "spread": 50.0,
+}  # fmt: skip
+
+
+@pytest.fixture
+def dark() -> Iterator[str]:
+    """Address of a real camera whose pictures are black, and all the same."""
+    picture = encode(np.zeros((48, 64, 3), np.uint8), ".jpg")
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "image/jpeg")
+            self.send_header("Content-Length", str(len(picture)))
+            self.end_headers()
+            self.wfile.write(picture)
+
+        def log_message(self, *arguments: Any) -> None:
+            """Say nothing."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/black.jpg"
+        server.shutdown()
+
+
+def source_config(folder: Path, options: dict[str, Any]) -> tuple[Path, Config]:
+    """A configuration with one source."""
+    pipelines = {"p": {"source": "s", "model": "parts"}}
+    file = write_config(folder, sources={"s": options}, pipelines=pipelines)
+    return file, load_or_raise(file)
+
+
+@pytest.fixture(autouse=True)
+def few_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looking at a source takes less time."""
+    monkeypatch.setattr(trial_module, "_FRAMES", 15)
+
+
+def watch(where: Path, **options: Any) -> Finding:
+    """The finding of one source, looked at without a child process."""
+    _, config = source_config(where, options)
+    return source("s", config.sources["s"], partial(try_source, config, "s"))
+
+
+def test_a_camera_that_works(tmp_path: Path) -> None:
+    """Its real size and rate are measured."""
+    with MjpegServer() as server:
+        finding = watch(tmp_path, type="http", url=server.url("/mjpeg"))
+    assert (finding.state, finding.found[:6]) == ("OK", "64x48,")
+
+
+def test_a_black_camera(tmp_path: Path, dark: str) -> None:
+    """Pictures arrive, but there is nothing on them."""
+    finding = watch(tmp_path, type="http", url=dark, fps=100)
+    assert (finding.state, "the picture is black" in finding.found) == ("WARN", True)
+    assert "take off its cap" in finding.fix
+
+
+def test_sources_that_do_not_open(tmp_path: Path) -> None:
+    """A camera that is not there, and an address without the camera; no password is shown."""
+    finding = watch(tmp_path, type="camera", device="/dev/video97")
+    assert (finding.state, "/dev/video97 is missing" in finding.found) == ("FAIL", True)
+    file, config = source_config(
+        tmp_path, {"type": "http", "url": "http://user:hunter2@127.0.0.1:1/"}
+    )
+    finding = source("s", config.sources["s"], partial(trial, "source", file, "s", limit=_LIMIT))
+    assert finding.state == "FAIL"
+    assert finding.fix
+    assert "hunter2" not in finding.found + finding.fix
+
+
+def test_recorded_sources(tmp_path: Path) -> None:
+    """A recording opens; pictures of a watched folder are not used up by looking."""
+    assert watch(tmp_path, type="video", file=str(ASSETS / "belt.mp4")).state == "OK"
+    (tmp_path / "in").mkdir()
+    picture = tmp_path / "in" / "a.png"
+    picture.write_bytes(encode(np.zeros((9, 9, 3), np.uint8), ".png"))
+    assert watch(tmp_path, type="images", folder="in").state == "OK"
+    assert picture.exists()
+
+
+@pytest.mark.parametrize(
+    ("changed", "found", "fix"),
+    [
+        ({"mean": 3.0, "spread": 1.0}, "black", "v4l2-ctl -d /dev/video7 -c auto_exposure=3"),
+        ({"mean": 252.0, "spread": 1.0}, "white", "v4l2-ctl -d /dev/video7 -c auto_exposure=3"),
+        ({"different": 1}, "30 frames are the same: frozen", "plug it in again"),
+        ({"size": [320, 240]}, "not 640x480 as configured", "v4l2-ctl --list-formats-ext"),
+        ({"fps": 4.0}, "4.0 frames/s instead of 10", "more light"),
+        ({"fps": None, "frames": 1, "different": 1}, "less than one frame/s", "sources.s.fps"),
+    ],
+)
+def test_what_is_wrong_with_a_camera(changed: dict[str, Any], found: str, fix: str) -> None:
+    """Each fault alone, seen at a camera that is else in order."""
+    assert judge_source("s", _CAMERA, _SEEN).state == "OK"
+    finding = judge_source("s", _CAMERA, {**_SEEN, **changed})
+    assert finding.state == "WARN"
+    assert found in finding.found
+    assert fix in finding.fix
+
+
+def test_a_source_without_a_picture() -> None:
+    """It opens and then ends at once."""
+    finding = judge_source("s", SourceConfig("http", HttpOptions(Secret("http://cam/"))), {})
+    assert (finding.state, "browser" in finding.fix) == ("FAIL", True)
+
+
+def test_a_source_that_the_agent_uses() -> None:
+    """What the running agent says of it counts."""
+
+    def told(state: str, reason: str = "") -> dict[str, Any]:
+        return {"state": state, "reason": reason, "fps": {"in": 9.8}}
+
+    finding = judge_used("process 7", told("online"), "")
+    assert finding.state == "OK"
+    assert finding.found == "in use by the running agent (process 7): online, 9.8 frames/s"
+    finding = judge_used("process 7", told("offline", "unplugged (plug it in)"), "")
+    assert (finding.state, finding.fix) == ("FAIL", "plug it in")
+    assert judge_used("process 7", told("starting"), "").state == "WARN"
+    assert judge_used("process 7", None, "no broker").state == "SKIP"
