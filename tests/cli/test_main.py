@@ -65,11 +65,11 @@ def test_each_command_has_help_with_an_example(terminal: Terminal, name: str) ->
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_examples_are_right(name: str) -> None:
-    """Each example is a command line that the command itself accepts."""
+    """Each example, up to a first empty line, is one that the command itself accepts."""
     command = import_module(f"edge_agent.cli.{name}")
     parser = argparse.ArgumentParser(exit_on_error=False)
     command.add_arguments(parser)
-    for line in command.EXAMPLES.strip().splitlines():
+    for line in command.EXAMPLES.partition("\n\n")[0].splitlines():
         words = shlex.split(re.split(r"  +|[|>]", line.strip())[0])
         assert words[:2] == ["edge-agent", name]
         assert parser.parse_args(words[2:])
