@@ -15,7 +15,8 @@ _STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 def stop_on_signals(on_hangup: Callable[[], None] | None = None) -> Iterator[threading.Event]:
     """An event that SIGTERM, SIGINT and SIGHUP set; a second signal acts as without us.
 
-    With `on_hangup` SIGHUP calls that instead, each time. For the main thread alone.
+    With `on_hangup` SIGHUP calls that instead, each time; without it a SIGHUP that `nohup` has made
+    harmless stays so. For the main thread alone.
     """
     stop = threading.Event()
     before: dict[int, Any] = {}
@@ -24,15 +25,15 @@ def stop_on_signals(on_hangup: Callable[[], None] | None = None) -> Iterator[thr
         stop.set()
         signal.signal(number, signal.SIG_DFL)
 
-    def hang_up(_number: int, _frame: object) -> None:
-        if on_hangup is not None:
-            on_hangup()
-
-    for number in _STOPPING:
-        takes = hang_up if on_hangup is not None and number == signal.SIGHUP else handle
-        before[number] = signal.signal(number, takes)
+    taken: dict[int, Callable[[int, Any], None]] = dict.fromkeys(_STOPPING, handle)
+    if on_hangup is not None:
+        taken[signal.SIGHUP] = lambda _number, _frame: on_hangup()
+    elif signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        del taken[signal.SIGHUP]
+    for number, handler in taken.items():
+        before[number] = signal.signal(number, handler)
     try:
         yield stop
     finally:
-        for number in _STOPPING:
-            signal.signal(number, before[number])
+        for number, handler_before in before.items():
+            signal.signal(number, handler_before)
