@@ -65,6 +65,14 @@ class AgentConfig(Section):
     health_interval: Annotated[
         Duration, Gt(0), Doc("How often the health numbers are published.")
     ] = 60.0
+    cpu_budget: Annotated[
+        float | None,
+        Gt(0),
+        Doc("Processor cores that may be in use on average; above that fewer frames are inferred."),
+    ] = None
+    max_temperature: Annotated[
+        float, Ge(30), Le(120), Doc("Degrees Celsius of the processor from which it infers less.")
+    ] = 80.0
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Doc("Least weight of what is logged.")
     ] = "info"

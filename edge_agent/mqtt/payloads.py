@@ -105,7 +105,8 @@ class Health:
     """How a device does; None where this machine cannot tell. Times in seconds, epoch for `time`.
 
     `drops` are the outbox's, by kind and reason; `connects` counts connections to the broker,
-    `refused` are topics that its access rules do not let us write.
+    `refused` are topics that its access rules do not let us write. One of `divisor` frames is
+    inferred, because of `slowed_by`.
     """
 
     device: str
@@ -119,6 +120,8 @@ class Health:
     throttled: bool | None
     rss_bytes: int
     refused: Sequence[str] = ()
+    divisor: int = 1
+    slowed_by: str = ""
 
 
 _MOST_TOPICS = 20
@@ -240,6 +243,7 @@ def health_payload(health: Health) -> bytes:
             },
             "outbox": {"depth": health.outbox_depth, "drops": dict(health.drops)},
             "mqtt": {"connects": health.connects, "refused": list(health.refused[:_MOST_TOPICS])},
+            "governor": {"divisor": health.divisor, "reason": health.slowed_by},
             "cpu_temperature": _optional(health.cpu_temperature, 1),
             "throttled": health.throttled,
             "rss_bytes": health.rss_bytes,

@@ -20,6 +20,7 @@ from edge_agent.outbox.base import Outbox
 from edge_agent.runtime.assembly import Assembly, Change
 from edge_agent.runtime.commands import CommandDesk, Wish
 from edge_agent.runtime.describe import Description
+from edge_agent.runtime.governor import Governor
 from edge_agent.runtime.health import HealthReport
 from edge_agent.runtime.notify import Systemd
 from edge_agent.runtime.pipeline import Pipeline
@@ -55,6 +56,7 @@ class Agent:
         announce: Callable[[DeviceEntities], None],
         birth: threading.Event,
         systemd: Systemd,
+        governor: Governor,
     ) -> None:
         self._config = config
         self._assembly = assembly
@@ -66,9 +68,10 @@ class Agent:
         self._announce = announce
         self._birth = birth
         self._systemd = systemd
+        self._governor = governor
         self._started = time.time()
         self._description = Description(config, self._started)
-        self._health = HealthReport(config.agent.name, self.pipelines, outbox, client)
+        self._health = HealthReport(config.agent.name, self.pipelines, outbox, client, governor)
         self._health_due = time.monotonic() + config.agent.health_interval
         self._told_connects = 0
         self._told_models: tuple[ModelRef, ...] | None = None
@@ -125,6 +128,7 @@ class Agent:
         self._watch_for_stalls()
         for pipeline in self.pipelines:
             pipeline.tick()
+        self._govern()
         self._tell_info()
         self._tell_health()
         self._tell_systemd()
@@ -230,6 +234,13 @@ class Agent:
             for pipeline in self.pipelines:
                 if pipeline.name in worker.serves:
                     pipeline.model_stalled(reason)
+
+    def _govern(self) -> None:
+        """Infer less or more, and tell at once."""
+        if self._governor.look():
+            self._health_due = time.monotonic()
+        for pipeline in self.pipelines:
+            pipeline.divisor = self._governor.verdict.divisor
 
     def _tell_info(self) -> None:
         models = self._open_models()

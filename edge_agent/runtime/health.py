@@ -9,6 +9,7 @@ from typing import Literal
 from edge_agent.mqtt.client import MqttClient
 from edge_agent.mqtt.payloads import Health, Latency, PipelineHealth
 from edge_agent.outbox.base import Outbox
+from edge_agent.runtime.governor import Governor
 from edge_agent.runtime.metrics import RateMeter
 from edge_agent.runtime.pipeline import Pipeline
 from edge_agent.runtime.status import STARTING
@@ -24,6 +25,7 @@ class HealthReport:
         pipelines: Sequence[Pipeline],
         outbox: Outbox,
         client: MqttClient | None,
+        governor: Governor,
     ) -> None:
         self._device = device
         self._started = time.monotonic()
@@ -31,6 +33,7 @@ class HealthReport:
         self.watch(pipelines)
         self._outbox = outbox
         self._client = client
+        self._governor = governor
 
     def watch(self, pipelines: Sequence[Pipeline]) -> None:
         """Report on these from now on; the rates of those that stay go on."""
@@ -52,6 +55,8 @@ class HealthReport:
             cpu_temperature=cpu_temperature(),
             throttled=throttled(),
             rss_bytes=rss_bytes(),
+            divisor=self._governor.verdict.divisor,
+            slowed_by=self._governor.verdict.reason,
             refused=self._client.refused if self._client is not None else (),
         )
 

@@ -44,10 +44,11 @@ class StageFactory:
 class Pipeline:
     """Joins the stages of one pipeline.
 
-    `threshold` is the least score of a result and may be changed at any time. `intake` runs in the
-    source's thread, `complete` and `finish` in the model's worker, `tick` in the supervisor. A
-    stage that raises takes only this pipeline out: its objects are ended, it is offline with the
-    reason, and its stages are made anew after a back-off.
+    `threshold` is the least score of a result; of the frames of a live source that pass the gate
+    one of `divisor` is inferred. Both may be changed at any time. `intake` runs in the source's
+    thread, `complete` and `finish` in the model's worker, `tick` in the supervisor. A stage that
+    raises takes only this pipeline out: its objects are ended, it is offline with the reason, and
+    its stages are made anew after a back-off.
     """
 
     def __init__(
@@ -63,6 +64,8 @@ class Pipeline:
         self.settings = settings
         self.threshold = settings.threshold
         self.snapshots = snapshots or NoSnapshots()
+        self.divisor = 1
+        self._turn = 0
         self.inbox = inbox
         self.metrics = PipelineMetrics()
         self.status = PipelineStatus(PARTS, on_status)
@@ -143,10 +146,15 @@ class Pipeline:
         verdict = self._gate.check(visible, tracker is not None and tracker.active)
         gate_ms = 1e3 * (time.perf_counter() - start)
         self.metrics.latency["gate"].add(gate_ms)
-        if not verdict.passed:
+        if not verdict.passed or self._is_left_out():
             self.metrics.counts.gated += 1
             return None
         return Job(visible, verdict.regions, gate_ms)
+
+    def _is_left_out(self) -> bool:
+        """Whether this frame is not the one of `divisor` that is inferred."""
+        self._turn = (self._turn + 1) % self.divisor
+        return self._turn != 0 and self.settings.live
 
     def source_changed(self, status: SourceStatus) -> None:
         """Take note that the source went online, offline or came to its end."""

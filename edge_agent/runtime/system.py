@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import time
 from pathlib import Path
 
 _ROOT = Path("/")
@@ -10,6 +12,8 @@ _STATM = Path("/proc/self/statm")
 _THERMAL = Path("/sys/class/thermal/thermal_zone0/temp")
 _THROTTLED = Path("sys/devices/platform/soc/soc:firmware/get_throttled")
 _NOW = 0xF
+_COMPLAINTS = {1: "under-voltage", 2: "frequency capped", 4: "throttled", 8: "too hot"}
+_MEMORY_PRESSURE = Path("proc/pressure/memory")
 
 
 def rss_bytes() -> int:
@@ -32,6 +36,27 @@ def throttled() -> bool | None:
     """Whether a Raspberry Pi runs slower now for heat or low voltage; None elsewhere."""
     flags = throttle_flags()
     return None if flags is None else bool(flags & _NOW)
+
+
+def slowed(root: Path = _ROOT) -> str:
+    """What a Raspberry Pi's firmware complains of now, in words; empty where of nothing."""
+    flags = throttle_flags(root) or 0
+    return ", ".join(words for bit, words in _COMPLAINTS.items() if flags & bit)
+
+
+def memory_pressure(root: Path = _ROOT) -> float | None:
+    """Percentage of the last 10 s in which something waited for memory; None if unknown."""
+    try:
+        text = (root / _MEMORY_PRESSURE).read_text(encoding="ascii")
+    except OSError:
+        return None
+    found = re.search(r"^some avg10=([0-9.]+)", text, re.MULTILINE)
+    return float(found[1]) if found else None
+
+
+def cpu_seconds() -> float:
+    """Processor time that this process has used, of all its threads."""
+    return time.process_time()
 
 
 def throttle_flags(root: Path = _ROOT) -> int | None:

@@ -32,11 +32,13 @@ from edge_agent.preprocess.image import ImagePreprocessor, NoPictures
 from edge_agent.runtime.agent import Agent
 from edge_agent.runtime.assembly import Assembly
 from edge_agent.runtime.commands import CommandDesk
+from edge_agent.runtime.governor import Governor, Limits, Load
 from edge_agent.runtime.inference import Inference
 from edge_agent.runtime.notify import Systemd
 from edge_agent.runtime.overrides import Overrides
 from edge_agent.runtime.reporter import Identity
 from edge_agent.runtime.state import state_folder
+from edge_agent.runtime.system import cpu_seconds, cpu_temperature, memory_pressure, slowed
 
 _log = logging.getLogger(__name__)
 
@@ -173,6 +175,10 @@ def build_agent(
         announce=announcer.announce,
         birth=birth,
         systemd=Systemd(),
+        governor=Governor(
+            Limits(config.agent.max_temperature, config.agent.cpu_budget),
+            lambda: Load(cpu_temperature(), slowed(), cpu_seconds(), memory_pressure()),
+        ),
     )
 
 

@@ -18,6 +18,7 @@ from edge_agent.options import Options
 from edge_agent.runtime.agent import Agent
 from edge_agent.runtime.assembly import Assembly
 from edge_agent.runtime.commands import CommandDesk
+from edge_agent.runtime.governor import Governor, Limits, Load
 from edge_agent.runtime.inference import Inference
 from edge_agent.runtime.notify import Systemd
 from edge_agent.runtime.overrides import Overrides
@@ -127,6 +128,7 @@ class Stage:
             announce=lambda entities: None,
             birth=self.birth,
             systemd=Systemd({}),
+            governor=Governor(Limits(), lambda: Load(None, "", 0.0, None)),
         )
 
     def _ward(self, rig: Rig, opener: Callable[[], Inference]) -> Ward[ModelWorker]:

@@ -12,6 +12,7 @@ import pytest
 
 from edge_agent.mqtt.client import MqttClient
 from edge_agent.mqtt.payloads import Health, load_schema
+from edge_agent.runtime.governor import Governor, Limits, Load
 from edge_agent.runtime.health import HealthReport
 from edge_agent.runtime.metrics import STAGES
 from tests.support.runtime import MESSAGES, ONLINE, HandTime, Rig, Told, cat, hold_time
@@ -41,6 +42,7 @@ def report(of: list[Rig], connects: int | None = None) -> HealthReport:
         [rig.pipeline for rig in of],
         of[0].outbox,
         None if connects is None else cast("MqttClient", client),
+        Governor(Limits(), lambda: Load(None, "", 0.0, None)),
     )
 
 
