@@ -76,7 +76,8 @@ def run(arguments: argparse.Namespace) -> int:
     with stop_on_signals(reload.on_hangup) as stop:
         while True:
             if not arguments.verbose:
-                set_up_logging(reload.config.agent.log_level)
+                agent = reload.config.agent
+                set_up_logging(agent.log_level, agent.log_format)
             code, wish = _serve(reload, stop)
             if wish is None:
                 return code

@@ -76,6 +76,9 @@ class AgentConfig(Section):
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Doc("Least weight of what is logged.")
     ] = "info"
+    log_format: Annotated[
+        Literal["text", "json"], Doc("Lines for people, or one JSON object a line.")
+    ] = "text"
 
 
 class ModelConfig(Section):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 
 import pytest
 
 from edge_agent.runtime.logs import set_up_logging
+from tests.support.runtime import hold_time
 
 _log = logging.getLogger("edge_agent.test")
 _ADDRESS = "rtsp://admin:s3cret@10.0.0.5/stream"
@@ -114,3 +116,36 @@ def test_journal_priority_on_every_line(
     set_up_logging("info")
     _log.error("one\ntwo")
     assert said(capsys) == ["<3>one", "<3>two"]
+
+
+def test_json_lines(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each line is one object, also for several lines of text, and also under journald."""
+    monkeypatch.setenv("JOURNAL_STREAM", "8:1234")
+    set_up_logging("info", "json")
+    _log.warning("one\ntwo %s", _ADDRESS)
+    try:
+        fail()
+    except OSError:
+        _log.exception("failed")
+    warning, error = (json.loads(line) for line in said(capsys))
+    assert warning["message"] == "one\ntwo rtsp://***@10.0.0.5/stream"
+    assert (warning["level"], warning["logger"]) == ("warning", "edge_agent.test")
+    assert warning["time"] > 1.6e9
+    assert "OSError: cannot open rtsp://***@10.0.0.5/stream" in error["exception"]
+
+
+def test_a_flood_is_held_back(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line of code says ten things a minute, then how many it kept back; others go on."""
+    hand = hold_time(monkeypatch, "logs")
+    set_up_logging("info")
+    for round_ in range(3):
+        for number in range(25):
+            _log.warning("again %d", number)
+        _log.warning("another line of code, round %d", round_)
+        hand.now += 61.0
+    lines = said(capsys)
+    assert len([line for line in lines if "again" in line]) == 30
+    assert sum("(15 more like this before)" in line for line in lines) == 2
+    assert len([line for line in lines if "another" in line]) == 3
