@@ -87,9 +87,18 @@ class OutboxHealth:
 
 @dataclass(frozen=True, slots=True)
 class MqttHealth:
-    """How often the device has connected since its start."""
+    """How often the device has connected, and topics that it is not allowed to write."""
 
     connects: int
+    refused: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GovernorHealth:
+    """One of `divisor` frames is inferred; `reason` tells why it is not each."""
+
+    divisor: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +111,7 @@ class Health:
     pipelines: dict[str, PipelineHealth]
     outbox: OutboxHealth
     mqtt: MqttHealth
+    governor: GovernorHealth
     cpu_temperature: float | None
     throttled: bool | None
     rss_bytes: int

@@ -26,20 +26,6 @@ def status_message(topics: Topics, online: bool) -> Message:
     return _state(topics.status, _online(online))
 
 
-def as_replayed(message: Message) -> Message:
-    """The message of an event as it reads when it was held back."""
-    return Message(  # dataclasses.replace takes three times as long
-        message.topic,
-        payloads.as_replayed(message.payload),
-        message.delivery,
-        message.qos,
-        message.retain,
-        message.content_type,
-        message.expiry,
-        message.properties,
-    )
-
-
 def removed(state: Message) -> Message:
     """The message that makes the broker forget a retained state."""
     return replace(state, payload=b"")

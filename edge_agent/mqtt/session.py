@@ -15,7 +15,7 @@ from edge_agent.mqtt.connection import Answer, Connection
 from edge_agent.mqtt.feed import Feed
 from edge_agent.mqtt.healing import Healer
 from edge_agent.mqtt.listener import Listener, Received
-from edge_agent.mqtt.messages import as_replayed
+from edge_agent.mqtt.payloads import as_replayed
 
 _log = logging.getLogger(__name__)
 
@@ -32,15 +32,6 @@ class Memory:
         self.refused: set[str] = set()  # topics that the broker's rules do not let us write
         self._told: set[str] = set()
         self._barred: dict[str, float] = {}
-
-    def keep(self, message: Message) -> None:
-        """Remember a retained state, to publish it again at a broker that lost it."""
-        if message.delivery is not Delivery.STATE or not message.retain:
-            return
-        if message.payload:
-            self.states[message.topic] = message
-        else:
-            self.states.pop(message.topic, None)
 
     def bar(self, topic: str) -> None:
         """Do not try a topic for a while.
@@ -62,9 +53,15 @@ class Memory:
         return True
 
     def accepted(self, message: Message) -> None:
-        """Take note that the broker took a message."""
-        self.refused.discard(message.topic)
-        self.keep(message)
+        """Remember a retained state, to publish it again at a broker that lost it."""
+        if self.refused:
+            self.refused.discard(message.topic)
+        if message.delivery is not Delivery.STATE or not message.retain:
+            return
+        if message.payload:
+            self.states[message.topic] = message
+        else:
+            self.states.pop(message.topic, None)
 
     def tell_once(self, topic: str, text: str) -> None:
         """Log an error about a topic the first time only."""
@@ -157,15 +154,15 @@ class Session:
         room = self._room
         if room:
             for taken in self._feed.take(room):
-                message = as_replayed(taken.message) if taken.replayed else taken.message
-                self._publish(taken.id, message)
+                self._publish(taken.id, taken.message, taken.replayed)
 
-    def _publish(self, id_: int | None, message: Message) -> None:
+    def _publish(self, id_: int | None, message: Message, replayed: bool = False) -> None:
         if self._memory.is_barred(message.topic):
             self._refuse(id_, message, reasons.not_published(reasons.NOT_AUTHORISED))
             return
         try:
-            mid = self._connection.publish(message)
+            payload = as_replayed(message.payload) if replayed else message.payload
+            mid = self._connection.publish(message, payload)
         except ValueError as error:
             self._refuse(id_, message, str(error))
         else:
@@ -177,7 +174,7 @@ class Session:
             id_, message = self._sent.pop(answer.mid, (None, None))
             if message is None:
                 continue
-            if answer.refused:
+            if reasons.is_failure(answer.codes[0]):
                 if answer.codes[0] == reasons.NOT_AUTHORISED:
                     self._memory.bar(message.topic)
                 self._refuse(id_, message, reasons.not_published(answer.codes[0], answer.detail))

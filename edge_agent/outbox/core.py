@@ -191,16 +191,20 @@ class QueuedOutbox:
 
     def _next(self, limit: int) -> Iterator[Item]:
         """Pop from each kind in turn, as long as there is something."""
-        empty = 0
-        while limit > 0 and empty < len(self._turns):
-            item = self._turns[0].pop()
-            self._turns.rotate(-1)
+        turns = deque(self._turns)
+        served: Queue | None = None
+        while limit > 0 and turns:
+            queue = turns[0]
+            item = queue.pop()
             if item is None:
-                empty += 1
+                turns.popleft()
             else:
-                empty = 0
+                turns.rotate(-1)
+                served = queue
                 limit -= 1
                 yield item
+        while served is not None and self._turns[-1] is not served:
+            self._turns.rotate(-1)
 
     def _untake(self, ids: Iterable[int]) -> Iterator[Item]:
         return (item for id_ in ids if (item := self._taken.pop(id_, None)))

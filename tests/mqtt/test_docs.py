@@ -23,8 +23,9 @@ from edge_agent.client import SequenceTracker, decode_event
 from edge_agent.event import ClockStamp
 from edge_agent.message import Message
 from edge_agent.mqtt.client import MqttClient
-from edge_agent.mqtt.messages import Messages, as_replayed
+from edge_agent.mqtt.messages import Messages
 from edge_agent.mqtt.options import MqttOptions
+from edge_agent.mqtt.payloads import as_replayed
 from edge_agent.mqtt.topics import Topics
 from edge_agent.options import Secret
 from edge_agent.outbox.memory import MemoryOutbox
@@ -139,7 +140,7 @@ class Story:
             self._event(2, "update", "person"),
             self._event(5, "new", "car"),
             messages.count("door", "car", 1),
-            as_replayed(self._event(6, "end", "person")),
+            replace(held := self._event(6, "end", "person"), payload=as_replayed(held.payload)),
             messages.count("door", "person", 0),
         ):
             self._outbox.put(message)

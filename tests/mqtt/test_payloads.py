@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from edge_agent.message import Delivery, Message
+from edge_agent.message import Message
 from edge_agent.mqtt import payloads
-from edge_agent.mqtt.messages import as_replayed
 from edge_agent.mqtt.payloads import SCHEMAS, FrameResults, load_schema
 from edge_agent.result import ClassScore, Detection
 from tests.mqtt.conftest import Factory
@@ -92,8 +90,6 @@ def test_a_replayed_event_differs_in_its_mark_only() -> None:
     assert payloads.as_replayed(fresh) == marked
     assert payloads.as_replayed(marked) == marked
     assert payloads.as_replayed(b"17") == b"17"
-    message = Message("a", fresh, Delivery.EVENT, 1, True, "x/y", 60, (("a", "b"),))
-    assert as_replayed(message) == replace(message, payload=marked)
 
 
 def test_numbers_are_rounded_to_what_they_are_worth() -> None:
