@@ -137,6 +137,15 @@ class PipelineConfig(Section):
     publish: Annotated[PublishOptions, Doc("What goes out over MQTT.")] = PublishOptions()
 
 
+class PrometheusConfig(Section):
+    """Numbers for Prometheus at http://ADDRESS:PORT/metrics."""
+
+    address: Annotated[
+        str, Doc("Where to listen; 0.0.0.0 for the whole network. Nobody is asked for a password.")
+    ] = "127.0.0.1"
+    port: Annotated[int, Ge(1), Le(65535), Doc("TCP port.")] = 9177
+
+
 class Config(Section):
     """The whole configuration."""
 
@@ -145,6 +154,9 @@ class Config(Section):
     outbox: Annotated[OutboxOptions, Doc("Bounds of what waits while the broker is away.")] = (
         OutboxOptions()
     )
+    prometheus: Annotated[
+        PrometheusConfig | None, Doc("Numbers for Prometheus; off where this is absent.")
+    ] = None
     models: Annotated[dict[str, ModelConfig], Doc("Models, by name.")] = Field(default_factory=dict)
     sources: Annotated[dict[str, SourceConfig], Doc("Where frames come from, by name.")] = Field(
         default_factory=dict
@@ -178,6 +190,7 @@ _MAY_BE_EMPTY: tuple[tuple[Any, ...], ...] = (
     ("pipelines", "*", "zones", "*"),
     ("pipelines", "*", "lines", "*"),
     ("mqtt", "tls"),
+    ("prometheus",),
 )
 """Sections that stand there even with nothing in them: `motion:` is a gate, `tls:` is TLS."""
 

@@ -20,6 +20,7 @@ from edge_agent.outbox.base import Outbox
 from edge_agent.runtime.assembly import Assembly, Change
 from edge_agent.runtime.commands import CommandDesk, Wish
 from edge_agent.runtime.describe import Description
+from edge_agent.runtime.exporter import Exporter
 from edge_agent.runtime.governor import Governor
 from edge_agent.runtime.health import HealthReport
 from edge_agent.runtime.notify import Systemd
@@ -29,6 +30,7 @@ from edge_agent.runtime.supervisor import Ward
 
 _log = logging.getLogger(__name__)
 
+_ROOTS = ("agent", "mqtt", "outbox", "prometheus")  # sections that all the rest stands on
 _TICK = 0.1  # seconds between looks at everything
 _SOON = 1.0  # seconds after which a reader who just came is told the health
 _STALL = 30.0  # seconds over one frame after which a model counts as hanging
@@ -57,6 +59,8 @@ class Agent:
         birth: threading.Event,
         systemd: Systemd,
         governor: Governor,
+        health: HealthReport,
+        exporter: Exporter,
     ) -> None:
         self._config = config
         self._assembly = assembly
@@ -71,7 +75,8 @@ class Agent:
         self._governor = governor
         self._started = time.time()
         self._description = Description(config, self._started)
-        self._health = HealthReport(config.agent.name, self.pipelines, outbox, client, governor)
+        self._health = health
+        self._exporter = exporter
         self._health_due = time.monotonic() + config.agent.health_interval
         self._told_connects = 0
         self._told_models: tuple[ModelRef, ...] | None = None
@@ -118,6 +123,7 @@ class Agent:
         self._serve()
         if self._client is not None:
             self._client.start()
+        self._exporter.start()
         for ward in self._wards:
             ward.start()
 
@@ -138,11 +144,11 @@ class Agent:
     def apply(self, config: Config) -> bool:
         """Bring the agent in line with a changed configuration, while all that is the same goes on.
 
-        False where that takes a new agent: the device, the broker or the outbox changed. Raises
-        ConfigError for values that only a stage can judge.
+        False where that takes a new agent: the device, the broker, the outbox or the like changed.
+        Raises ConfigError for values that only a stage can judge.
         """
         before = self._config
-        if (config.agent, config.mqtt, config.outbox) != (before.agent, before.mqtt, before.outbox):
+        if any(getattr(config, name) != getattr(before, name) for name in _ROOTS):
             return False
         if not config.running:
             raise ConfigError(("no pipeline is enabled: there would be nothing to do",))
@@ -194,6 +200,7 @@ class Agent:
             return
         self._systemd.stopping()
         until = time.monotonic() + _STOP_LIMIT
+        self._exporter.stop()
         for pipeline in self.pipelines:
             pipeline.inbox.close()
         _stop_all(self._assembly.sources, until - _GOODBYE)

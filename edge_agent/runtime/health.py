@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from edge_agent.mqtt.client import MqttClient
@@ -41,14 +42,19 @@ class HealthReport:
 
     def take(self) -> Health:
         """The health now."""
+        pipelines = {
+            pipeline.name: _pipeline_health(pipeline, meter)
+            for pipeline, meter in self._meters.items()
+        }
+        return replace(self.device(), pipelines=pipelines)
+
+    def device(self) -> Health:
+        """The health of the device alone, without a look at the pipelines."""
         return Health(
             device=self._device,
             time=time.time(),
             uptime=time.monotonic() - self._started,
-            pipelines={
-                pipeline.name: _pipeline_health(pipeline, meter)
-                for pipeline, meter in self._meters.items()
-            },
+            pipelines={},
             outbox_depth=self._outbox.depth,
             drops=self._outbox.drops,
             connects=self._client.state.connects if self._client is not None else 0,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
+from bisect import bisect_left
 from dataclasses import dataclass, field
 
 import numpy as np
 
 _KEPT = 512  # newest samples per stage: at 10 fps the last minute
+BUCKETS_MS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0)
 STAGES = ("gate", "preprocess", "infer", "decode", "total")
 
 
@@ -18,11 +21,19 @@ class Samples:
     def __init__(self) -> None:
         self._ring = np.zeros(_KEPT, np.float32)
         self._seen = 0
+        self._buckets = [0] * (len(BUCKETS_MS) + 1)
+        self._total = 0.0
 
     def add(self, milliseconds: float) -> None:
         """Note one latency."""
         self._ring[self._seen % _KEPT] = milliseconds
         self._seen += 1
+        self._buckets[bisect_left(BUCKETS_MS, milliseconds)] += 1
+        self._total += milliseconds
+
+    def histogram(self) -> tuple[list[int], float]:
+        """How many of all so far were at most as long as each of BUCKETS_MS, all, and their sum."""
+        return list(itertools.accumulate(self._buckets)), self._total
 
     def percentiles(self) -> dict[str, float]:
         """`p50` and `p99` in ms; empty before the first sample."""

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from edge_agent.clock import boot_id
-from edge_agent.config.schema import Config, ModelConfig
+from edge_agent.config.schema import Config, ModelConfig, PrometheusConfig
 from edge_agent.decoders.base import Decoder
 from edge_agent.decoders.choose import choose_decoder
 from edge_agent.engines import open_engine
@@ -32,7 +32,9 @@ from edge_agent.preprocess.image import ImagePreprocessor, NoPictures
 from edge_agent.runtime.agent import Agent
 from edge_agent.runtime.assembly import Assembly
 from edge_agent.runtime.commands import CommandDesk
+from edge_agent.runtime.exporter import Exporter, NoExporter
 from edge_agent.runtime.governor import Governor, Limits, Load
+from edge_agent.runtime.health import HealthReport
 from edge_agent.runtime.inference import Inference
 from edge_agent.runtime.notify import Systemd
 from edge_agent.runtime.overrides import Overrides
@@ -164,21 +166,41 @@ def build_agent(
         client = MqttClient(config.mqtt, topics, outbox, listeners=(commands, announcer))
     except ValueError as error:
         raise ConfigError((str(error),)) from error
+    governor = Governor(
+        Limits(config.agent.max_temperature, config.agent.cpu_budget),
+        lambda: Load(cpu_temperature(), slowed(), cpu_seconds(), memory_pressure()),
+    )
+    reached = client if publish else None
+    health = HealthReport(config.agent.name, assembly.pipelines, outbox, reached, governor)
     return Agent(
         config=config,
         assembly=assembly,
         outbox=outbox,
         messages=messages,
-        client=client if publish else None,
+        client=reached,
         desk=desk,
         commands=commands,
         announce=announcer.announce,
         birth=birth,
         systemd=Systemd(),
-        governor=Governor(
-            Limits(config.agent.max_temperature, config.agent.cpu_budget),
-            lambda: Load(cpu_temperature(), slowed(), cpu_seconds(), memory_pressure()),
-        ),
+        governor=governor,
+        health=health,
+        exporter=_exporter(config.prometheus, health, assembly),
+    )
+
+
+def _exporter(
+    options: PrometheusConfig | None, health: HealthReport, assembly: Assembly
+) -> Exporter:
+    if options is None:
+        return NoExporter()
+    try:
+        from edge_agent.runtime.prometheus import PrometheusExporter  # noqa: PLC0415 - optional
+    except ImportError as error:
+        cure = "pip install prometheus-client, or remove the section"
+        raise ConfigError((f"prometheus: prometheus-client is not installed ({cure})",)) from error
+    return PrometheusExporter(
+        options.address, options.port, health.device, lambda: assembly.pipelines
     )
 
 

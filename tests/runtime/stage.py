@@ -18,7 +18,9 @@ from edge_agent.options import Options
 from edge_agent.runtime.agent import Agent
 from edge_agent.runtime.assembly import Assembly
 from edge_agent.runtime.commands import CommandDesk
+from edge_agent.runtime.exporter import NoExporter
 from edge_agent.runtime.governor import Governor, Limits, Load
+from edge_agent.runtime.health import HealthReport
 from edge_agent.runtime.inference import Inference
 from edge_agent.runtime.notify import Systemd
 from edge_agent.runtime.overrides import Overrides
@@ -117,18 +119,22 @@ class Stage:
             sources=(self._clip(self.rigs[0]),) if clip else (),
             models=tuple(self.wards),
         )
+        governor = Governor(Limits(), lambda: Load(None, "", 0.0, None))
+        client = cast("MqttClient", self.client)
         self.agent = Agent(
             config=Config(agent=AgentConfig(name="dev", health_interval=HEALTH_EVERY)),
             assembly=cast("Assembly", assembly),
             outbox=self.outbox,
             messages=MESSAGES,
-            client=cast("MqttClient", self.client),
+            client=client,
             desk=self.desk,
             commands=CommandListener(Topics("edge", "dev"), MESSAGES, (), self.desk.hand_over),
             announce=lambda entities: None,
             birth=self.birth,
             systemd=Systemd({}),
-            governor=Governor(Limits(), lambda: Load(None, "", 0.0, None)),
+            governor=governor,
+            health=HealthReport("dev", assembly.pipelines, self.outbox, client, governor),
+            exporter=NoExporter(),
         )
 
     def _ward(self, rig: Rig, opener: Callable[[], Inference]) -> Ward[ModelWorker]:
