@@ -291,6 +291,15 @@ def test_login_and_client_certificate(
     assert take(stream, 1) == [1]
 
 
+def test_through_websockets(brokers: Factory, publishers: Factory, streams: Factory) -> None:
+    """The options of the agent hold here too."""
+    port = free_port()
+    broker = brokers(lines=(f"listener {port} 127.0.0.1", "protocol websockets"))
+    stream = streams(port, mqtt={"transport": "websockets"})
+    publishers(broker.port).publish(50)
+    assert take(stream, 50) == list(range(1, 51))
+
+
 def test_a_wrong_authority_is_told_at_once(brokers: Factory, pki: Path) -> None:  # noqa: F811
     """With the cure, as the agent tells it."""
     port = serve(brokers, pki).port

@@ -30,7 +30,7 @@ from edge_agent.mqtt.topics import Topics
 from edge_agent.options import Secret
 from edge_agent.outbox.memory import MemoryOutbox
 from tests.mqtt.conftest import Factory
-from tests.support.agent import ROOT
+from tests.support.agent import ROOT, AgentProcess, belt_config
 from tests.support.broker import Mosquitto, wait_until
 from tests.support.samples import FRAME, HEALTH, INFO, event
 
@@ -243,6 +243,25 @@ def test_the_rights_are_enough(
     assert agent.outbox.drops.keys() <= {"telemetry_offline"}
     assert "refuse" not in caplog.text
     assert "cannot publish" not in caplog.text
+
+
+def test_the_rights_are_enough_for_a_whole_agent(
+    brokers: Factory, tmp_path: Path, subscribers: Factory
+) -> None:
+    """Home Assistant and commands included: nothing is refused."""
+    (rules,) = re.findall(r"```\n(user front-door\n.*?)```", TEXT, re.DOTALL)
+    acl = rules.replace("front-door", "dev") + "user all\ntopic readwrite #\n"
+    broker = brokers(passwords={"dev": "a", "all": "b"}, acl=acl)
+    everything = subscribers(broker.port, login=("all", "b"))
+    config = belt_config(broker.port)
+    config["mqtt"] |= {"username": "dev", "password": "a", "homeassistant": {"discovery": True}}
+    with AgentProcess(tmp_path, config) as agent:
+        assert agent.wait() == 0
+    everything.expect("edge/dev/status", b"offline")
+    assert everything.of("homeassistant/device/dev/config")
+    health = json.loads(everything.of("edge/dev/health")[-1])
+    assert health["mqtt"]["refused"] == []
+    assert "cannot" not in agent.said
 
 
 def test_the_flows_hang_together() -> None:
