@@ -16,10 +16,10 @@ from edge_agent.clock import Clock, SystemClock
 from edge_agent.message import Message
 from edge_agent.mqtt import reasons
 from edge_agent.mqtt.connection import LOST, Connection
+from edge_agent.mqtt.dialect import Dialect, JsonDialect
 from edge_agent.mqtt.feed import Feed
-from edge_agent.mqtt.healing import Healer
+from edge_agent.mqtt.healing import Healer, NoHealer
 from edge_agent.mqtt.listener import Listener
-from edge_agent.mqtt.messages import status_message
 from edge_agent.mqtt.options import MqttOptions, check_options
 from edge_agent.mqtt.session import Memory, Session
 from edge_agent.mqtt.topics import Topics
@@ -48,9 +48,10 @@ class MqttClient:
     """Publishes what the feed holds, and keeps trying to reach the broker until stopped.
 
     `pipelines` are the names in the configuration: their stuck counts are set to 0, the retained
-    states of others are removed, and so are pictures of those not in `pictures`. `listeners` read
-    what others publish. `on_state` is called in the client's thread at each change and
-    must be quick. Raises ValueError for options that do not fit together.
+    states of others are removed, and so are pictures of those not in `pictures`. `dialect` is how
+    the device speaks, JSON by default. `listeners` read what others publish. `on_state` is called
+    in the client's thread at each change and must be quick. Raises ValueError for options that do
+    not fit together.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class MqttClient:
         *,
         pipelines: Collection[str] = (),
         pictures: Collection[str] = (),
+        dialect: Dialect | None = None,
         listeners: Sequence[Listener] = (),
         on_state: Callable[[ConnectionState], None] | None = None,
         backoff: Backoff | None = None,
@@ -72,6 +74,7 @@ class MqttClient:
         self._topics = topics
         self._feed = feed
         self.serve(pipelines, pictures)
+        self._dialect = dialect or JsonDialect(topics)
         self._listeners = tuple(listeners)
         self._on_state = on_state
         self._backoff = backoff or Backoff(base=1.0, cap=30.0)
@@ -128,7 +131,7 @@ class MqttClient:
         if self._thread is None:
             return self._feed.depth == 0
         if not self._stopping.is_set():
-            self._final = [*final, status_message(self._topics, online=False)]
+            self._final = [*final, *self._dialect.goodbye()]
             self._deadline = monotonic() + timeout - min(_MARGIN, timeout / 4)
             self._stopping.set()
             self._waker.wake()
@@ -157,7 +160,7 @@ class MqttClient:
 
     def _try_once(self) -> str | None:
         """One connection from its opening to its end: why it ended, None after a clean stop."""
-        will = status_message(self._topics, online=False)
+        will = self._dialect.will()
         connection = Connection(self._options, self._client_id, will, self._waker)
         try:
             return self._open(connection) or self._serve(connection)
@@ -187,14 +190,16 @@ class MqttClient:
 
     def _serve(self, connection: Connection) -> str | None:
         """Publish until the connection ends or we are stopped; None after a clean stop."""
-        healer = Healer(self._topics, *self._present)
+        healer = Healer(self._topics, *self._present) if self._dialect.heals else NoHealer()
         wary = _STABLE if self._short else 0.0
-        session = Session(connection, self._feed, self._memory, healer, self._listeners, wary)
+        session = Session(
+            connection, self._feed, self._memory, healer, self._dialect, self._listeners, wary
+        )
         began = monotonic()
         self._feed.set_online(True)
         self._tell(True, "")
         try:
-            session.begin(status_message(self._topics, online=True))
+            session.begin()
             while connection.ended is None and not self._stopping.is_set():
                 session.turn(_TICK)
             if connection.ended is None and self._say_goodbye(connection, session):

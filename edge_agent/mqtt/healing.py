@@ -18,6 +18,15 @@ _BELOW = ("status", "+/state", "snapshot", "counts/#", "zones/#", "lines/#")
 _MOST = 1000  # retained states that are looked at for each connection
 
 
+class NoHealer:
+    """In place of a healer where no states are retained."""
+
+    filters: tuple[str, ...] = ()
+
+    def heal(self, topic: str, payload: bytes, known: Callable[[str], bool]) -> Message | None:
+        """Heal nothing."""
+
+
 class Healer:
     """Decides for each retained message read back whether it stays.
 

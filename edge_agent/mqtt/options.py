@@ -57,6 +57,10 @@ class MqttOptions(Options):
     protocol: Annotated[
         Literal[5, "5", "3.1.1"], Doc("MQTT version: 5, or 3.1.1 for older brokers.")
     ] = 5
+    encoding: Annotated[
+        Literal["json", "sparkplug_b"],
+        Doc("JSON topics with Home Assistant, or Sparkplug B for industrial hosts."),
+    ] = "json"
     transport: Annotated[
         Literal["tcp", "websockets"], Doc("Plain MQTT, or MQTT inside WebSockets.")
     ] = "tcp"

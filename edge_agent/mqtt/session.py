@@ -12,10 +12,10 @@ from paho.mqtt.client import topic_matches_sub
 from edge_agent.message import Delivery, Message
 from edge_agent.mqtt import reasons
 from edge_agent.mqtt.connection import Answer, Connection
+from edge_agent.mqtt.dialect import Dialect
 from edge_agent.mqtt.feed import Feed
-from edge_agent.mqtt.healing import Healer
+from edge_agent.mqtt.healing import Healer, NoHealer
 from edge_agent.mqtt.listener import Listener, Received
-from edge_agent.mqtt.payloads import as_replayed
 
 _log = logging.getLogger(__name__)
 
@@ -73,8 +73,9 @@ class Memory:
 class Session:
     """Moves messages from the feed to the broker and settles them by its answers.
 
-    `wary` seconds long only one message at a time is under way. A broker that hangs up because
-    of a message may have said why, but its answer is lost if we are just sending the next one.
+    The dialect says how. `wary` seconds long only one message at a time is under way. A broker that
+    hangs up because of a message may have said why, but its answer is lost if we are just sending
+    the next one.
     """
 
     def __init__(
@@ -82,7 +83,8 @@ class Session:
         connection: Connection,
         feed: Feed,
         memory: Memory,
-        healer: Healer,
+        healer: Healer | NoHealer,
+        dialect: Dialect,
         listeners: Sequence[Listener] = (),
         wary: float = 0.0,
     ) -> None:
@@ -91,6 +93,7 @@ class Session:
         self._feed = feed
         self._memory = memory
         self._healer = healer
+        self._dialect = dialect
         self._listeners = tuple(listeners)
         self._asked: dict[int, tuple[str, ...]] = {}  # filters by packet id of the subscription
         self._own: deque[Message] = deque()
@@ -98,17 +101,16 @@ class Session:
         self._healing = 0  # packet id of the subscription
         self._heal_until: float | None = None
 
-    def begin(self, online: Message) -> None:
+    def begin(self) -> None:
         """Publish that we are there and every known state again; ask for what may be stuck."""
-        others = {**self._memory.states}
-        others.pop(online.topic, None)
-        self.send([online, *others.values()])
+        self.send(self._dialect.hello(list(self._memory.states.values())))
         # First, so that what listeners read is what was there before we wrote.
         for listener in self._listeners:
             if listener.filters:
                 self._asked[self._connection.subscribe(listener.filters)] = listener.filters
         self._send_own()
-        self._healing = self._connection.subscribe(self._healer.filters)
+        if self._healer.filters:
+            self._healing = self._connection.subscribe(self._healer.filters)
 
     def send(self, messages: Iterable[Message]) -> None:
         """Queue messages of our own, which go before those of the feed."""
@@ -160,13 +162,17 @@ class Session:
         if self._memory.is_barred(message.topic):
             self._refuse(id_, message, reasons.not_published(reasons.NOT_AUTHORISED))
             return
+        mid = None
         try:
-            payload = as_replayed(message.payload) if replayed else message.payload
-            mid = self._connection.publish(message, payload)
+            for said, payload in self._dialect.outgoing(message, replayed):
+                mid = self._connection.publish(said, payload)
         except ValueError as error:
             self._refuse(id_, message, str(error))
-        else:
+            return
+        if mid is not None:
             self._sent[mid] = (id_, message)
+        elif id_ is not None:
+            self._feed.ack([id_])  # there was nothing to say
 
     def _settle(self, answers: list[Answer]) -> None:
         acked: list[int] = []

@@ -20,10 +20,12 @@ from edge_agent.event import ModelRef
 from edge_agent.message import Message
 from edge_agent.model import ModelInfo, TensorSpec
 from edge_agent.mqtt.client import MqttClient
-from edge_agent.mqtt.commands import CommandListener
+from edge_agent.mqtt.commands import Command, CommandListener
+from edge_agent.mqtt.dialect import Dialect, JsonDialect
 from edge_agent.mqtt.homeassistant import Announcer, Retraction
+from edge_agent.mqtt.listener import Listener
 from edge_agent.mqtt.messages import Messages
-from edge_agent.mqtt.options import HomeAssistantOptions
+from edge_agent.mqtt.options import MqttOptions
 from edge_agent.mqtt.topics import Topics
 from edge_agent.outbox.base import Outbox
 from edge_agent.outbox.memory import MemoryOutbox
@@ -159,11 +161,18 @@ def build_agent(
         assembly.fit(config)
         desk = CommandDesk(overrides or Overrides(), messages, outbox, reload)
         birth = threading.Event()
-        announcer = _announcer(config.mqtt.homeassistant, topics, outbox.put, birth.set)
+        announcer = _announcer(config.mqtt, topics, outbox.put, birth.set)
         commands = CommandListener(
             topics, messages, config.running, desk.hand_over, (config.mqtt.homeassistant.prefix,)
         )
-        client = MqttClient(config.mqtt, topics, outbox, listeners=(commands, announcer))
+        dialect, theirs = _dialect(config.mqtt, topics, desk.hand_over)
+        client = MqttClient(
+            config.mqtt,
+            topics,
+            outbox,
+            dialect=dialect,
+            listeners=(commands, announcer, *theirs),
+        )
     except ValueError as error:
         raise ConfigError((str(error),)) from error
     governor = Governor(
@@ -205,11 +214,26 @@ def _exporter(
 
 
 def _announcer(
-    options: HomeAssistantOptions,
+    options: MqttOptions,
     topics: Topics,
     publish: Callable[[Message], None],
     on_birth: Callable[[], None],
 ) -> Announcer | Retraction:
-    if options.discovery:
-        return Announcer(topics, options, publish, on_birth)
-    return Retraction(topics, options)
+    if options.homeassistant.discovery and options.encoding == "json":
+        return Announcer(topics, options.homeassistant, publish, on_birth)
+    return Retraction(topics, options.homeassistant)
+
+
+def _dialect(
+    options: MqttOptions, topics: Topics, hand_over: Callable[[Command], bool]
+) -> tuple[Dialect, tuple[Listener, ...]]:
+    """How the device speaks, and who listens to what that brings."""
+    if options.encoding == "json":
+        return JsonDialect(topics), ()
+    try:
+        from edge_agent.mqtt.sparkplug import SparkplugDialect  # noqa: PLC0415 - optional
+    except ImportError as error:
+        cure = "pip install protobuf, or set mqtt.encoding: json"
+        raise ConfigError((f"mqtt.encoding: protobuf is not installed ({cure})",)) from error
+    dialect = SparkplugDialect(topics, hand_over)
+    return dialect, (dialect,)
