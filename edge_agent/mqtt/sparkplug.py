@@ -47,11 +47,14 @@ _SETTINGS = {"enabled": DataType.BOOLEAN, "threshold": DataType.DOUBLE}
 
 
 class _Metrics:
-    """The metrics of a node or a device: their types, newest values and aliases."""
+    """The metrics of a node or a device: their types, newest values and aliases.
+
+    Those of events have no alias: a host that missed a birth can read them all the same.
+    """
 
     def __init__(self, aliases: Iterator[int], kinds: dict[str, DataType]) -> None:
         self._aliases = aliases
-        self._known: dict[str, tuple[int, DataType]] = {}
+        self._known: dict[str, tuple[int | None, DataType]] = {}
         self._values: dict[str, Any] = {}
         for name, kind in kinds.items():
             self.set(name, kind, None)
@@ -60,7 +63,7 @@ class _Metrics:
         """Note a value; True for a metric that was not there before."""
         is_new = name not in self._known
         if is_new:
-            self._known[name] = (next(self._aliases), kind)
+            self._known[name] = (None if name in _EVENT else next(self._aliases), kind)
         self._values[name] = value
         return is_new
 
@@ -76,7 +79,7 @@ class _Metrics:
         return [self._metric(name, now, named=True) for name in self._known]
 
     def some(self, names: Iterable[str], now: int, historical: bool = False) -> list[Any]:
-        """Some of them, by alias alone."""
+        """Some of them, by alias alone where they have one."""
         found = [self._metric(name, now, named=False) for name in names]
         for metric in found if historical else ():
             metric.is_historical = True
@@ -84,8 +87,10 @@ class _Metrics:
 
     def _metric(self, name: str, now: int, named: bool) -> Any:
         alias, kind = self._known[name]
-        metric = Metric(alias=alias, timestamp=now)
-        if named:
+        metric = Metric(timestamp=now)
+        if alias is not None:
+            metric.alias = alias
+        if named or alias is None:
             metric.name = name
         set_value(metric, kind, self._values[name])
         return metric
