@@ -161,7 +161,7 @@ class Connection:
             message.retain and grant.retain,
             properties,
         )
-        if info.rc not in (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_NO_CONN):
+        if info.rc and info.rc != MQTTErrorCode.MQTT_ERR_NO_CONN:
             raise ValueError(f"paho refused it: {info.rc.name}")
         return info.mid
 
