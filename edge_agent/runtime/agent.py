@@ -198,7 +198,10 @@ class Agent:
         """End everything within 5 s, objects first, so that no state stays on; safe twice."""
         if self._stopped:
             return
-        self._systemd.stopping()
+        if self.wish is None:
+            self._systemd.stopping()
+        else:  # the same process goes on: systemd must not wait for its end
+            self._systemd.reloading()
         until = time.monotonic() + _STOP_LIMIT
         self._exporter.stop()
         for pipeline in self.pipelines:

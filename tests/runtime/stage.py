@@ -113,6 +113,7 @@ class Stage:
             self._ward(rig, opener) for rig, opener in zip(self.rigs, openers, strict=True)
         ]
         self.birth = threading.Event()
+        self.systemd = Systemd({})
         self.desk = CommandDesk(Overrides(), MESSAGES, self.outbox)
         assembly = SimpleNamespace(
             pipelines=tuple(rig.pipeline for rig in self.rigs),
@@ -131,7 +132,7 @@ class Stage:
             commands=CommandListener(Topics("edge", "dev"), MESSAGES, (), self.desk.hand_over),
             announce=lambda entities: None,
             birth=self.birth,
-            systemd=Systemd({}),
+            systemd=self.systemd,
             governor=governor,
             health=HealthReport("dev", assembly.pipelines, self.outbox, client, governor),
             exporter=NoExporter(),

@@ -9,6 +9,7 @@ from typing import cast
 import pytest
 
 from edge_agent.mqtt.client import ConnectionState
+from edge_agent.runtime.commands import Wish
 from edge_agent.runtime.inference import Inference
 from tests.runtime.stage import HEALTH_EVERY, Stage, Worker, open_cats, refuse
 from tests.support.broker import wait_until
@@ -189,3 +190,16 @@ def test_stalled_model(hand: HandTime, caplog: pytest.LogCaptureFixture) -> None
     assert stage.rigs[0].statuses[1:] == [(True, ""), (False, hangs), (True, "")]
     assert stage.rigs[1].statuses[1:] == [(True, "")]
     assert caplog.messages == [f"model p: {hangs}", "model p: it answers again"]
+
+
+@pytest.mark.parametrize(("wish", "told"), [(None, "STOPPING=1"), ("restart", "RELOADING=1")])
+def test_systemd_is_told_whether_the_process_ends(
+    monkeypatch: pytest.MonkeyPatch, wish: Wish | None, told: str
+) -> None:
+    """A restart keeps the process: systemd would kill one that says it stops and does not end."""
+    stage = Stage(open_cats)
+    sent: list[str] = []
+    monkeypatch.setattr(stage.systemd, "_send", sent.extend)
+    stage.desk.wish = wish
+    stage.agent.stop()
+    assert sent[0] == told
