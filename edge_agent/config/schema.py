@@ -19,6 +19,7 @@ from edge_agent.engines.delegate import DelegateOptions
 from edge_agent.mqtt.options import MqttOptions
 from edge_agent.options import Doc, Duration, Fraction, Options
 from edge_agent.outbox.options import OutboxOptions
+from edge_agent.page.options import PageOptions
 from edge_agent.preprocess.image import PreprocessOptions
 from edge_agent.rules.options import LineOptions, PrivacyOptions, PublishOptions, ZoneOptions
 from edge_agent.tracking.options import TrackOptions
@@ -157,6 +158,9 @@ class Config(Section):
     prometheus: Annotated[
         PrometheusConfig | None, Doc("Numbers for Prometheus; off where this is absent.")
     ] = None
+    page: Annotated[
+        PageOptions | None, Doc("A status page for people; off where this is absent.")
+    ] = None
     models: Annotated[dict[str, ModelConfig], Doc("Models, by name.")] = Field(default_factory=dict)
     sources: Annotated[dict[str, SourceConfig], Doc("Where frames come from, by name.")] = Field(
         default_factory=dict
@@ -191,6 +195,7 @@ _MAY_BE_EMPTY: tuple[tuple[Any, ...], ...] = (
     ("pipelines", "*", "lines", "*"),
     ("mqtt", "tls"),
     ("prometheus",),
+    ("page",),
 )
 """Sections that stand there even with nothing in them: `motion:` is a gate, `tls:` is TLS."""
 

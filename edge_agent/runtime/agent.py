@@ -30,7 +30,7 @@ from edge_agent.runtime.supervisor import Ward
 
 _log = logging.getLogger(__name__)
 
-_ROOTS = ("agent", "mqtt", "outbox", "prometheus")  # sections that all the rest stands on
+_ROOTS = ("agent", "mqtt", "outbox", "prometheus", "page")  # sections that all the rest stands on
 _TICK = 0.1  # seconds between looks at everything
 _SOON = 1.0  # seconds after which a reader who just came is told the health
 _STALL = 30.0  # seconds over one frame after which a model counts as hanging
@@ -60,7 +60,7 @@ class Agent:
         systemd: Systemd,
         governor: Governor,
         health: HealthReport,
-        exporter: Exporter,
+        exporters: Sequence[Exporter],
     ) -> None:
         self._config = config
         self._assembly = assembly
@@ -76,7 +76,7 @@ class Agent:
         self._started = time.time()
         self._description = Description(config, self._started)
         self._health = health
-        self._exporter = exporter
+        self._exporters = tuple(exporters)
         self._health_due = time.monotonic() + config.agent.health_interval
         self._told_connects = 0
         self._told_models: tuple[ModelRef, ...] | None = None
@@ -123,7 +123,8 @@ class Agent:
         self._serve()
         if self._client is not None:
             self._client.start()
-        self._exporter.start()
+        for exporter in self._exporters:
+            exporter.start()
         for ward in self._wards:
             ward.start()
 
@@ -203,7 +204,8 @@ class Agent:
         else:  # the same process goes on: systemd must not wait for its end
             self._systemd.reloading()
         until = time.monotonic() + _STOP_LIMIT
-        self._exporter.stop()
+        for exporter in self._exporters:
+            exporter.stop()
         for pipeline in self.pipelines:
             pipeline.inbox.close()
         _stop_all(self._assembly.sources, until - _GOODBYE)

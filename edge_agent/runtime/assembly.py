@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
 from edge_agent.config.schema import Config, ModelConfig, PipelineConfig
+from edge_agent.event import Event
 from edge_agent.frame import Frame
 from edge_agent.gates import GATES
 from edge_agent.gates.chain import GateChain
@@ -28,6 +29,7 @@ from edge_agent.runtime.reporter import Identity, Reporter
 from edge_agent.runtime.settings import PipelineSettings
 from edge_agent.runtime.snapshots import JpegSnapshots, NoSnapshots, Snapshots
 from edge_agent.runtime.supervisor import Ward
+from edge_agent.runtime.viewing import Preview
 from edge_agent.runtime.worker import ModelWorker
 from edge_agent.sources import SOURCES
 from edge_agent.sources.base import Source
@@ -59,12 +61,18 @@ class Assembly:
     """
 
     def __init__(
-        self, identity: Identity, messages: Messages, outbox: Outbox, open_model: OpenModel
+        self,
+        identity: Identity,
+        messages: Messages,
+        outbox: Outbox,
+        open_model: OpenModel,
+        on_events: Callable[[Sequence[Event]], None],
     ) -> None:
         self._identity = identity
         self._messages = messages
         self._outbox = outbox
         self._open_model = open_model
+        self._on_events = on_events
         self._ids = itertools.count(1)
         self._config = Config()
         self._chosen: Mapping[str, PipelineConfig] = {}
@@ -76,6 +84,11 @@ class Assembly:
         self._served: Mapping[str, tuple[Pipeline, ...]] = {}  # by model
         self._statuses: dict[str, SourceStatus] = {}
         self._status_lock = threading.Lock()
+
+    @property
+    def config(self) -> Config:
+        """The configuration that it fits."""
+        return self._config
 
     @property
     def pipelines(self) -> tuple[Pipeline, ...]:
@@ -213,7 +226,11 @@ class Assembly:
             rules=partial(_rules, item),
         )
         stages.gate(), stages.tracker("object")  # refuses bad options now, not in a thread
-        reporter = Reporter(self._identity, name, item.publish, self._messages, self._outbox)
+        reporter = Reporter(
+            self._identity, name, item.publish, self._messages, self._outbox, self._on_events
+        )
+        snapshots = _snapshots(item.publish.snapshots, reporter.snapshot)
+        has_preview = config.page is not None and config.page.preview
         return Pipeline(
             PipelineSettings(name, labels, item.threshold, live, item.publish.detections),
             PrivacyMask(item.privacy.mask),
@@ -221,7 +238,7 @@ class Assembly:
             reporter,
             Inbox(ready),
             self._status_publisher(name),
-            _snapshots(item.publish.snapshots, reporter.snapshot),
+            Preview(snapshots) if has_preview else snapshots,
         )
 
     def _status_publisher(self, pipeline: str) -> Callable[[bool, str], None]:

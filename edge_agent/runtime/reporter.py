@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
@@ -68,7 +68,7 @@ class Identity:
 class Reporter:
     """Writes a pipeline's events, counts and detections; remembers what it has begun.
 
-    Only the thread that holds the pipeline's lock calls it.
+    `on_events` is shown each event. Only the thread that holds the pipeline's lock calls it.
     """
 
     def __init__(
@@ -78,12 +78,14 @@ class Reporter:
         publish: PublishOptions,
         messages: Messages,
         outbox: Outbox,
+        on_events: Callable[[Sequence[Event]], None] = lambda _: None,
     ) -> None:
         self._identity = identity
         self._pipeline = pipeline
         self._publish = publish
         self._messages = messages
         self._outbox = outbox
+        self._on_events = on_events
         self._open: dict[int, Event] = {}
         self._counts: dict[CountKey, int] = {}
 
@@ -159,7 +161,9 @@ class Reporter:
 
     def _send(self, events: Iterable[Event]) -> None:
         """Put all that happened at once in one go: that costs the disk no more than one event."""
-        makes = [partial(self._messages.event, event) for event in events]
+        told = list(events)
+        self._on_events(told)
+        makes = [partial(self._messages.event, event) for event in told]
         if makes and self._publish.events:
             self._outbox.put_events(makes)
 

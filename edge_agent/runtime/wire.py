@@ -6,7 +6,8 @@ import dataclasses
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from edge_agent.clock import boot_id
 from edge_agent.config.schema import Config, ModelConfig, PrometheusConfig
@@ -26,15 +27,18 @@ from edge_agent.mqtt.homeassistant import Announcer, Retraction
 from edge_agent.mqtt.listener import Listener
 from edge_agent.mqtt.messages import Messages
 from edge_agent.mqtt.options import MqttOptions
+from edge_agent.mqtt.payloads import Info
 from edge_agent.mqtt.topics import Topics
 from edge_agent.outbox.base import Outbox
 from edge_agent.outbox.memory import MemoryOutbox
 from edge_agent.outbox.sqlite import SqliteOutbox
+from edge_agent.page.server import PageServer
 from edge_agent.preprocess.image import ImagePreprocessor, NoPictures
 from edge_agent.runtime.agent import Agent
 from edge_agent.runtime.assembly import Assembly
 from edge_agent.runtime.commands import CommandDesk
-from edge_agent.runtime.exporter import Exporter, NoExporter
+from edge_agent.runtime.describe import Description
+from edge_agent.runtime.exporter import Exporter
 from edge_agent.runtime.governor import Governor, Limits, Load
 from edge_agent.runtime.health import HealthReport
 from edge_agent.runtime.inference import Inference
@@ -43,6 +47,7 @@ from edge_agent.runtime.overrides import Overrides
 from edge_agent.runtime.reporter import Identity
 from edge_agent.runtime.state import state_folder
 from edge_agent.runtime.system import cpu_seconds, cpu_temperature, memory_pressure, slowed
+from edge_agent.runtime.viewing import RecentEvents, View
 
 _log = logging.getLogger(__name__)
 
@@ -157,7 +162,8 @@ def build_agent(
         topics = Topics(config.mqtt.topic_prefix, config.agent.name)
         messages = Messages(topics, boot_id(), round(config.outbox.max_age))
         identity = Identity(config.agent.name, boot_id())
-        assembly = Assembly(identity, messages, outbox, open_inference)
+        recent = RecentEvents()
+        assembly = Assembly(identity, messages, outbox, open_inference, recent.note)
         assembly.fit(config)
         desk = CommandDesk(overrides or Overrides(), messages, outbox, reload)
         birth = threading.Event()
@@ -181,6 +187,10 @@ def build_agent(
     )
     reached = client if publish else None
     health = HealthReport(config.agent.name, assembly.pipelines, outbox, reached, governor)
+    exporters = [
+        *_prometheus(config.prometheus, health, assembly),
+        *_page(config, assembly, messages, client, recent, outbox, governor),
+    ]
     return Agent(
         config=config,
         assembly=assembly,
@@ -194,21 +204,54 @@ def build_agent(
         systemd=Systemd(),
         governor=governor,
         health=health,
-        exporter=_exporter(config.prometheus, health, assembly),
+        exporters=exporters,
     )
 
 
-def _exporter(
+def _page(
+    config: Config,
+    assembly: Assembly,
+    messages: Messages,
+    client: MqttClient,
+    recent: RecentEvents,
+    outbox: Outbox,
+    governor: Governor,
+) -> Iterator[Exporter]:
+    if config.page is None:
+        return
+    view = View(
+        lambda: assembly.pipelines,
+        # Of its own: rates are since it was last asked.
+        HealthReport(config.agent.name, (), outbox, client, governor),
+        messages,
+        client,
+        partial(_info, assembly, time.time()),
+        recent,
+        config.page.preview,
+    )
+    yield view
+    try:
+        yield PageServer(config.page, view.state, view.picture)
+    except ValueError as error:
+        raise ConfigError((str(error),)) from error
+
+
+def _info(assembly: Assembly, started: float) -> Info:
+    models = [ward.unit.inference.ref for ward in assembly.models if ward.unit.inference]
+    return Description(assembly.config, started).info(models)
+
+
+def _prometheus(
     options: PrometheusConfig | None, health: HealthReport, assembly: Assembly
-) -> Exporter:
+) -> Iterator[Exporter]:
     if options is None:
-        return NoExporter()
+        return
     try:
         from edge_agent.runtime.prometheus import PrometheusExporter  # noqa: PLC0415 - optional
     except ImportError as error:
         cure = "pip install prometheus-client, or remove the section"
         raise ConfigError((f"prometheus: prometheus-client is not installed ({cure})",)) from error
-    return PrometheusExporter(
+    yield PrometheusExporter(
         options.address, options.port, health.device, lambda: assembly.pipelines
     )
 

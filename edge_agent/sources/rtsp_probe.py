@@ -26,7 +26,8 @@ def why_closed(address: Address, timeout: float) -> SourceError:
         )
     except ConnectionRefusedError:
         return SourceUnavailable(
-            f"{address.shown}: nothing listens at {where}", "check that the camera runs, its port"
+            f"{address.shown}: nothing listens at {where}",
+            "check that the camera runs, and the port",
         )
     except TimeoutError:
         return SourceUnavailable(

@@ -18,7 +18,6 @@ from edge_agent.options import Options
 from edge_agent.runtime.agent import Agent
 from edge_agent.runtime.assembly import Assembly
 from edge_agent.runtime.commands import CommandDesk
-from edge_agent.runtime.exporter import NoExporter
 from edge_agent.runtime.governor import Governor, Limits, Load
 from edge_agent.runtime.health import HealthReport
 from edge_agent.runtime.inference import Inference
@@ -135,7 +134,7 @@ class Stage:
             systemd=self.systemd,
             governor=governor,
             health=HealthReport("dev", assembly.pipelines, self.outbox, client, governor),
-            exporter=NoExporter(),
+            exporters=(),
         )
 
     def _ward(self, rig: Rig, opener: Callable[[], Inference]) -> Ward[ModelWorker]:

@@ -1,0 +1,153 @@
+"""What the status page shows: the health, the last events, the end of the log, and pictures."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from edge_agent.event import Event
+from edge_agent.frame import Frame
+from edge_agent.mqtt.client import MqttClient
+from edge_agent.mqtt.messages import Messages
+from edge_agent.mqtt.payloads import Info
+from edge_agent.options import without_credentials
+from edge_agent.result import Track
+from edge_agent.runtime.health import HealthReport
+from edge_agent.runtime.pipeline import Pipeline
+from edge_agent.runtime.snapshots import JpegSnapshots, Snapshots
+
+_EVENTS = 30
+_LINES = 60
+_PATIENCE = 1.0  # s to wait for the next frame
+
+
+class RecentEvents:
+    """Keeps the newest events of all pipelines."""
+
+    def __init__(self) -> None:
+        self._newest: deque[Event] = deque(maxlen=_EVENTS)
+
+    def note(self, events: Iterable[Event]) -> None:
+        """Take in events; any thread may call it."""
+        self._newest.extend(events)
+
+    def as_rows(self) -> list[dict[str, Any]]:
+        """The newest first, as plain values."""
+        names = ("time", "pipeline", "type", "label", "track", "score", "zones")
+        return [
+            {name: getattr(event, name) for name in names} for event in reversed([*self._newest])
+        ]
+
+
+class LogTail(logging.Handler):
+    """Keeps the newest lines of the log, without credentials."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
+        self.lines: deque[str] = deque(maxlen=_LINES)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a record."""
+        self.lines.append(without_credentials(self.format(record)))
+
+
+class Preview(JpegSnapshots):
+    """Makes a picture only when somebody looks; passes all else on to the pipeline's snapshots."""
+
+    def __init__(self, others: Snapshots) -> None:
+        super().__init__("full", self._keep)
+        self.allowed = others.allowed
+        self._others = others
+        self._fresh = threading.Condition()
+        self._jpeg: bytes | None = None
+
+    def request(self) -> None:
+        """Take a picture for subscribers."""
+        self._others.request()
+
+    def look(self) -> bytes | None:
+        """A JPEG of the next frame; None where none comes in time."""
+        with self._fresh:
+            self._jpeg = None
+            super().request()
+            self._fresh.wait_for(lambda: self._jpeg is not None, _PATIENCE)
+            return self._jpeg
+
+    def frame(self, frame: Frame) -> None:
+        """Take in a frame of the source."""
+        self._others.frame(frame)
+        super().frame(frame)
+
+    def inferred(self, frame: Frame, tracks: Sequence[Track], news: bool) -> None:
+        """Take in what is followed; for the page that alone is no reason for a picture."""
+        self._others.inferred(frame, tracks, news)
+        super().inferred(frame, tracks, news=False)
+
+    def _keep(self, jpeg: bytes) -> None:
+        with self._fresh:
+            self._jpeg = jpeg
+            self._fresh.notify_all()
+
+
+class View:
+    """Puts together what the page asks for; `info` describes the agent as it runs now."""
+
+    def __init__(
+        self,
+        pipelines: Callable[[], Sequence[Pipeline]],
+        health: HealthReport,
+        messages: Messages,
+        client: MqttClient,
+        info: Callable[[], Info],
+        recent: RecentEvents,
+        preview: bool,
+    ) -> None:
+        self._pipelines = pipelines
+        self._health = health
+        self._messages = messages
+        self._client = client
+        self._info = info
+        self._recent = recent
+        self._preview = preview
+        self._lock = threading.Lock()
+        self._log = LogTail()
+
+    def start(self) -> None:
+        """Begin to keep the log."""
+        logging.getLogger().addHandler(self._log)
+
+    def stop(self) -> None:
+        """Keep it no more; safe without `start` and twice."""
+        logging.getLogger().removeHandler(self._log)
+
+    def state(self) -> Mapping[str, Any]:
+        """Everything but pictures, as plain values."""
+        pipelines = self._pipelines()
+        with self._lock:
+            self._health.watch(pipelines)
+            health = self._messages.health(self._health.take())
+        connection = self._client.state
+        return {
+            "info": json.loads(self._messages.info(self._info()).payload),
+            "health": json.loads(health.payload),
+            "settings": {
+                each.name: {"enabled": each.enabled, "threshold": each.threshold}
+                for each in pipelines
+            },
+            "mqtt": {"connected": connection.connected, "reason": connection.reason},
+            "events": self._recent.as_rows(),
+            "log": list(self._log.lines),
+            "preview": self._preview,
+        }
+
+    def picture(self, name: str) -> bytes | None:
+        """What a pipeline sees now, masks applied; None where nothing comes."""
+        for pipeline in self._pipelines():
+            if pipeline.name == name and isinstance(pipeline.snapshots, Preview):
+                return pipeline.snapshots.look()
+        return None
