@@ -133,4 +133,7 @@ class RealTorturer(Torturer):
         off = {f"{BASE}/{name}/status": "offline" for name in self.world.pipelines}
         retained = self.world.retained()
         retained.pop(f"{BASE}/info", None)  # stays, and tells when it was
+        for name in self.world.pipelines:  # what is set stays, too
+            for setting in ("enabled", "threshold"):
+                retained.pop(f"{BASE}/{name}/{setting}/state", None)
         return stuck_states(retained, {f"{BASE}/status": "offline", **off}, self.world.pipelines)
