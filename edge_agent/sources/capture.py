@@ -69,5 +69,7 @@ class Capture:
 
     def _release(self) -> None:
         device, self._device = self._device, None
+        # Now, not when the cycle of capture and guard is collected: that may take minutes.
+        self._pool = BufferPool()
         if device is not None:
             device.release()

@@ -38,7 +38,7 @@ class Soak:
         self.broker = Mosquitto(folder, persistent=True).start()
         self.subscriber = Subscriber(self.broker.port, f"{BASE}/#", session="soak")
         config = belt_config(self.broker.port, pace="loop", publish={"detections": True})
-        config["agent"]["health_interval"] = 5
+        config["agent"] |= {"health_interval": 5, "state_dir": str(folder / "state")}
         self.agent = AgentProcess(folder, config)
         self.samples: list[tuple[float, int, int, int]] = []
         self.faults = 0
