@@ -78,7 +78,8 @@ make_venv() {
     # picamera2 comes with apt and is bound to its libraries: the environment must see it.
     if "$1" -c 'import picamera2' 2>/dev/null; then options=(--system-site-packages); fi
     say "installing into $prefix/venv"
-    [ -x "$prefix/venv/bin/pip" ] || run "$1" -m venv "${options[@]}" "$prefix/venv"
+    # Also where it is there: picamera2 may be new, and a new Python of the system has no packages yet.
+    run "$1" -m venv "${options[@]}" "$prefix/venv"
     [ -z "$wheels" ] || source=(--no-index --find-links "$wheels" edge-agent)
     run "$prefix/venv/bin/pip" install --quiet --disable-pip-version-check --root-user-action=ignore \
         --upgrade "${source[@]}"
@@ -112,7 +113,11 @@ start() {
     if [ -n "$dry" ]; then say "would start the service if the configuration is right"; return; fi
     if ! has_systemd; then
         say "installed; systemd does not run here"
-    elif "$link" check -c "$config/edge-agent.yaml"; then
+        return
+    fi
+    # They run the old program over the new one's files.
+    systemctl try-restart 'edge-agent@*.service' || say "did not start again: systemctl --failed 'edge-agent@*'"
+    if "$link" check -c "$config/edge-agent.yaml"; then
         systemctl enable --quiet edge-agent.service
         if systemctl restart edge-agent.service; then
             say "edge-agent runs: journalctl -fu edge-agent"
@@ -129,16 +134,20 @@ start() {
 uninstall() {
     say "removing the service and the program"
     if has_systemd; then
-        run systemctl disable --now --quiet edge-agent.service 2>/dev/null || true
-        run systemctl stop 'edge-agent@*.service' 2>/dev/null || true
+        run systemctl stop edge-agent.service 'edge-agent@*.service' 2>/dev/null || true
+        # Of the template: the links of all its instances.
+        run systemctl disable --quiet edge-agent.service edge-agent@.service 2>/dev/null || true
     fi
     run rm -rf "$prefix" "$link" "$units/edge-agent.service" "$units/edge-agent@.service"
-    ! has_systemd || run systemctl daemon-reload
+    if has_systemd; then
+        run systemctl daemon-reload
+        run systemctl reset-failed edge-agent.service 'edge-agent@*.service' 2>/dev/null || true
+    fi
     [ "$action" = purge ] || say "kept: $config and $state (--purge removes them too)"
 }
 
 purge() {
-    run rm -rf "$config" "$state" "$units/edge-agent.service.d" "$units/edge-agent@.service.d"
+    run rm -rf "$config" "$state" "$units/edge-agent.service.d" "$units"/edge-agent@*.service.d
     if getent passwd edge-agent >/dev/null; then run userdel edge-agent; fi
     if getent group edge-agent >/dev/null; then run groupdel edge-agent; fi
     say "nothing is left"

@@ -62,6 +62,6 @@ def test_the_scripts_are_sound() -> None:
     program = shutil.which("shellcheck")
     if program is None:
         pytest.skip("shellcheck is missing: sudo apt install shellcheck")
-    files = [SCRIPT, ROOT / "tests" / "systemd" / "faults.sh"]
+    files = [SCRIPT, *sorted((ROOT / "tests" / "systemd").glob("*.sh"))]
     done = subprocess.run([program, *files], capture_output=True, text=True, check=False)
     assert done.stdout == ""
