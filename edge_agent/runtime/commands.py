@@ -149,7 +149,7 @@ class CommandDesk:
     def _change(self, command: Command) -> Result:
         assert command.pipeline is not None
         assert command.value is not None
-        pipeline = self._pipelines[command.pipeline]
+        pipeline = self._served(command.pipeline)
         configured = True if command.name == "enabled" else pipeline.settings.threshold
         self._set(pipeline, command.name, command.value)
         self._overrides.set(pipeline.name, command.name, command.value, configured)
@@ -164,7 +164,7 @@ class CommandDesk:
             self._outbox.put(self._messages.threshold(pipeline.name, float(value)))
 
     def _snapshot(self, name: str | None) -> Result:
-        asked = list(self._pipelines.values()) if name is None else [self._pipelines[name]]
+        asked = list(self._pipelines.values()) if name is None else [self._served(name)]
         allowed = [pipeline for pipeline in asked if pipeline.snapshots.allowed]
         if not allowed:
             raise CommandRefused("the configuration allows no pictures (publish.snapshots is off)")
@@ -174,6 +174,12 @@ class CommandDesk:
         for pipeline in online:
             pipeline.snapshots.request()
         return {"pipelines": [pipeline.name for pipeline in online]}
+
+    def _served(self, name: str) -> Pipeline:
+        pipeline = self._pipelines.get(name)
+        if pipeline is None:  # a reload removed it while the command waited
+            raise CommandRefused(f"there is no pipeline {name}")
+        return pipeline
 
     def _settings(self) -> Result:
         return {

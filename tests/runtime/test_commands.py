@@ -193,6 +193,18 @@ def test_without_a_file_only_a_restart_is_possible() -> None:
     assert office.desk.wish == "restart"
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("enabled", False), ("threshold", 0.7), ("snapshot", None)]
+)
+def test_a_pipeline_that_left_while_its_command_waited(name: str, value: Any) -> None:
+    """A reload takes its turn first: the command is refused with the reason, the next is served."""
+    office = Office()
+    office.desk.serve([office.rigs["q"].pipeline])
+    assert office.ask(name, pipeline="p", value=value)["error"] == "there is no pipeline p"
+    assert office.rigs["p"].pipeline.enabled
+    assert office.ask("ping")["ok"]
+
+
 def test_pictures_are_refused_where_none_are_allowed() -> None:
     """A command never gets a picture that the configuration does not allow."""
     assert "publish.snapshots is off" in Office().ask("snapshot", pipeline="p")["error"]
