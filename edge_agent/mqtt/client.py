@@ -131,7 +131,7 @@ class MqttClient:
         if self._thread is None:
             return self._feed.depth == 0
         if not self._stopping.is_set():
-            self._final = [*final, *self._dialect.goodbye()]
+            self._final = list(final)
             self._deadline = monotonic() + timeout - min(_MARGIN, timeout / 4)
             self._stopping.set()
             self._waker.wake()
@@ -230,7 +230,7 @@ class MqttClient:
             if left <= 0:
                 break
             session.turn(min(left, _TICK))
-        session.send(self._final)
+        session.send([*self._final, *self._dialect.goodbye()])
         while connection.ended is None and not session.idle and self._remaining() > 0:
             session.turn(min(self._remaining(), _TICK), feeding=False)
         if connection.ended is not None or not session.idle:

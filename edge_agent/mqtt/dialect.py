@@ -17,7 +17,7 @@ Sent = tuple[Message, bytes]
 class Dialect(Protocol):
     """The outbox keeps messages as `Messages` makes them; a dialect says them its own way.
 
-    All methods but `goodbye` belong to the client's thread. `heals` tells whether states are
+    All methods belong to the client's thread. `heals` tells whether states are
     retained, so that stuck ones must be looked for.
     """
 
@@ -33,9 +33,9 @@ class Dialect(Protocol):
         """What is said last."""
 
     def outgoing(self, message: Message, replayed: bool) -> Sequence[Sent]:
-        """What goes out for a message, in order; the last one stands for it when acknowledged.
+        """What goes out for a message, in order; nothing where there is nothing to say.
 
-        Nothing where there is nothing to say.
+        The one with the highest QoS, the last of them, stands for it when acknowledged.
         """
 
 

@@ -162,10 +162,12 @@ class Session:
         if self._memory.is_barred(message.topic):
             self._refuse(id_, message, reasons.not_published(reasons.NOT_AUTHORISED))
             return
-        mid = None
+        mid, qos = None, 0
         try:
             for said, payload in self._dialect.outgoing(message, replayed):
-                mid = self._connection.publish(said, payload)
+                sent = self._connection.publish(said, payload)
+                if said.qos >= qos:
+                    mid, qos = sent, said.qos
         except ValueError as error:
             self._refuse(id_, message, str(error))
             return

@@ -1,124 +1,69 @@
 """Sparkplug B: the same device as an edge node, its pipelines as devices, its numbers as metrics.
 
-Follows the Eclipse Sparkplug 3.0.0 specification. The group is `mqtt.topic_prefix`, the edge node
-`agent.name`, a device each pipeline. Metrics are named as the topics of the JSON encoding below the
-pipeline. The one departure: events go out with QoS 1, since they leave the disk only when the
-broker has acknowledged them; the specification wants 0 for all data.
+Follows the Eclipse Sparkplug 3.0.0 specification; docs/sparkplug.md lists where it departs. The
+group is `mqtt.topic_prefix`, the edge node `agent.name`, a device each pipeline. Metrics are named
+as the topics of the JSON encoding below the pipeline.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from google.protobuf.message import DecodeError
 
 from edge_agent.message import Delivery, Message
-from edge_agent.mqtt.commands import Command, Reply
+from edge_agent.mqtt.commands import TokenBucket
 from edge_agent.mqtt.dialect import Sent
 from edge_agent.mqtt.listener import Received
-from edge_agent.mqtt.sparkplug_pb import (
-    DataType,
-    Metric,
-    Payload,
-    get_value,
-    set_value,
-    stamped,
+from edge_agent.mqtt.sparkplug_metrics import (
+    DEVICE,
+    NODE,
+    SETTINGS,
+    Metrics,
+    event_metrics,
+    made,
+    report_metrics,
 )
+from edge_agent.mqtt.sparkplug_pb import DataType, Payload, get_value, set_value, stamped
 from edge_agent.mqtt.topics import Topics
 
 _log = logging.getLogger(__name__)
 
 _NAMESPACE = "spBv1.0"
 _REBIRTH = "Node Control/Rebirth"
-_EVENT = {
-    "event/type": DataType.STRING,
-    "event/label": DataType.STRING,
-    "event/score": DataType.DOUBLE,
-    "event/seq": DataType.UINT64,
-    "event/id": DataType.STRING,
-    "event/json": DataType.STRING,
-}
-_NODE = {"info": DataType.STRING, "health": DataType.STRING}
-_SETTINGS = {"enabled": DataType.BOOLEAN, "threshold": DataType.DOUBLE}
-
-
-class _Metrics:
-    """The metrics of a node or a device: their types, newest values and aliases.
-
-    Those of events have no alias: a host that missed a birth can read them all the same.
-    """
-
-    def __init__(self, aliases: Iterator[int], kinds: dict[str, DataType]) -> None:
-        self._aliases = aliases
-        self._known: dict[str, tuple[int | None, DataType]] = {}
-        self._values: dict[str, Any] = {}
-        for name, kind in kinds.items():
-            self.set(name, kind, None)
-
-    def set(self, name: str, kind: DataType, value: Any) -> bool:
-        """Note a value; True for a metric that was not there before."""
-        is_new = name not in self._known
-        if is_new:
-            self._known[name] = (None if name in _EVENT else next(self._aliases), kind)
-        self._values[name] = value
-        return is_new
-
-    def name_of(self, metric: Any) -> str:
-        """The name of a metric that came in by name or by alias; empty if unknown."""
-        if metric.name:
-            return str(metric.name)
-        found = (name for name, (alias, _) in self._known.items() if alias == metric.alias)
-        return next(found, "")
-
-    def birth(self, now: int) -> list[Any]:
-        """All of them, with name and alias."""
-        return [self._metric(name, now, named=True) for name in self._known]
-
-    def some(self, names: Iterable[str], now: int, historical: bool = False) -> list[Any]:
-        """Some of them, by alias alone where they have one."""
-        found = [self._metric(name, now, named=False) for name in names]
-        for metric in found if historical else ():
-            metric.is_historical = True
-        return found
-
-    def _metric(self, name: str, now: int, named: bool) -> Any:
-        alias, kind = self._known[name]
-        metric = Metric(timestamp=now)
-        if alias is not None:
-            metric.alias = alias
-        if named or alias is None:
-            metric.name = name
-        set_value(metric, kind, self._values[name])
-        return metric
+_LARGEST = 4096  # bytes of a command's payload
+_BURST = 10  # rebirths that may be asked for at once ...
+_PER_SECOND = 1.0  # ... and go on being asked for
 
 
 class SparkplugDialect:
     """Speaks Sparkplug B, and listens to its commands.
 
-    `hand_over` takes a command, as for the command topics. Raises ValueError for a prefix that
-    cannot be a group. What has no place in Sparkplug (pictures, detections, answers) goes out as it
-    is. A metric that is not in the birth of its device makes the device be born anew.
+    `command` is `receive` of the listener of the command topics, which judges what is set here
+    too. Raises ValueError for a prefix that cannot be a group. What has no place in Sparkplug
+    (pictures, detections, answers) goes out as it is. A metric that is not in the birth of its
+    device makes the device be born anew.
     """
 
-    def __init__(self, topics: Topics, hand_over: Callable[[Command], bool]) -> None:
+    def __init__(self, topics: Topics, command: Callable[[Received], Iterable[Message]]) -> None:
         if "/" in topics.prefix:
             raise ValueError("mqtt.topic_prefix must be one word: it is the group of Sparkplug B")
         self._base = f"{topics.base}/"
         self._group, self._node = topics.base.split("/")
         self._topics = topics
-        self._hand_over = hand_over
+        self._carry_out = command
+        self._rebirths = TokenBucket(_BURST, _PER_SECOND)
         self._aliases = iter(range(1, 2**63))
-        self._own = _Metrics(self._aliases, _NODE)
-        self._devices: dict[str, _Metrics] = {}
+        self._own = Metrics(self._aliases, NODE, _now())
+        self._devices: dict[str, Metrics] = {}
         self._born: set[str] = set()
         self._seq = 0
-        self._bd_seq = (
-            int(time.time()) % 256
-        )  # so that an earlier run's last one does not come again
+        # By the clock, so that an earlier run's last one does not come again.
+        self._bd_seq = int(time.time()) % 256
         self.filters = (self._topic("NCMD"), f"{self._topic('DCMD')}/+")
 
     heals = False
@@ -152,39 +97,41 @@ class SparkplugDialect:
 
     def receive(self, received: Received) -> Iterable[Message]:
         """Be born anew, or hand on what is to be set."""
-        try:
-            metrics = Payload.FromString(received.payload).metrics
-        except DecodeError:
-            _log.warning("a command on %s is no payload of Sparkplug B", received.topic)
-            return
-        *_, last = received.topic.split("/")
-        for metric in metrics:
-            if received.topic == self.filters[0]:
-                if self._own.name_of(metric) == _REBIRTH or metric.name == _REBIRTH:
-                    yield from self.hello(())
-            elif last in self._devices:
-                self._command(last, self._devices[last].name_of(metric), get_value(metric))
+        metrics = _metrics_in(received)
+        if received.topic == self.filters[0]:
+            asked = any(each.name == _REBIRTH and get_value(each) is True for each in metrics)
+            return self.hello(()) if asked and self._rebirths.take() else ()
+        *_, device = received.topic.split("/")
+        if device not in self._devices:
+            return ()
+        known = self._devices[device]
+        wishes = [(known.name_of(each), get_value(each)) for each in metrics]
+        return [said for name, value in wishes for said in self._set(received, device, name, value)]
 
-    def _command(self, device: str, name: str, value: Any) -> None:
-        is_switch = name == "enabled" and isinstance(value, bool)
-        is_share = name == "threshold" and not isinstance(value, bool | str | None)
-        if not is_switch and not (is_share and 0.0 <= value <= 1.0):
-            _log.warning("command %s of %s is refused", name or "without a name", device)
-            return
-        self._hand_over(Command(name, Reply(self._topics.response(name)), device, value))
+    def _set(self, received: Received, device: str, name: str, value: Any) -> Iterable[Message]:
+        """As if it had come on the topic of that setting, with the same bounds and answers."""
+        topics = {
+            "enabled": self._topics.enabled_set(device),
+            "threshold": self._topics.threshold_set(device),
+        }
+        if name not in topics:
+            _log.warning("nothing of %s can be set but enabled and threshold", device)
+            return ()
+        return self._carry_out(replace(received, topic=topics[name], payload=_as_text(name, value)))
 
     def _translated(self, message: Message, replayed: bool) -> Sequence[Message]:
         match message.topic.removeprefix(self._base).split("/"):
             case [("info" | "health") as name]:
-                self._own.set(name, DataType.STRING, message.payload.decode())
-                return (self._data(None, self._own.some((name,), _now()), message),)
+                metrics = report_metrics(name, message.payload, _now())
+                self._own.note(metrics)
+                return (self._data(None, self._own.some(metrics), message),)
             case [device, "status"]:
                 return self._status(device, message)
             case [device, "events"]:
                 return self._event(device, message, replayed)
             case [device, ("enabled" | "threshold") as name, "state"]:
                 value = message.payload == b"ON" if name == "enabled" else _number(message.payload)
-                return self._value(device, name, _SETTINGS[name], value, message)
+                return self._value(device, name, SETTINGS[name], value, message)
             case [device, ("counts" | "zones" | "lines"), *_] as levels:
                 count = int(message.payload or b"0")
                 return self._value(device, "/".join(levels[1:]), DataType.INT64, count, message)
@@ -192,52 +139,40 @@ class SparkplugDialect:
 
     def _status(self, device: str, message: Message) -> Sequence[Message]:
         online = message.payload == b"online"
-        self._metrics(device).set("online", DataType.BOOLEAN, online)
+        self._metrics(device).note({"online": made(DataType.BOOLEAN, online, _now())})
         if online:
             return (self._device_birth(device),)
-        if device not in self._born:
-            return ()
-        self._born.discard(device)
-        return (self._message("DDEATH", Payload(timestamp=_now()), device),)
+        return (self._device_death(device),) if device in self._born else ()
 
     def _value(
         self, device: str, name: str, kind: DataType, value: Any, message: Message
     ) -> Sequence[Message]:
         metrics = self._metrics(device)
-        is_new = metrics.set(name, kind, value)
+        is_new = metrics.note({name: made(kind, value, _now())})
         if device not in self._born:
             return ()  # its birth will tell
         if is_new:
             return (self._device_birth(device),)
-        return (self._data(device, metrics.some((name,), _now()), message),)
+        return (self._data(device, metrics.some((name,)), message),)
 
     def _event(self, device: str, message: Message, replayed: bool) -> Sequence[Message]:
-        event = json.loads(message.payload)
+        """Its data, after a birth if need be; a device whose source failed is dead again after."""
+        event = event_metrics(message.payload)
         metrics = self._metrics(device)
-        values = (
-            event["type"],
-            event["label"],
-            event["score"],
-            event["seq"],
-            event["id"],
-            message.payload.decode(),
-        )
-        for (name, kind), value in zip(_EVENT.items(), values, strict=True):
-            metrics.set(name, kind, value)
-        said = [] if device in self._born else [self._device_birth(device)]
-        when = round(event["time"] * 1000)
-        data = metrics.some(_EVENT, when, replayed)
-        return (*said, self._data(device, data, message))
+        birth = () if device in self._born else (self._device_birth(device),)
+        metrics.note(event)
+        data = self._data(device, metrics.some(event, replayed), message)
+        death = (self._device_death(device),) if metrics.value("online") is False else ()
+        return (*birth, data, *death)
 
-    def _metrics(self, device: str) -> _Metrics:
+    def _metrics(self, device: str) -> Metrics:
         if device not in self._devices:
-            kinds = {"online": DataType.BOOLEAN, **_SETTINGS, **_EVENT}
-            self._devices[device] = _Metrics(self._aliases, kinds)
+            self._devices[device] = Metrics(self._aliases, DEVICE, _now())
         return self._devices[device]
 
     def _node_birth(self) -> Message:
         now = _now()
-        payload = Payload(timestamp=now, metrics=self._own.birth(now))
+        payload = Payload(timestamp=now, metrics=self._own.birth())
         for name, kind, value in (
             ("bdSeq", DataType.INT64, self._bd_seq),
             (_REBIRTH, DataType.BOOLEAN, False),
@@ -247,9 +182,12 @@ class SparkplugDialect:
 
     def _device_birth(self, device: str) -> Message:
         self._born.add(device)
-        now = _now()
-        metrics = self._metrics(device).birth(now)
-        return self._message("DBIRTH", Payload(timestamp=now, metrics=metrics), device)
+        metrics = self._metrics(device).birth()
+        return self._message("DBIRTH", Payload(timestamp=_now(), metrics=metrics), device)
+
+    def _device_death(self, device: str) -> Message:
+        self._born.discard(device)
+        return self._message("DDEATH", Payload(timestamp=_now()), device)
 
     def _death(self) -> Message:
         payload = Payload(timestamp=_now())
@@ -277,6 +215,28 @@ class SparkplugDialect:
             return message.payload
         self._seq = 0 if kind == "NBIRTH" else (self._seq + 1) % 256
         return stamped(message.payload, self._seq)
+
+
+def _metrics_in(received: Received) -> Sequence[Any]:
+    """The metrics of a command; none, and a warning, for one that is not carried out."""
+    if received.retained:
+        why = "a retained command is not carried out; remove it at the broker"
+    elif len(received.payload) > _LARGEST:
+        why = f"the payload is larger than {_LARGEST} bytes"
+    else:
+        try:
+            return list(Payload.FromString(received.payload).metrics)
+        except DecodeError:
+            why = "the payload is none of Sparkplug B"
+    _log.warning("command on %s refused: %s", received.topic, why)
+    return ()
+
+
+def _as_text(name: str, value: Any) -> bytes:
+    """A value as the command topics want it; empty, which they refuse, for one of another type."""
+    if isinstance(value, bool):
+        return (b"ON" if value else b"OFF") if name == "enabled" else b""
+    return repr(value).encode() if isinstance(value, int | float) else b""
 
 
 def _now() -> int:

@@ -6,7 +6,7 @@ import dataclasses
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from edge_agent.clock import boot_id
@@ -21,10 +21,10 @@ from edge_agent.event import ModelRef
 from edge_agent.message import Message
 from edge_agent.model import ModelInfo, TensorSpec
 from edge_agent.mqtt.client import MqttClient
-from edge_agent.mqtt.commands import Command, CommandListener
+from edge_agent.mqtt.commands import CommandListener
 from edge_agent.mqtt.dialect import Dialect, JsonDialect
 from edge_agent.mqtt.homeassistant import Announcer, Retraction
-from edge_agent.mqtt.listener import Listener
+from edge_agent.mqtt.listener import Listener, Received
 from edge_agent.mqtt.messages import Messages
 from edge_agent.mqtt.options import MqttOptions
 from edge_agent.mqtt.payloads import Info
@@ -171,7 +171,7 @@ def build_agent(
         commands = CommandListener(
             topics, messages, config.running, desk.hand_over, (config.mqtt.homeassistant.prefix,)
         )
-        dialect, theirs = _dialect(config.mqtt, topics, desk.hand_over)
+        dialect, theirs = _dialect(config.mqtt, topics, commands.receive)
         client = MqttClient(
             config.mqtt,
             topics,
@@ -268,7 +268,7 @@ def _announcer(
 
 
 def _dialect(
-    options: MqttOptions, topics: Topics, hand_over: Callable[[Command], bool]
+    options: MqttOptions, topics: Topics, command: Callable[[Received], Iterable[Message]]
 ) -> tuple[Dialect, tuple[Listener, ...]]:
     """How the device speaks, and who listens to what that brings."""
     if options.encoding == "json":
@@ -278,5 +278,5 @@ def _dialect(
     except ImportError as error:
         cure = "pip install protobuf, or set mqtt.encoding: json"
         raise ConfigError((f"mqtt.encoding: protobuf is not installed ({cure})",)) from error
-    dialect = SparkplugDialect(topics, hand_over)
+    dialect = SparkplugDialect(topics, command)
     return dialect, (dialect,)

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.message import Message
-from edge_agent.mqtt.commands import Command
+from edge_agent.mqtt.commands import Command, CommandListener
 from edge_agent.mqtt.listener import Received
 from edge_agent.mqtt.messages import Messages
 from edge_agent.mqtt.topics import Topics
@@ -22,7 +22,7 @@ from edge_agent.runtime.wire import build_agent
 from tests.support.agent import TRUTH, AgentProcess, belt_config
 from tests.support.broker import Mosquitto, Subscriber, wait_until
 from tests.support.configs import good
-from tests.support.samples import HEALTH, event
+from tests.support.samples import HEALTH, INFO, event
 
 pytest.importorskip("google.protobuf")
 from edge_agent.mqtt.sparkplug import SparkplugDialect
@@ -86,6 +86,7 @@ class Host:
         self.historical: list[Any] = []
         self.events: list[int] = []
         self.bd_seqs: list[int] = []
+        self.times: dict[tuple[str, str], int] = {}
 
     def hear(self, topic: str, data: bytes) -> None:
         """Take in one message."""
@@ -112,14 +113,19 @@ class Host:
         elif kind == "DDEATH":
             self.names.pop(device, None)
             return
+        is_birth = kind in ("NBIRTH", "DBIRTH")
+        times = [metric["timestamp"] for metric in metrics]
+        assert times == sorted(times)
         for metric in metrics:
-            assert "alias" not in metric or "name" not in metric or kind in ("NBIRTH", "DBIRTH")
+            assert "datatype" in metric or not is_birth
+            assert "alias" not in metric or is_birth or not {"name", "datatype"} & set(metric)
             alias = metric.get("alias")
             if alias is not None and alias not in self.names.get(device, {}):
                 assert self._ask is not None, (topic, alias)
                 continue
             name = metric["name"].decode() if alias is None else self.names[device][alias]
             self.values[device, name] = metric.get("value")
+            self.times[device, name] = metric["timestamp"]
             if name == "event/seq" and metric.get("value") and kind == "DDATA":
                 self.events.append(metric["value"])
                 self.historical.append(metric.get("historical", 0))
@@ -130,7 +136,8 @@ class Wire:
 
     def __init__(self) -> None:
         self.commands: list[Command] = []
-        self.dialect = SparkplugDialect(TOPICS, self.take)
+        listener = CommandListener(TOPICS, MESSAGES, ["door", "old door"], self.take)
+        self.dialect = SparkplugDialect(TOPICS, listener.receive)
         self.host = Host()
         self.connect()
 
@@ -154,14 +161,23 @@ class Wire:
             kinds.append(said.topic.split("/")[2])
         return kinds
 
-    def receive(self, kind: str, name: str, type_: DataType, value: Any, device: str = "") -> None:
-        """A command of the host."""
+    def receive(
+        self,
+        kind: str,
+        name: str,
+        type_: DataType,
+        value: Any,
+        device: str = "",
+        retained: bool = False,
+        times: int = 1,
+    ) -> list[str]:
+        """A command of the host, so many times in one payload; kinds of what went out."""
         payload = Payload()
-        set_value(payload.metrics.add(name=name), type_, value)
+        for _ in range(times):
+            set_value(payload.metrics.add(name=name), type_, value)
         topic = f"spBv1.0/plant/{kind}/dev" + (f"/{device}" if device else "")
-        received = Received(topic, payload.SerializeToString(), retained=False)
-        for message in self.dialect.receive(received):
-            self.say(message)
+        received = Received(topic, payload.SerializeToString(), retained)
+        return [said for message in self.dialect.receive(received) for said in self.say(message)]
 
 
 def test_births_data_and_deaths() -> None:
@@ -231,6 +247,72 @@ def test_commands() -> None:
     assert list(wire.dialect.receive(rubbish)) == []
 
 
+def test_commands_are_bounded_as_those_of_topics() -> None:
+    """Retained, of a pipeline that is gone, or too many: refused; a name with a space is found."""
+    wire = Wire()
+    for device in ("door", "old door", "gone"):
+        wire.say(MESSAGES.pipeline_status(device, True))
+    wire.receive("DCMD", "enabled", DataType.BOOLEAN, False, "door", retained=True)
+    wire.receive("DCMD", "enabled", DataType.BOOLEAN, False, "gone")
+    assert wire.commands == []
+    wire.receive("DCMD", "enabled", DataType.BOOLEAN, False, "old_door")
+    assert [each.pipeline for each in wire.commands] == ["old door"]
+    wire.receive("DCMD", "enabled", DataType.BOOLEAN, False, "door", times=100)
+    assert len(wire.commands) < 30
+
+
+def test_rebirths_are_bounded() -> None:
+    """One for each request that says true, however often it says so; a flood of them is cut."""
+    wire = Wire()
+    name = "Node Control/Rebirth"
+    assert wire.receive("NCMD", name, DataType.BOOLEAN, False) == []
+    assert wire.receive("NCMD", name, DataType.BOOLEAN, True, retained=True) == []
+    assert wire.receive("NCMD", name, DataType.BOOLEAN, True, times=50) == ["NBIRTH"]
+    assert wire.receive("NCMD", name, DataType.BOOLEAN, True, times=10_000) == []
+    born = [wire.receive("NCMD", name, DataType.BOOLEAN, True) for _ in range(100)]
+    assert 0 < born.count(["NBIRTH"]) < 20
+
+
+def test_a_device_stays_dead_after_its_last_events() -> None:
+    """Objects end after their source failed; the event is what the broker must acknowledge."""
+    wire = Wire()
+    wire.say(MESSAGES.pipeline_status("door", True))
+    wire.say(MESSAGES.pipeline_status("door", False))
+    assert wire.say(MESSAGES.event(event(), 9)) == ["DBIRTH", "DDATA", "DDEATH"]
+    assert wire.host.events == [9]
+    wire.connect()
+    assert "door" not in wire.host.names
+    qos = [said.qos for said, _ in wire.dialect.outgoing(MESSAGES.event(event(), 10), False)]
+    assert qos == [0, 1, 0]
+
+
+def test_a_birth_does_not_make_an_event_new() -> None:
+    """Its metrics keep the time at which it happened, and none comes before its own message."""
+    wire = Wire()
+    wire.say(MESSAGES.event(event(), 7), replayed=True)
+    wire.receive("NCMD", "Node Control/Rebirth", DataType.BOOLEAN, True)
+    assert wire.host.values["door", "event/seq"] == 7
+    assert wire.host.times["door", "event/seq"] == round(event().time * 1000)
+    other = Wire()
+    (_, birth), _ = other.dialect.outgoing(MESSAGES.event(event(), 7), True)
+    metrics = decoded(birth)[1]
+    assert [each.get("null") for each in metrics if each["name"] == b"event/seq"] == [1]
+
+
+def test_numbers_of_the_node() -> None:
+    """Version, boot id and the numbers of the health are metrics, known from the first birth on."""
+    wire = Wire()
+    unknown = wire.host.values["", "health/outbox/depth"]
+    assert unknown is None
+    assert wire.say(MESSAGES.info(INFO)) == ["NDATA"]
+    assert wire.host.values["", "properties/boot_id"] == INFO.boot_id.encode()
+    assert wire.host.values["", "properties/version"] == INFO.version.encode()
+    assert wire.say(MESSAGES.health(HEALTH)) == ["NDATA"]
+    assert wire.host.values["", "health/outbox/depth"] == HEALTH.outbox_depth
+    assert wire.host.values["", "health/outbox/drops"] == sum(HEALTH.drops.values())
+    assert wire.host.values["", "health/rss_bytes"] == HEALTH.rss_bytes
+
+
 _MESSAGES = st.sampled_from(
     [
         MESSAGES.pipeline_status("door", True),
@@ -282,10 +364,22 @@ def test_what_is_of_another_make_is_not_lost() -> None:
     assert (said.topic, payload) == (odd.topic, b"17")
 
 
+def test_what_is_of_another_make_spoils_no_birth() -> None:
+    """An event with a field of another type goes out as it is, and the next connection begins."""
+    wire = Wire()
+    odd = MESSAGES.event(event(), 1)
+    fields = json.loads(odd.payload) | {"id": 5}
+    other = Message(odd.topic, json.dumps(fields).encode(), odd.delivery, 1)
+    assert [said.topic for said, _ in wire.dialect.outgoing(other, False)] == [odd.topic]
+    assert wire.say(MESSAGES.event(event(), 2)) == ["DBIRTH", "DDATA"]
+    wire.connect()
+    assert wire.host.values["door", "event/seq"] == 2
+
+
 def test_the_group_is_one_word() -> None:
     """A prefix with a slash cannot be a group."""
     with pytest.raises(ValueError, match="one word"):
-        SparkplugDialect(Topics("a/b", "dev"), lambda _: True)
+        SparkplugDialect(Topics("a/b", "dev"), lambda _: ())
 
 
 def test_without_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
