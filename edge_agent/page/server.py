@@ -2,39 +2,37 @@
 
 Against pages of others in the same browser: the Host must be one of this machine's own names (DNS
 rebinding), frames are forbidden, and scripts come from here alone. Against slow or many clients: so
-many connections at once, so many seconds for each.
+many connections at once, so many seconds and bytes of a request for each. Only a live picture lasts
+longer, for as long as its viewer keeps up.
 """
 
 from __future__ import annotations
 
-import hmac
-import json
 import logging
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
+from http.client import LineTooLong
 from http.cookies import CookieError, SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib.resources import files
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import parse_qs, urlsplit
 
-from edge_agent.page.options import PageOptions, check_options
+from edge_agent.page.options import PageOptions
+from edge_agent.page.site import Picture, Site, State, pipeline_of
 
 _log = logging.getLogger(__name__)
 
 _MOST = 16  # connections at once
 _LIMIT = 10.0  # s for one connection
 _SILENCE = 5.0  # s
+_HEAD = 16384  # bytes of a request
+_MOST_LIVE = 4  # live pictures at once: the rest of the connections is for the page itself
+_FRAME = 0.2  # s between two pictures of a live one
 _LOOK = 0.2  # s between two looks whether it is to end
 _COOKIE = "edge_agent_token"
-_LOCAL = {"localhost", "127.0.0.1", "[::1]", "::1"}
-_ASSETS = {
-    "/": ("index.html", "text/html; charset=utf-8"),
-    "/app.js": ("app.js", "text/javascript; charset=utf-8"),
-    "/style.css": ("style.css", "text/css; charset=utf-8"),
-}
+_BOUNDARY = "edge-agent-picture"
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -47,9 +45,6 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 
-State = Callable[[], Mapping[str, Any]]
-Picture = Callable[[str], bytes | None]
-
 
 class PageServer:
     """The page of one agent.
@@ -60,21 +55,15 @@ class PageServer:
     """
 
     def __init__(self, options: PageOptions, state: State, picture: Picture) -> None:
-        check_options(options)
         self._options = options
-        self._state = state
-        self._picture = picture
-        self._assets = {
-            route: (files("edge_agent.page").joinpath("assets", name).read_bytes(), kind)
-            for route, (name, kind) in _ASSETS.items()
-        }
+        self._site = Site(options, state, picture)
         self._server: _Server | None = None
 
     def start(self) -> None:
         """Listen, in the background; a port that is taken is told, and no reason to end."""
         options = self._options
         try:
-            server = _Server((options.address, options.port), self)
+            server = _Server((options.address, options.port), self._site)
         except OSError as error:
             where = f"{options.address}:{options.port}"
             _log.error("the page cannot listen at %s: %s (set page.port)", where, error)
@@ -88,39 +77,20 @@ class PageServer:
         """End; safe without `start` and twice."""
         server, self._server = self._server, None
         if server is not None:
+            server.over.set()
             server.shutdown()
             server.server_close()
-
-    def knows_host(self, host: str) -> bool:
-        """Whether a Host header is one of ours: where only this machine comes, its own names."""
-        return not self._options.is_local or host.rsplit(":", 1)[0] in _LOCAL or host in _LOCAL
-
-    def lets_in(self, token: str) -> bool:
-        """Whether a token opens the page; without one of ours everybody is let in."""
-        wanted = self._options.token
-        if wanted is None:
-            return True
-        return hmac.compare_digest(token.encode("utf-8", "replace"), wanted.reveal().encode())
-
-    def answer(self, path: str, query: Mapping[str, list[str]]) -> tuple[bytes, str] | None:
-        """Content and type of a route; None where there is nothing."""
-        if path in self._assets:
-            return self._assets[path]
-        if path == "/state":
-            return json.dumps(self._state(), allow_nan=False).encode(), "application/json"
-        if path == "/picture" and self._options.preview:
-            jpeg = self._picture(query.get("pipeline", [""])[0])
-            return None if jpeg is None else (jpeg, "image/jpeg")
-        return None
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, address: tuple[str, int], page: PageServer) -> None:
+    def __init__(self, address: tuple[str, int], site: Site) -> None:
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        self.page = page
+        self.site = site
+        self.over = threading.Event()
+        self.live = threading.BoundedSemaphore(_MOST_LIVE)
         self._room = threading.BoundedSemaphore(_MOST)
         super().__init__(address, _Handler)
 
@@ -129,17 +99,17 @@ class _Server(ThreadingHTTPServer):
         if not self._room.acquire(blocking=False):
             self.shutdown_request(request)
             return
-        super().process_request(request, client_address)
+        try:
+            super().process_request(request, client_address)
+        except RuntimeError:  # no thread is to be had
+            self._room.release()
+            raise
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Serve a connection, for so long at the most."""
-        timer = threading.Timer(_LIMIT, _hang_up, (request,))
-        timer.daemon = True
-        timer.start()
+        """Serve a connection, and make room for the next."""
         try:
             super().process_request_thread(request, client_address)
         finally:
-            timer.cancel()
             self._room.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - as above us
@@ -154,23 +124,56 @@ def _hang_up(request: socket.socket) -> None:
         _log.debug("already gone: %s", error)
 
 
+class _Head:
+    """Reads the lines of a request, so many bytes in all."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._left = _HEAD
+
+    def readline(self, most: int) -> bytes:
+        """The next line; raises LineTooLong, which is answered, where there is more."""
+        line = self._stream.readline(min(most, self._left + 1))
+        self._left -= len(line)
+        if self._left < 0:
+            raise LineTooLong("request")
+        return line
+
+    def close(self) -> None:
+        """Close the stream."""
+        self._stream.close()
+
+
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
     timeout = _SILENCE
     server_version = "edge-agent"
     sys_version = ""
 
+    def handle(self) -> None:
+        """Read a request and answer it, in so many seconds and bytes at the most."""
+        self.rfile: Any = _Head(self.rfile)
+        self._timer = threading.Timer(_LIMIT, _hang_up, (self.connection,))
+        self._timer.daemon = True
+        self._timer.start()
+        try:
+            super().handle()
+        finally:
+            self._timer.cancel()
+
     def do_GET(self) -> None:
         """Answer one of the routes."""
-        page = self.server.page
+        site = self.server.site
         parts = urlsplit(self.path)
         query = parse_qs(parts.query)
-        if not page.knows_host(self.headers.get("Host", "")):
+        if not site.knows_host(self.headers.get("Host", "")):
             self._send(421, b"not a name of this device\n", "text/plain")
         elif "token" in query and parts.path == "/":
             self._log_in(query["token"][0])
-        elif not page.lets_in(self._token()):
+        elif not site.lets_in(self._pass()):
             self._send(401, b"open /?token=... with the token of the configuration\n", "text/plain")
+        elif parts.path == "/live" and site.has_pictures and self.command == "GET":
+            self._show_live(pipeline_of(query))
         else:
             self._answer(parts.path, query)
 
@@ -178,7 +181,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, path: str, query: Mapping[str, list[str]]) -> None:
         try:
-            found = self.server.page.answer(path, query)
+            found = self.server.site.answer(path, query)
         except Exception:  # noqa: BLE001 - the thread's edge
             _log.exception("fault in the status page")
             self._send(500, b"a fault, see the log\n", "text/plain")
@@ -188,14 +191,36 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(200, *found)
 
+    def _show_live(self, pipeline: str) -> None:
+        """Picture after picture (MJPEG), until the viewer goes, is too slow, or nothing comes."""
+        if not self.server.live.acquire(blocking=False):
+            self._send(503, b"others look already\n", "text/plain")
+            return
+        try:
+            jpeg = self.server.site.picture(pipeline)
+            if jpeg is None:
+                self._send(404, b"there is nothing here\n", "text/plain")
+                return
+            self._timer.cancel()
+            self._begin(200, {"Content-Type": f"multipart/x-mixed-replace; boundary={_BOUNDARY}"})
+            while jpeg is not None:
+                head = f"--{_BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}"
+                self.wfile.write(head.encode() + b"\r\n\r\n" + jpeg + b"\r\n")
+                if self.server.over.wait(_FRAME):
+                    return
+                jpeg = self.server.site.picture(pipeline)
+        finally:
+            self.server.live.release()
+
     def _log_in(self, token: str) -> None:
-        if not self.server.page.lets_in(token):
+        shown = self.server.site.pass_for(token)
+        if shown is None:
             self._send(401, b"this is not the token\n", "text/plain")
             return
-        cookie = f"{_COOKIE}={token}; HttpOnly; SameSite=Strict; Path=/"
+        cookie = f"{_COOKIE}={shown}; HttpOnly; SameSite=Strict; Path=/"
         self._send(303, b"", "text/plain", {"Location": "/", "Set-Cookie": cookie})
 
-    def _token(self) -> str:
+    def _pass(self) -> str:
         try:
             cookie = SimpleCookie(self.headers.get("Cookie", "")).get(_COOKIE)
         except CookieError:
@@ -205,13 +230,20 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(
         self, code: int, content: bytes, kind: str, more: Mapping[str, str] | None = None
     ) -> None:
-        self.send_response(code)
-        headers = {"Content-Type": kind, "Content-Length": str(len(content)), **_HEADERS}
-        for name, value in {**headers, **(more or {}), "Connection": "close"}.items():
-            self.send_header(name, value)
-        self.end_headers()
+        length = str(len(content))
+        self._begin(code, {"Content-Type": kind, "Content-Length": length, **(more or {})})
         if self.command != "HEAD":
             self.wfile.write(content)
+
+    def _begin(self, code: int, headers: Mapping[str, str]) -> None:
+        self.send_response(code)
+        for name, value in {**headers, **_HEADERS, "Connection": "close"}.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    def send_error(self, code: int, *_: Any) -> None:
+        """Refuse what is no request of ours, with the same headers and no word of the visitor's."""
+        self._send(code, b"refused\n", "text/plain")
 
     def log_message(self, *_: Any) -> None:
         """Requests are no news, and their addresses may hold the token."""

@@ -38,7 +38,9 @@ class HealthReport:
 
     def watch(self, pipelines: Sequence[Pipeline]) -> None:
         """Report on these from now on; the rates of those that stay go on."""
-        self._meters = {each: self._meters.get(each) or RateMeter() for each in pipelines}
+        self._meters = {
+            each: self._meters.get(each) or RateMeter(each.metrics.started) for each in pipelines
+        }
 
     def take(self) -> Health:
         """The health now."""

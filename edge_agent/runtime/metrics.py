@@ -67,6 +67,7 @@ class PipelineMetrics:
     latency: dict[str, Samples] = field(
         default_factory=lambda: {stage: Samples() for stage in STAGES}
     )
+    started: float = field(default_factory=lambda: time.monotonic())  # noqa: PLW0108 - late: tests replace `time`
     first: float = 0.0
     newest: float = 0.0
 
@@ -84,10 +85,13 @@ class PipelineMetrics:
 
 
 class RateMeter:
-    """Turns counters into rates over the time since it was last asked."""
+    """Turns counters into rates over the time since it was last asked.
 
-    def __init__(self) -> None:
-        self._time = time.monotonic()
+    The first ones are over the time since `started` (monotonic seconds), when all counters were 0.
+    """
+
+    def __init__(self, started: float) -> None:
+        self._time = started
         self._before: dict[str, int] = {}
         self._lock = threading.Lock()
 

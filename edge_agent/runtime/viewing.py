@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -23,6 +24,8 @@ from edge_agent.runtime.snapshots import JpegSnapshots, Snapshots
 _EVENTS = 30
 _LINES = 60
 _PATIENCE = 1.0  # s to wait for the next frame
+_FRESH = 1.0  # s for which all who look share one state
+_PAUSE = 0.2  # s for which all who look share one picture
 
 
 class RecentEvents:
@@ -57,7 +60,10 @@ class LogTail(logging.Handler):
 
 
 class Preview(JpegSnapshots):
-    """Makes a picture only when somebody looks; passes all else on to the pipeline's snapshots."""
+    """Makes a picture only when somebody looks, and not more often for more of them.
+
+    Passes all else on to the pipeline's snapshots.
+    """
 
     def __init__(self, others: Snapshots) -> None:
         super().__init__("full", self._keep)
@@ -65,17 +71,20 @@ class Preview(JpegSnapshots):
         self._others = others
         self._fresh = threading.Condition()
         self._jpeg: bytes | None = None
+        self._made = float("-inf")
 
     def request(self) -> None:
         """Take a picture for subscribers."""
         self._others.request()
 
     def look(self) -> bytes | None:
-        """A JPEG of the next frame; None where none comes in time."""
+        """A JPEG of the next frame, or one just made; None where none comes in time."""
         with self._fresh:
-            self._jpeg = None
-            super().request()
-            self._fresh.wait_for(lambda: self._jpeg is not None, _PATIENCE)
+            before = self._made
+            if time.monotonic() - before >= _PAUSE:
+                super().request()
+                if not self._fresh.wait_for(lambda: self._made > before, _PATIENCE):
+                    return None
             return self._jpeg
 
     def frame(self, frame: Frame) -> None:
@@ -90,12 +99,15 @@ class Preview(JpegSnapshots):
 
     def _keep(self, jpeg: bytes) -> None:
         with self._fresh:
-            self._jpeg = jpeg
+            self._jpeg, self._made = jpeg, time.monotonic()
             self._fresh.notify_all()
 
 
 class View:
-    """Puts together what the page asks for; `info` describes the agent as it runs now."""
+    """Puts together what the page asks for; `info` describes the agent as it runs now.
+
+    `sources` tells the type of each source by name.
+    """
 
     def __init__(
         self,
@@ -104,6 +116,7 @@ class View:
         messages: Messages,
         client: MqttClient,
         info: Callable[[], Info],
+        sources: Callable[[], Mapping[str, str]],
         recent: RecentEvents,
         preview: bool,
     ) -> None:
@@ -112,10 +125,13 @@ class View:
         self._messages = messages
         self._client = client
         self._info = info
+        self._sources = sources
         self._recent = recent
         self._preview = preview
         self._lock = threading.Lock()
         self._log = LogTail()
+        self._taken = float("-inf")
+        self._newest: Mapping[str, Any] = {}
 
     def start(self) -> None:
         """Begin to keep the log."""
@@ -126,11 +142,21 @@ class View:
         logging.getLogger().removeHandler(self._log)
 
     def state(self) -> Mapping[str, Any]:
-        """Everything but pictures, as plain values."""
-        pipelines = self._pipelines()
+        """Everything but pictures, as plain values.
+
+        Rates are over the time since it was last taken, so that viewers who each took their own
+        would see those of moments.
+        """
         with self._lock:
-            self._health.watch(pipelines)
-            health = self._messages.health(self._health.take())
+            if time.monotonic() - self._taken >= _FRESH:
+                self._newest = self._take()
+                self._taken = time.monotonic()
+            return self._newest
+
+    def _take(self) -> Mapping[str, Any]:
+        pipelines = self._pipelines()
+        self._health.watch(pipelines)
+        health = self._messages.health(self._health.take())
         connection = self._client.state
         return {
             "info": json.loads(self._messages.info(self._info()).payload),
@@ -139,6 +165,7 @@ class View:
                 each.name: {"enabled": each.enabled, "threshold": each.threshold}
                 for each in pipelines
             },
+            "sources": dict(self._sources()),
             "mqtt": {"connected": connection.connected, "reason": connection.reason},
             "events": self._recent.as_rows(),
             "log": list(self._log.lines),

@@ -226,6 +226,7 @@ def _page(
         messages,
         client,
         partial(_info, assembly, time.time()),
+        lambda: {name: source.type for name, source in assembly.config.sources.items()},
         recent,
         config.page.preview,
     )

@@ -58,7 +58,7 @@ def test_fps_of_the_source(hand: HandTime) -> None:
 
 def test_rates_are_since_the_last_time(hand: HandTime) -> None:
     """Each call tells the increase per second since the one before."""
-    meter = RateMeter()
+    meter = RateMeter(hand.now)
     hand.now += 2.0
     assert meter.rates({"in": 10, "lost": 0}) == {"in": 5.0, "lost": 0.0}
     hand.now += 10.0
@@ -67,6 +67,6 @@ def test_rates_are_since_the_last_time(hand: HandTime) -> None:
 
 def test_rates_at_the_same_moment(hand: HandTime) -> None:
     """Two calls without time between them do not fail."""
-    meter = RateMeter()
+    meter = RateMeter(hand.now)
     meter.rates({"in": 10})
     assert meter.rates({"in": 10}) == {"in": 0.0}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+import time
 from pathlib import Path
 
 import cv2
@@ -37,6 +38,26 @@ def test_a_preview_is_made_only_when_somebody_looks() -> None:
     assert cv2.imdecode(np.frombuffer(found[0], np.uint8), cv2.IMREAD_COLOR) is not None
 
 
+def test_those_who_look_at_once_share_a_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many and often they look, the pipeline draws no more than it would for one."""
+    monkeypatch.setattr("edge_agent.runtime.viewing._PAUSE", 30.0)
+    preview = Preview(NoSnapshots())
+    found: list[bytes | None] = []
+    looking = [
+        threading.Thread(target=lambda: found.append(preview.look()), daemon=True) for _ in range(3)
+    ]
+    for each in looking:
+        each.start()
+
+    def all_have_looked() -> bool:
+        preview.frame(live_frame(1))
+        return len(found) == 3
+
+    wait_until(all_have_looked, 5.0)
+    preview.frame(live_frame(2))
+    assert preview.look() is found[0] is not None
+
+
 def test_nothing_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     """A camera that is silent keeps nobody waiting."""
     monkeypatch.setattr("edge_agent.runtime.viewing._PATIENCE", 0.05)
@@ -54,12 +75,17 @@ def test_the_log_has_no_credentials() -> None:
 def test_the_page_of_a_running_agent(tmp_path: Path) -> None:
     """Health, events, settings and a picture; it goes on while the broker is away."""
     port = free_port()
-    config = belt_config(free_port(), pace="loop")
+    corner = [[0, 0], [0.2, 0], [0.2, 0.3], [0, 0.3]]
+    config = belt_config(free_port(), pace="loop", privacy={"mask": [corner]})
     config["page"] = {"port": port, "preview": True}
     config["mqtt"] |= {"username": "u", "password": "s3cret-word"}
     visitor = Visitor(port)
     with AgentProcess(tmp_path, config) as agent:
         wait_until(lambda: "status page at" in agent.said, 30.0, lambda: agent.said)
+        wait_until(lambda: "pipeline belt is online" in agent.said, 30.0, lambda: agent.said)
+        time.sleep(0.3)
+        first = json.loads(visitor.get("/state")[1])["health"]["pipelines"]["belt"]
+        assert 0 < first["fps"]["in"] < 100  # of a recording with 15; not all so far in an instant
         wait_until(lambda: json.loads(visitor.get("/state")[1])["events"], 30.0)
         _, content, _ = visitor.get("/state")
         state = json.loads(content)
@@ -71,5 +97,8 @@ def test_the_page_of_a_running_agent(tmp_path: Path) -> None:
         assert b"s3cret-word" not in content
         code, jpeg, _ = visitor.get("/picture?pipeline=belt")
         assert code == 200
-        assert jpeg[:2] == b"\xff\xd8"
+        picture = np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE))
+        high, wide = (round(0.3 * picture.shape[0]), round(0.2 * picture.shape[1]))
+        assert np.median(picture[:high, :wide]) < 5  # masked, but for boxes that reach into it
+        assert np.median(picture[:high, -wide:]) > 20
         assert agent.terminate() == 0

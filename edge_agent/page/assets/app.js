@@ -1,7 +1,7 @@
 "use strict";
 const $ = id => document.getElementById(id);
-const history = {};           // newest frame rates by pipeline
-let preview = false, points = [], cursor = [0.5, 0.5], image = null;
+const cards = new Map();      /* by pipeline */
+let preview = false, live = null, points = [], cursor = [0.5, 0.5], image = null;
 
 function make(tag, text, cls) {
   const node = document.createElement(tag);
@@ -10,38 +10,91 @@ function make(tag, text, cls) {
   return node;
 }
 
-function spark(values) {
+function spark(what) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  const path = document.createElementNS(svg.namespaceURI, "path");
-  const most = Math.max(1, ...values);
+  const path = document.createElementNS(svg.namespaceURI, "path"), values = [];
   svg.setAttribute("viewBox", "0 0 60 20");
   svg.setAttribute("preserveAspectRatio", "none");
   svg.setAttribute("role", "img");
-  svg.setAttribute("aria-label", "frames inferred per second, the last minutes");
-  path.setAttribute("d", values.map((v, i) => (i ? "L" : "M") + i + " " + (19 - 18 * v / most)).join(" "));
   svg.append(path);
-  return svg;
+  const box = make("div", undefined, "spark"), now = make("p");
+  box.append(now, svg);
+  box.add = (value, text) => {
+    now.textContent = text;
+    values.push(value);
+    if (values.length > 60) values.shift();
+    const most = Math.max(...values, 1e-9);
+    svg.setAttribute("aria-label", `${what} of the last minutes, ${Math.min(...values).toPrecision(3)} to ${most.toPrecision(3)}`);
+    path.setAttribute("d", values.map((v, i) => (i ? "L" : "M") + (60 - values.length + i) + " " + (19 - 18 * v / most)).join(" "));
+  };
+  return box;
 }
 
-function card(name, health, settings, source) {
-  const box = make("article", undefined, "card"), head = make("h3", name);
-  head.append(make("span", health.state, "state " + health.state));
-  box.append(head);
-  if (health.reason) box.append(make("p", health.reason));
-  if (settings && !settings.enabled) box.append(make("p", "switched off"));
-  box.append(make("p", `${source.source} → ${source.model}, threshold ${settings ? settings.threshold : "?"}`));
-  const total = health.latency_ms.total, fps = health.fps;
-  box.append(make("p", `${fps.inferred} of ${fps.in} frames/s inferred, ${fps.dropped} dropped` +
-    (total ? `; ${total.p50} ms, 99 % within ${total.p99} ms` : "")));
-  const kept = history[name] = (history[name] || []).concat(fps.inferred).slice(-60);
-  box.append(spark(kept));
-  if (preview && health.state === "online") {
-    const picture = make("img");
-    picture.alt = "what " + name + " sees";
-    picture.src = "/picture?pipeline=" + encodeURIComponent(name) + "&at=" + Date.now();
-    box.append(picture);
-  }
+function card(name) {
+  const box = make("article", undefined, "card"), head = make("h3", name), state = make("span");
+  const reason = make("p"), off = make("p", "switched off"), from = make("p");
+  const rate = spark("frames inferred per second"), pace = spark("milliseconds for a frame");
+  const picture = make("img"), button = make("button", "Live");
+  head.append(state);
+  picture.alt = "what " + name + " sees";
+  picture.hidden = true;
+  picture.onload = () => { picture.hidden = false; };
+  picture.onerror = () => { picture.hidden = true; if (live === name) goLive(null); };
+  button.setAttribute("aria-label", "Live picture of " + name);
+  button.onclick = () => goLive(live === name ? null : name);
+  box.append(head, reason, off, from, rate, pace, picture, button);
+  box.look = () => {
+    const pressed = live === name;
+    button.setAttribute("aria-pressed", pressed);
+    if (!button.hidden && !pressed && !document.hidden) picture.src = address("picture", name) + "&at=" + Date.now();
+  };
+  box.goLive = () => { picture.src = live === name ? address("live", name) : ""; box.look(); };
+  box.show = (health, settings, source, type) => {
+    const total = health.latency_ms.total, fps = health.fps;
+    state.textContent = health.state;
+    state.className = "state " + health.state;
+    reason.textContent = health.reason;
+    off.hidden = !settings || settings.enabled;
+    from.textContent = `${source.source} (${type}) → ${source.model}` + (settings ? `, threshold ${settings.threshold}` : "");
+    rate.add(fps.inferred, `${fps.inferred.toFixed(1)} of ${fps.in.toFixed(1)} frames/s inferred` + (fps.dropped ? `, ${fps.dropped.toFixed(1)} dropped` : ""));
+    pace.hidden = !total;
+    if (total) pace.add(total.p50, `${total.p50.toPrecision(3)} ms a frame, 99 % within ${total.p99.toPrecision(3)} ms`);
+    button.hidden = !preview || health.state !== "online";
+    if (button.hidden) { picture.hidden = true; if (live === name) goLive(null); }
+    box.look();
+  };
   return box;
+}
+
+/* One at a time: a browser has few connections to one server. */
+function goLive(name) {
+  const before = live;
+  live = name;
+  for (const each of [before, name]) if (cards.has(each)) cards.get(each).goLive();
+}
+
+function address(what, name) { return `/${what}?pipeline=${encodeURIComponent(name)}`; }
+
+function pipelines(state) {
+  const names = Object.keys(state.health.pipelines);
+  if ([...cards.keys()].join("\n") !== names.join("\n")) {
+    goLive(null);
+    for (const name of cards.keys()) if (!names.includes(name)) cards.delete(name);
+    const kept = new Map(cards);
+    cards.clear();
+    for (const name of names) cards.set(name, kept.get(name) || card(name));
+    $("pipelines").replaceChildren(...cards.values());
+    $("which").replaceChildren(...names.map(name => make("option", name)));
+  }
+  for (const [name, box] of cards) {
+    const source = state.info.pipelines[name] || { source: "?", model: "?" };
+    box.show(state.health.pipelines[name], state.settings[name], source, state.sources[source.source] || "?");
+  }
+}
+
+function since(seconds) {
+  const [day, hour, minute] = [86400, 3600, 60].map(unit => Math.floor(seconds / unit));
+  return day ? `${day} d ${hour % 24} h` : hour ? `${hour} h ${minute % 60} min` : `${minute} min`;
 }
 
 function numbers(state) {
@@ -51,13 +104,14 @@ function numbers(state) {
     "Waiting for the broker": health.outbox.depth + " messages",
     "Lost": drops.length ? drops.map(([why, n]) => `${n} ${why}`).join(", ") : "nothing",
     "Memory": Math.round(health.rss_bytes / 1048576) + " MiB",
-    "Up": (health.uptime / 3600).toFixed(1) + " h",
+    "Up": since(health.uptime),
     "Version": state.info.version,
   };
   if (health.cpu_temperature !== null) found["Processor"] = health.cpu_temperature + " °C";
   if (health.governor.divisor > 1) found["Sparing the machine"] = `1 of ${health.governor.divisor} frames: ${health.governor.reason}`;
   if (health.mqtt.refused.length) found["Refused by the broker"] = health.mqtt.refused.join(", ");
-  for (const model of state.info.models) found["Model " + model.name] = model.engine;
+  for (const [name, type] of Object.entries(state.sources)) found["Source " + name] = type;
+  for (const model of state.info.models) found["Model " + model.name] = `${model.engine}, ${model.sha256.slice(0, 8)}`;
   $("numbers").replaceChildren(...Object.entries(found).map(([name, value]) => {
     const box = make("div");
     box.append(make("dt", name), make("dd", value));
@@ -72,8 +126,7 @@ function show(state) {
   const all = Object.entries(state.health.pipelines);
   const online = all.filter(([, health]) => health.state === "online").length;
   $("summary").textContent = `${online} of ${all.length} pipelines online`;
-  $("pipelines").replaceChildren(...all.map(([name, health]) =>
-    card(name, health, state.settings[name], state.info.pipelines[name])));
+  pipelines(state);
   numbers(state);
   $("events").replaceChildren(...state.events.map(event => {
     const row = make("tr");
@@ -83,9 +136,6 @@ function show(state) {
     return row;
   }));
   $("log").textContent = state.log.join("\n");
-  const names = all.map(([name]) => name);
-  if ([...$("which").options].map(option => option.value).join() !== names.join())
-    $("which").replaceChildren(...names.map(name => make("option", name)));
 }
 
 async function look() {
@@ -104,18 +154,21 @@ function draw() {
   const style = getComputedStyle(document.documentElement);
   pen.clearRect(0, 0, w, h);
   if (image) pen.drawImage(image, 0, 0, w, h);
-  pen.strokeStyle = pen.fillStyle = style.getPropertyValue("--mark").trim();
-  pen.lineWidth = 3;
+  pen.fillStyle = style.getPropertyValue("--mark").trim();
+  pen.lineJoin = "round";
   pen.beginPath();
   points.forEach(([x, y], i) => pen[i ? "lineTo" : "moveTo"](x * w, y * h));
   if ($("kind").value === "zones" && points.length > 2) pen.closePath();
-  pen.stroke();
-  for (const [x, y] of points) pen.fillRect(x * w - 4, y * h - 4, 8, 8);
-  if (document.activeElement === canvas) {
-    pen.strokeRect(cursor[0] * w - 7, cursor[1] * h - 7, 14, 14);
+  if (document.activeElement === canvas) pen.rect(cursor[0] * w - 8, cursor[1] * h - 8, 16, 16);
+  for (const [colour, width] of [["#fff", 7], [pen.fillStyle, 3]]) {
+    pen.strokeStyle = colour;
+    pen.lineWidth = width;
+    pen.stroke();
   }
+  for (const [x, y] of points) pen.fillRect(x * w - 5, y * h - 5, 10, 10);
   const list = points.map(point => "[" + point.map(c => c.toFixed(3)).join(", ") + "]");
-  const name = JSON.stringify($("name").value || "porch").slice(1, -1);
+  const typed = $("name").value.trim() || "porch";
+  const name = /^[a-z]\w*$/i.test(typed) && !/^(y|n|yes|no|on|off|true|false|null)$/i.test(typed) ? typed : JSON.stringify(typed);
   const text = $("kind").value === "zones" ? `{polygon: [${list.join(", ")}]}` : `{from: ${list[0]}, to: ${list[1]}}`;
   const enough = points.length >= ($("kind").value === "zones" ? 3 : 2);
   $("yaml").textContent = enough ? `${$("kind").value}:\n  ${name}: ${text}` : "set " + ($("kind").value === "zones" ? "three corners or more" : "two ends");
@@ -131,7 +184,7 @@ function still() {
   if (!preview) { draw(); return; }
   const fresh = new Image();
   fresh.onload = () => { image = fresh; $("canvas").height = Math.round(640 * fresh.height / fresh.width); draw(); };
-  fresh.src = "/picture?pipeline=" + encodeURIComponent($("which").value) + "&at=" + Date.now();
+  fresh.src = address("picture", $("which").value) + "&at=" + Date.now();
 }
 
 $("canvas").addEventListener("pointerdown", event => {
@@ -141,7 +194,8 @@ $("canvas").addEventListener("pointerdown", event => {
 $("canvas").addEventListener("keydown", event => {
   const step = { ArrowLeft: [-.01, 0], ArrowRight: [.01, 0], ArrowUp: [0, -.01], ArrowDown: [0, .01] }[event.key];
   if (step) cursor = cursor.map((c, i) => Math.min(1, Math.max(0, c + step[i])));
-  else if (event.key === "Enter") { add([...cursor]); return; }
+  else if (event.key === "Enter") add([...cursor]);
+  else if (event.key === "Backspace") points.pop();
   else return;
   event.preventDefault();
   draw();
@@ -154,5 +208,14 @@ $("which").addEventListener("change", still);
 $("undo").addEventListener("click", () => { points.pop(); draw(); });
 $("clear").addEventListener("click", () => { points = []; draw(); });
 $("still").addEventListener("click", still);
-$("copy").addEventListener("click", () => navigator.clipboard.writeText($("yaml").textContent));
+$("copy").addEventListener("click", async () => {
+  try {
+    await navigator.clipboard.writeText($("yaml").textContent);
+    $("copied").textContent = "copied";
+  } catch {                   /* browsers give no clipboard to pages without TLS */
+    getSelection().selectAllChildren($("yaml"));
+    $("copied").textContent = document.execCommand("copy") ? "copied" : "selected: copy it with Ctrl+C";
+  }
+});
+document.addEventListener("visibilitychange", () => { if (document.hidden) goLive(null); });
 look().then(still);
