@@ -86,6 +86,8 @@ def test_the_page_of_a_running_agent(tmp_path: Path) -> None:
         time.sleep(0.3)
         first = json.loads(visitor.get("/state")[1])["health"]["pipelines"]["belt"]
         assert 0 < first["fps"]["in"] < 100  # of a recording with 15; not all so far in an instant
+        again = json.loads(visitor.get("/state")[1])["health"]["pipelines"]["belt"]
+        assert again == first  # who looks a moment later sees the same, not the rate of a moment
         wait_until(lambda: json.loads(visitor.get("/state")[1])["events"], 30.0)
         _, content, _ = visitor.get("/state")
         state = json.loads(content)
