@@ -48,8 +48,9 @@ class Visitor:
 
 
 @pytest.fixture
-def start() -> Iterator[Start]:
-    """Starts pages, and ends them after the test."""
+def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+    """Starts pages, and ends them after the test, at once."""
+    monkeypatch.setattr(module, "_LOOK", 0.01)
     pages: list[PageServer] = []
 
     def begin(**options: Any) -> Visitor:
