@@ -88,7 +88,7 @@ def test_what_is_shown(browser: Browser) -> None:
     assert browser.run("document.querySelectorAll('.card .spark path[d^=M]').length") == 3
     paint = "performance.getEntriesByName('first-contentful-paint')"
     browser.until(f"{paint}.length")
-    assert browser.run(f"{paint}[0].startTime") < 1000  # 84 ms on an idle machine
+    assert browser.run(f"{paint}[0].startTime") < 1000  # seen: 52 to 264 ms with others at work
 
 
 def test_names_are_text(browser: Browser) -> None:
