@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -26,9 +25,9 @@ import yaml
 from edge_agent.frame import Frame
 from edge_agent.gates.motion import MotionGate, MotionOptions
 from edge_agent.mqtt.broker import PrivateBroker
+from scripts.real_inputs import DATA
 
 ROOT = Path(__file__).resolve().parents[1]
-DATA = Path(os.environ.get("EDGE_AGENT_TEST_DATA", ROOT.parent / "shared" / "data"))
 _SIZE = (768, 432)
 
 

@@ -8,7 +8,6 @@ threadpoolctl and annotated-types.
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import time
 from contextlib import nullcontext
@@ -18,26 +17,14 @@ from unittest import mock
 import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from benchmarks.nets import models_and_runs
 from edge_agent.engines.numpy import blas
 from edge_agent.engines.numpy.engine import NumpyEngine
-from scripts.real_inputs import DATA
-
-_NETS = (
-    "mlperf_kws_ref_int8",
-    "mlperf_vww_96_int8",
-    "mlperf_resnet8_cifar10_int8",
-    "coral_mobilenet_v1_0.25_128_quant",
-    "coral_mobilenet_v2_1.0_224_quant",
-)
 
 
 def main() -> None:
     """Measure all models and print a table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.blas", description=__doc__)
-    parser.add_argument("models", nargs="*", type=Path)
-    parser.add_argument("--runs", type=int, default=50)
-    arguments = parser.parse_args()
-    models = arguments.models or [DATA / "models" / f"{net}.tflite" for net in _NETS]
+    models, runs = models_and_runs("blas", __doc__)
     libraries = [
         f"{library['internal_api']} {library['version']} {library.get('architecture', '')}"
         for library in threadpool_info()
@@ -47,7 +34,7 @@ def main() -> None:
     names = ("one thread", "two threads") if blas.is_tuned() else ("naive", "ours")
     print(f"{'model':<36} {names[0]:>12} {names[1]:>12} {'faster by':>10}")
     for path in models:
-        first, second = _measure(path, arguments.runs)
+        first, second = _measure(path, runs)
         ratio = _fast(first) / _fast(second)
         medians = " ".join(f"{statistics.median(each):>12.3f}" for each in (first, second))
         print(f"{path.stem:<36} {medians} {ratio:>10.2f}", flush=True)

@@ -6,40 +6,26 @@ against medians of the same run.
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import time
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.__main__ import DATA
+from benchmarks.nets import models_and_runs
 from edge_agent.engines import open_engine
 from edge_agent.engines.base import Engine
-
-_NETS = (
-    "mlperf_kws_ref_int8",
-    "mlperf_vww_96_int8",
-    "mlperf_resnet8_cifar10_int8",
-    "coral_mobilenet_v1_0.25_128_quant",
-    "coral_mobilenet_v2_1.0_224_quant",
-    "coco_ssd_mobilenet_v1_1.0_quant",
-)
 
 
 def main() -> None:
     """Measure all models and print a table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.engines", description=__doc__)
-    parser.add_argument("models", nargs="*", type=Path)
-    parser.add_argument("--runs", type=int, default=50)
-    arguments = parser.parse_args()
-    models = arguments.models or [DATA / "models" / f"{net}.tflite" for net in _NETS]
-    print(f"NumPy {np.__version__}, medians of {arguments.runs} runs in ms")
+    models, runs = models_and_runs("engines", __doc__)
+    print(f"NumPy {np.__version__}, medians of {runs} runs in ms")
     columns = ("numpy", "XNNPACK", "reference", "slower", "faster")
     print(f"{'model':<36} " + " ".join(f"{column:>9}" for column in columns))
     ratios = []
     for path in models:
-        ours, fast, reference = _measure(path, arguments.runs)
+        ours, fast, reference = _measure(path, runs)
         ratios.append(ours / fast)
         times = " ".join(f"{each:>9.3f}" for each in (ours, fast, reference))
         print(f"{path.stem:<36} {times} {ours / fast:>9.2f} {reference / ours:>9.1f}", flush=True)

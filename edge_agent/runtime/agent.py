@@ -172,7 +172,8 @@ class Agent:
 
     def inspect(self) -> Mapping[str, Any]:
         """What runs and how it does, as their messages tell."""
-        info = self._messages.info(self._description.info(self._open_models()))
+        refs = [model.ref for model in self._assembly.open_models]
+        info = self._messages.info(self._description.info(refs))
         health = self._messages.health(self._health.take())
         return {"info": json.loads(info.payload), "health": json.loads(health.payload)}
 
@@ -255,21 +256,13 @@ class Agent:
             pipeline.divisor = self._governor.verdict.divisor
 
     def _tell_info(self) -> None:
-        models = self._open_models()
-        if models != self._told_models:
-            self._told_models = models
-            self._outbox.put(self._messages.info(self._description.info(models)))
-            known = {
-                inference.ref.name: inference.labels
-                for ward in self._assembly.models
-                if (inference := ward.unit.inference)
-            }
+        models = self._assembly.open_models
+        refs = tuple(model.ref for model in models)
+        if refs != self._told_models:
+            self._told_models = refs
+            self._outbox.put(self._messages.info(self._description.info(refs)))
+            known = {model.ref.name: model.labels for model in models}
             self._announce(self._description.entities(known))
-
-    def _open_models(self) -> tuple[ModelRef, ...]:
-        return tuple(
-            ward.unit.inference.ref for ward in self._assembly.models if ward.unit.inference
-        )
 
     def _tell_health(self) -> None:
         """Report now and then, and soon after the broker or Home Assistant came back."""

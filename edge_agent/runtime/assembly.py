@@ -105,6 +105,11 @@ class Assembly:
         """The threads of the models in use."""
         return tuple(self._models.values())
 
+    @property
+    def open_models(self) -> tuple[Inference, ...]:
+        """The models in use that are open at this moment."""
+        return tuple(ward.unit.inference for ward in self.models if ward.unit.inference)
+
     def fit(self, config: Config) -> Change:
         """Bring everything in line with a configuration, without touching what stays the same.
 

@@ -168,9 +168,12 @@ class CommandDesk:
         allowed = [pipeline for pipeline in asked if pipeline.snapshots.allowed]
         if not allowed:
             raise CommandRefused("the configuration allows no pictures (publish.snapshots is off)")
-        online = [pipeline for pipeline in allowed if pipeline.status.online]
+        enabled = [pipeline for pipeline in allowed if pipeline.enabled]
+        if not enabled:
+            raise CommandRefused(f"{allowed[0].name} is switched off")
+        online = [pipeline for pipeline in enabled if pipeline.status.online]
         if not online:
-            raise CommandRefused(f"offline: {allowed[0].status.reason}")
+            raise CommandRefused(f"offline: {enabled[0].status.reason}")
         for pipeline in online:
             pipeline.snapshots.request()
         return {"pipelines": [pipeline.name for pipeline in online]}

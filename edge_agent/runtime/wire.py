@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from edge_agent.clock import boot_id
-from edge_agent.config.schema import Config, ModelConfig, PrometheusConfig
+from edge_agent.config.schema import AgentConfig, Config, ModelConfig, PrometheusConfig
 from edge_agent.decoders.base import Decoder
 from edge_agent.decoders.choose import choose_decoder
 from edge_agent.engines import open_engine
@@ -181,10 +181,7 @@ def build_agent(
         )
     except ValueError as error:
         raise ConfigError((str(error),)) from error
-    governor = Governor(
-        Limits(config.agent.max_temperature, config.agent.cpu_budget),
-        lambda: Load(cpu_temperature(), slowed(), cpu_seconds(), memory_pressure()),
-    )
+    governor = _governor(config.agent)
     reached = client if publish else None
     health = HealthReport(config.agent.name, assembly.pipelines, outbox, reached, governor)
     exporters = [
@@ -205,6 +202,13 @@ def build_agent(
         governor=governor,
         health=health,
         exporters=exporters,
+    )
+
+
+def _governor(options: AgentConfig) -> Governor:
+    return Governor(
+        Limits(options.max_temperature, options.cpu_budget),
+        lambda: Load(cpu_temperature(), slowed(), cpu_seconds(), memory_pressure()),
     )
 
 
@@ -238,8 +242,8 @@ def _page(
 
 
 def _info(assembly: Assembly, started: float) -> Info:
-    models = [ward.unit.inference.ref for ward in assembly.models if ward.unit.inference]
-    return Description(assembly.config, started).info(models)
+    refs = [model.ref for model in assembly.open_models]
+    return Description(assembly.config, started).info(refs)
 
 
 def _prometheus(

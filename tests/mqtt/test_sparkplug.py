@@ -92,6 +92,8 @@ class Host:
         """Take in one message."""
         _, group, kind, node, *rest = topic.split("/")
         assert (group, node) == ("plant", "dev")
+        if kind in ("NCMD", "DCMD"):  # of a host, which hears its own by a wildcard
+            return
         device = rest[0] if rest else ""
         seq, metrics = decoded(data)
         if kind == "NDEATH":

@@ -210,6 +210,17 @@ def test_pictures_are_refused_where_none_are_allowed() -> None:
     assert "publish.snapshots is off" in Office().ask("snapshot", pipeline="p")["error"]
 
 
+def test_no_picture_is_promised_that_cannot_come() -> None:
+    """A pipeline that is switched off takes none, and the command says so; switched on it does."""
+    office = Office()
+    pictures = office.rigs["p"].pipeline.snapshots
+    pictures.allowed = True
+    office.ask("enabled", pipeline="p", value=False)
+    assert office.ask("snapshot", pipeline="p")["error"] == "p is switched off"
+    office.ask("enabled", pipeline="p", value=True)
+    assert office.ask("snapshot", pipeline="p")["result"] == {"pipelines": ["p"]}
+
+
 def test_only_so_many_wait() -> None:
     """Beyond that the desk says no; what waits is carried out in order."""
     office = Office()
