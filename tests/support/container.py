@@ -56,8 +56,8 @@ def container_to_test() -> tuple[Container, Path]:
     missing = [name for name in (COMMAND, WHEELS) if not os.environ.get(name)]
     if missing:
         pytest.skip(
-            f"{' and '.join(missing)} not set: the command that runs words as root in a machine to "
-            "throw away (systemd, mosquitto and its clients, no edge-agent), and a folder of wheels "
-            "for it: pip wheel -w DIR ."
+            f"{' and '.join(missing)} not set: the command that runs words as root in a machine "
+            "to throw away (systemd, mosquitto and clients, python3-venv; no edge-agent), and a "
+            "folder of wheels for it: pip wheel -w DIR ."
         )
     return Container(shlex.split(os.environ[COMMAND])), Path(os.environ[WHEELS])

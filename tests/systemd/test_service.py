@@ -1,4 +1,4 @@
-"""The installed service in a machine with systemd: what it survives, how fast, and what it leaves."""
+"""The installed service on a machine with systemd: what it survives, how fast, what it leaves."""
 
 from __future__ import annotations
 
