@@ -10,6 +10,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 say() { printf '==> %s\n' "$*"; }
 die() { printf 'build_deb.sh: %s\n' "$*" >&2; exit 1; }
+pip() { local command=$1; shift; python3 -m pip "$command" --quiet --disable-pip-version-check "$@"; }
 usage() { sed -n '2,7s/^# \{0,1\}//p' "$0"; }
 
 main() {
@@ -62,10 +63,13 @@ put_program() {
     say "fetching for Python $python on $machine"
     install -d "$packages" "$venv/bin" "$stage/wheel" "$stage/usr/bin"
     # Of this tree always, whatever lies beside the other wheels.
-    python3 -m pip wheel --quiet --disable-pip-version-check --no-deps -w "$stage/wheel" .
-    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore "${from[@]}" \
-        --target "$packages" --only-binary=:all: --implementation cp --python-version "$python" \
-        "${tags[@]}" --no-compile "$stage"/wheel/*.whl
+    pip wheel --no-deps -w "$stage/wheel" .
+    # `pip install` would ask whether a package suits the Python that builds; `pip download` asks of the device's.
+    pip download "${from[@]}" -d "$stage/wheel" --only-binary=:all: --implementation cp \
+        --python-version "$python" "${tags[@]}" "$stage"/wheel/edge_agent-*.whl
+    pip install --root-user-action=ignore --target "$packages" --only-binary=:all: --implementation cp \
+        --python-version "$python" "${tags[@]}" --no-index --no-deps --ignore-requires-python --no-compile \
+        "$stage"/wheel/*.whl
     rm -rf "${stage:?}/wheel" "${packages:?}/bin"
     find "$packages" -name __pycache__ -type d -prune -exec rm -rf {} +
     ln -s /usr/bin/python3 "$venv/bin/python3"
