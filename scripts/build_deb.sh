@@ -93,6 +93,7 @@ put_files() {
     done
     install -d "$stage/opt/edge-agent/drop-ins"
     install -m644 systemd/drop-ins/*.conf "$stage/opt/edge-agent/drop-ins/"
+    install -Dm644 systemd/camera.rules "$stage/opt/edge-agent/camera.rules"
     install -Dm644 config/usb-camera.yaml "$stage/opt/edge-agent/example.yaml"
     install -Dm644 LICENSE "$docs/copyright"
 }

@@ -106,6 +106,7 @@ make_units() {
     done
     run install -d -m 0755 "$prefix/drop-ins"
     run install -m 0644 systemd/drop-ins/*.conf "$prefix/drop-ins/"
+    run install -m 0644 systemd/camera.rules "$prefix/camera.rules"
     ! has_systemd || run systemctl daemon-reload
 }
 

@@ -30,6 +30,7 @@ def test_what_would_be_installed() -> None:
         "systemd/edge-agent.service /etc/systemd/system/edge-agent.service",
         "systemd/edge-agent@.service",
         "systemd/drop-ins/camera.conf",
+        "systemd/camera.rules",
     ):
         assert part in done.stdout, part
 
