@@ -14,8 +14,8 @@ from tests.support.container import Container, container_to_test
 SCRIPT = ROOT / "scripts" / "build_deb.sh"
 FILES = (
     "find / -xdev \\( -path /proc -o -path /sys -o -path /run -o -path /tmp -o "
-    "-path '/root/[!.]*' -o -path /var/log -o -path /var/lib/dpkg -o -path /var/cache -o -path /var/lib/mosquitto -o "
-    "-path /var/lib/systemd \\) -prune -o -print | sort > "
+    "-path '/root/[!.]*' -o -path /var/log -o -path /var/lib/dpkg -o -path /var/cache -o "
+    "-path /var/lib/mosquitto -o -path /var/lib/systemd \\) -prune -o -print | sort > "
 )
 BELT = """
 install -m 0640 -g edge-agent edge_agent/assets/belt.mp4 /etc/edge-agent/
