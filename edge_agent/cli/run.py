@@ -121,6 +121,7 @@ def _serve(reload: _Reload, stop: threading.Event) -> tuple[int, Wish | None]:
                 outbox,
                 overrides=open_overrides(config),
                 reload=reload if has_file else None,
+                metrics=reload.agent.metrics if reload.agent is not None else None,
             )
         except ConfigError as error:
             if not has_file:

@@ -15,17 +15,27 @@ _MARGIN = 0.01  # a crossing counts once the object is this far beyond the line:
 
 
 class LineWatch:
-    """Lines of one pipeline; each object has a side of each line, and a change of it counts."""
+    """Lines of one pipeline; each object has a side of each line, and a change of it counts.
 
-    def __init__(self, lines: Mapping[str, LineOptions]) -> None:
+    `crossings` is what was counted before, and goes on; it may know lines that are no more.
+    """
+
+    def __init__(
+        self, lines: Mapping[str, LineOptions], crossings: Counter[CountKey] | None = None
+    ) -> None:
         self._lines = dict(lines)
         self._last: dict[tuple[int, str], tuple[Point, int]] = {}
-        self.counts: Counter[CountKey] = Counter()
+        self._crossings: Counter[CountKey] = Counter() if crossings is None else crossings
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the lines."""
         return tuple(self._lines)
+
+    @property
+    def counts(self) -> Counter[CountKey]:
+        """How often each of the lines was crossed."""
+        return Counter({key: n for key, n in self._crossings.items() if key.line in self._lines})
 
     def update(self, track: Track) -> None:
         """Take in where an object is now."""
@@ -40,7 +50,7 @@ class LineWatch:
             self._last[track.id, name] = (point, side)
             if before is not None and before[1] != side and _meets(line, before[0], point):
                 direction = "in" if side > 0 else "out"
-                self.counts[CountKey(track.label, line=name, direction=direction)] += 1
+                self._crossings[CountKey(track.label, line=name, direction=direction)] += 1
 
     def forget(self, track_id: int) -> None:
         """Drop what is known of an object that ended."""
@@ -49,8 +59,8 @@ class LineWatch:
 
     def reset(self) -> None:
         """Begin a new day: all counts are zero again, but stay published."""
-        for key in self.counts:
-            self.counts[key] = 0
+        for key in self._crossings:
+            self._crossings[key] = 0
 
 
 def _side(line: LineOptions, point: Point) -> int:

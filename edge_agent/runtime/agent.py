@@ -23,6 +23,7 @@ from edge_agent.runtime.describe import Description
 from edge_agent.runtime.exporter import Exporter
 from edge_agent.runtime.governor import Governor
 from edge_agent.runtime.health import HealthReport
+from edge_agent.runtime.metrics import PipelineMetrics, RateMeter
 from edge_agent.runtime.notify import Systemd
 from edge_agent.runtime.pipeline import Pipeline
 from edge_agent.runtime.status import STARTING
@@ -76,6 +77,8 @@ class Agent:
         self._started = time.time()
         self._description = Description(config, self._started)
         self._health = health
+        self._pace = RateMeter(time.monotonic())
+        self._pace.rates(self._inferred())  # counters may go on from an agent before
         self._exporters = tuple(exporters)
         self._health_due = time.monotonic() + config.agent.health_interval
         self._told_connects = 0
@@ -88,6 +91,11 @@ class Agent:
     def pipelines(self) -> tuple[Pipeline, ...]:
         """All pipelines."""
         return self._assembly.pipelines
+
+    @property
+    def metrics(self) -> Mapping[str, PipelineMetrics]:
+        """What each pipeline counted, by name."""
+        return {pipeline.name: pipeline.metrics for pipeline in self.pipelines}
 
     @property
     def _wards(self) -> tuple[Ward[Any], ...]:
@@ -278,17 +286,22 @@ class Agent:
 
     def _tell_systemd(self) -> None:
         """Ready once every pipeline is online or known not to be; alive while no frame hangs."""
-        pipelines = self.pipelines
-        online = sum(pipeline.status.online for pipeline in pipelines)
-        starting = any(pipeline.status.reason == STARTING for pipeline in pipelines)
+        starting = any(pipeline.status.reason == STARTING for pipeline in self.pipelines)
         patience = self._systemd.beat_every or _STALL
         busy = max((ward.unit.busy_for() for ward in self._assembly.models), default=0.0)
-        waiting = self._outbox.depth
-        self._systemd.look(
-            ready=not starting,
-            alive=busy < patience,
-            status=f"{online} of {len(pipelines)} pipelines online, {waiting} messages waiting",
+        self._systemd.look(ready=not starting, alive=busy < patience, status=self._status)
+
+    def _status(self) -> str:
+        pipelines = self.pipelines
+        online = sum(pipeline.status.online for pipeline in pipelines)
+        pace = max(self._pace.rates(self._inferred())["all"], 0.0)  # less where one left
+        return (
+            f"{online} of {len(pipelines)} pipelines online, {pace:.1f} frames/s inferred, "
+            f"{self._outbox.depth} messages waiting"
         )
+
+    def _inferred(self) -> dict[str, int]:
+        return {"all": sum(each.counts.inferred for each in self.metrics.values())}
 
     def _begin_new_day(self) -> None:
         today = time.localtime().tm_yday

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,11 +20,13 @@ from edge_agent.mqtt.messages import Messages
 from edge_agent.outbox.base import Outbox
 from edge_agent.preprocess.mask import PrivacyMask
 from edge_agent.result import Kind
+from edge_agent.rules.base import CountKey
 from edge_agent.rules.lines import LineWatch
 from edge_agent.rules.objects import ObjectRules
 from edge_agent.rules.zones import ZoneWatch
 from edge_agent.runtime.inbox import Inbox
 from edge_agent.runtime.inference import Inference
+from edge_agent.runtime.metrics import PipelineMetrics
 from edge_agent.runtime.pipeline import Pipeline, StageFactory
 from edge_agent.runtime.reporter import Identity, Reporter
 from edge_agent.runtime.settings import PipelineSettings
@@ -58,6 +61,7 @@ class Assembly:
     """Builds the pipelines, then the threads that serve them: one per source, one per model.
 
     `fit` and `attach` belong to the agent's thread; what they replace, other threads read whole.
+    `metrics` by pipeline are those of an agent before this one: counters go on.
     """
 
     def __init__(
@@ -67,12 +71,14 @@ class Assembly:
         outbox: Outbox,
         open_model: OpenModel,
         on_events: Callable[[Sequence[Event]], None],
+        metrics: Mapping[str, PipelineMetrics] | None = None,
     ) -> None:
         self._identity = identity
         self._messages = messages
         self._outbox = outbox
         self._open_model = open_model
         self._on_events = on_events
+        self._metrics = metrics or {}  # by pipeline
         self._ids = itertools.count(1)
         self._config = Config()
         self._chosen: Mapping[str, PipelineConfig] = {}
@@ -130,14 +136,18 @@ class Assembly:
             and item.source in same_sources
             and item.model in same_models
         }
+        metrics = {name: self._metrics.get(name) or PipelineMetrics() for name in chosen}
         fresh = {
-            name: self._pipeline(config, name, item, live[item.source], ready[item.model])
+            name: self._pipeline(
+                config, name, item, live[item.source], ready[item.model], metrics[name]
+            )
             for name, item in chosen.items()
             if name not in kept
         }
         gone = [each for name, each in self._built.items() if name not in kept]
         before = (self._sources, self._models)
         self._config, self._chosen, self._ready = config, chosen, ready
+        self._metrics = metrics
         self._built = {name: kept.get(name) or fresh[name] for name in chosen}
         self._fed = {
             source: tuple(
@@ -223,12 +233,13 @@ class Assembly:
         item: PipelineConfig,
         live: bool,
         ready: threading.Condition,
+        metrics: PipelineMetrics,
     ) -> Pipeline:
         labels = frozenset(item.labels) if item.labels is not None else None
         stages = StageFactory(
             gate=partial(_gates, item),
             tracker=partial(_tracker, _track_options(config, item), self._ids),
-            rules=partial(_rules, item),
+            rules=partial(_rules, item, metrics.crossings),
         )
         stages.gate(), stages.tracker("object")  # refuses bad options now, not in a thread
         reporter = Reporter(
@@ -244,6 +255,7 @@ class Assembly:
             Inbox(ready),
             self._status_publisher(name),
             Preview(snapshots) if has_preview else snapshots,
+            metrics,
         )
 
     def _status_publisher(self, pipeline: str) -> Callable[[bool, str], None]:
@@ -311,10 +323,9 @@ def _tracker(options: TrackOptions, ids: Iterator[int], kind: Kind) -> Tracker:
     return LabelTracker(options, ids) if kind == "class" else IouTracker(options, ids)
 
 
-def _rules(item: PipelineConfig) -> ObjectRules:
-    return ObjectRules(
-        ZoneWatch(item.zones), LineWatch(item.lines), item.labels or (), item.publish.update_every
-    )
+def _rules(item: PipelineConfig, crossings: Counter[CountKey]) -> ObjectRules:
+    lines = LineWatch(item.lines, crossings)
+    return ObjectRules(ZoneWatch(item.zones), lines, item.labels or (), item.publish.update_every)
 
 
 def _warn_of_unknown_labels(pipeline: str, item: PipelineConfig, inference: Inference) -> None:

@@ -30,7 +30,7 @@ class HealthReport:
     ) -> None:
         self._device = device
         self._started = time.monotonic()
-        self._meters: dict[Pipeline, RateMeter] = {}
+        self._meters: dict[str, tuple[Pipeline, RateMeter]] = {}
         self.watch(pipelines)
         self._outbox = outbox
         self._client = client
@@ -38,15 +38,17 @@ class HealthReport:
 
     def watch(self, pipelines: Sequence[Pipeline]) -> None:
         """Report on these from now on; the rates of those that stay go on."""
-        self._meters = {
-            each: self._meters.get(each) or RateMeter(each.metrics.started) for each in pipelines
-        }
+        self._meters = {each.name: (each, self._meter(each)) for each in pipelines}
+
+    def _meter(self, pipeline: Pipeline) -> RateMeter:
+        before = self._meters.get(pipeline.name)
+        return before[1] if before else RateMeter(pipeline.metrics.started)
 
     def take(self) -> Health:
         """The health now."""
         pipelines = {
-            pipeline.name: _pipeline_health(pipeline, meter)
-            for pipeline, meter in self._meters.items()
+            name: _pipeline_health(pipeline, meter)
+            for name, (pipeline, meter) in self._meters.items()
         }
         return replace(self.device(), pipelines=pipelines)
 

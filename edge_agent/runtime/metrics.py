@@ -6,9 +6,12 @@ import itertools
 import threading
 import time
 from bisect import bisect_left
+from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
+
+from edge_agent.rules.base import CountKey
 
 _KEPT = 512  # newest samples per stage: at 10 fps the last minute
 BUCKETS_MS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0)
@@ -61,9 +64,14 @@ class Counts:
 
 @dataclass(slots=True)
 class PipelineMetrics:
-    """What one pipeline counted and measured; written by its threads, read by the health."""
+    """What one pipeline counted and measured; written by its threads, read by the health.
+
+    It outlives the stages, and the pipeline where a reload builds another of that name.
+    `crossings` are the line counts of the day.
+    """
 
     counts: Counts = field(default_factory=Counts)
+    crossings: Counter[CountKey] = field(default_factory=Counter)
     latency: dict[str, Samples] = field(
         default_factory=lambda: {stage: Samples() for stage in STAGES}
     )

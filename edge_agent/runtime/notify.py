@@ -9,7 +9,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 _log = logging.getLogger(__name__)
 
@@ -36,8 +36,13 @@ class Systemd:
         """Seconds between two pings; None where no watchdog waits for them."""
         return self._limit / _BEATS if self._limit is not None else None
 
-    def look(self, ready: bool, alive: bool, status: str) -> None:
-        """Tell what is due: `ready` once all has begun, `alive` while there is progress."""
+    def look(self, ready: bool, alive: bool, status: Callable[[], str]) -> None:
+        """Tell what is due: `ready` once all has begun, `alive` while there is progress.
+
+        `status` is asked when a line about it is due.
+        """
+        if not self._address:
+            return
         now = time.monotonic()
         lines = []
         if ready and not self._is_ready:
@@ -50,7 +55,7 @@ class Systemd:
             lines.append("WATCHDOG=1")
         if now >= self._status_due:
             self._status_due = now + _STATUS_EVERY
-            lines.append(f"STATUS={status}")
+            lines.append(f"STATUS={status()}")
         self._send(lines)
 
     def reloading(self) -> None:

@@ -60,6 +60,7 @@ class Pipeline:
         inbox: Inbox,
         on_status: Callable[[bool, str], None],
         snapshots: Snapshots | None = None,
+        metrics: PipelineMetrics | None = None,
     ) -> None:
         self.settings = settings
         self.threshold = settings.threshold
@@ -67,7 +68,7 @@ class Pipeline:
         self.divisor = 1
         self._turn = 0
         self.inbox = inbox
-        self.metrics = PipelineMetrics()
+        self.metrics = metrics or PipelineMetrics()
         self.status = PipelineStatus(PARTS, on_status)
         self.finished = threading.Event()
         self._mask = mask

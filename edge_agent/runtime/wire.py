@@ -6,7 +6,7 @@ import dataclasses
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 
 from edge_agent.clock import boot_id
@@ -42,6 +42,7 @@ from edge_agent.runtime.exporter import Exporter
 from edge_agent.runtime.governor import Governor, Limits, Load
 from edge_agent.runtime.health import HealthReport
 from edge_agent.runtime.inference import Inference
+from edge_agent.runtime.metrics import PipelineMetrics
 from edge_agent.runtime.notify import Systemd
 from edge_agent.runtime.overrides import Overrides
 from edge_agent.runtime.reporter import Identity
@@ -149,11 +150,13 @@ def build_agent(
     publish: bool = True,
     overrides: Overrides | None = None,
     reload: Callable[[], Config | None] | None = None,
+    metrics: Mapping[str, PipelineMetrics] | None = None,
 ) -> Agent:
     """The whole agent, nothing started yet; without `outbox` events wait in memory.
 
     Without `publish` nothing is sent and no broker is needed: for benchmarks. `reload` as for
-    `CommandDesk`. Raises ConfigError for values that only a stage itself can judge.
+    `CommandDesk`; `metrics` are those of the agent before it. Raises ConfigError for values that
+    only a stage itself can judge.
     """
     if not config.running:
         raise ConfigError(("no pipeline is enabled: there is nothing to do",))
@@ -163,7 +166,7 @@ def build_agent(
         messages = Messages(topics, boot_id(), round(config.outbox.max_age))
         identity = Identity(config.agent.name, boot_id())
         recent = RecentEvents()
-        assembly = Assembly(identity, messages, outbox, open_inference, recent.note)
+        assembly = Assembly(identity, messages, outbox, open_inference, recent.note, metrics)
         assembly.fit(config)
         desk = CommandDesk(overrides or Overrides(), messages, outbox, reload)
         birth = threading.Event()

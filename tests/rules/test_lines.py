@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -129,6 +130,18 @@ def test_reset_keeps_the_counts_at_zero() -> None:
     assert dict(watch.counts) == {IN: 0}
     watch.update(track((0.3, 0.5)))
     assert dict(watch.counts) == {IN: 0, OUT: 1}
+
+
+def test_counts_go_on_with_other_lines() -> None:
+    """What was counted goes on for lines that stay, also those moved, and hides for others."""
+    crossings = Counter({IN: 2, CountKey("cat", line="gate", direction="in"): 5})
+    watch = LineWatch({"door": UP, "new": UP}, crossings)
+    assert watch.counts == {IN: 2}
+    for x in (0.3, 0.7):
+        watch.update(track((x, 0.5)))
+    new = CountKey("cat", line="new", direction="in")
+    assert watch.counts == {IN: 3, new: 1}
+    assert LineWatch({"gate": UP}, crossings).counts.total() == 5
 
 
 _PLACES = st.floats(0.0, 1.0).filter(lambda x: abs(abs(x - 0.5) - 0.01) > 1e-6)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection
-from types import SimpleNamespace
+from dataclasses import dataclass
 from typing import ClassVar, cast
 
 from edge_agent.backoff import Backoff
@@ -23,6 +23,7 @@ from edge_agent.runtime.health import HealthReport
 from edge_agent.runtime.inference import Inference
 from edge_agent.runtime.notify import Systemd
 from edge_agent.runtime.overrides import Overrides
+from edge_agent.runtime.pipeline import Pipeline
 from edge_agent.runtime.supervisor import Ward
 from edge_agent.runtime.worker import ModelWorker
 from edge_agent.sources.reader import SourceReader
@@ -100,6 +101,20 @@ def refuse() -> Inference:
     raise ModelError("no file")
 
 
+@dataclass(frozen=True)
+class Ensemble:
+    """What an agent asks of its assembly while it runs."""
+
+    pipelines: tuple[Pipeline, ...]
+    sources: tuple[Ward[SourceReader], ...]
+    models: tuple[Ward[ModelWorker], ...]
+
+    @property
+    def open_models(self) -> tuple[Inference, ...]:
+        """As an assembly finds them."""
+        return tuple(ward.unit.inference for ward in self.models if ward.unit.inference)
+
+
 class Stage:
     """An agent with one pipeline for each opener of a model; the first one may play a clip."""
 
@@ -114,7 +129,7 @@ class Stage:
         self.birth = threading.Event()
         self.systemd = Systemd({})
         self.desk = CommandDesk(Overrides(), MESSAGES, self.outbox)
-        assembly = SimpleNamespace(
+        assembly = Ensemble(
             pipelines=tuple(rig.pipeline for rig in self.rigs),
             sources=(self._clip(self.rigs[0]),) if clip else (),
             models=tuple(self.wards),

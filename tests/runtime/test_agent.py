@@ -203,3 +203,17 @@ def test_systemd_is_told_whether_the_process_ends(
     stage.desk.wish = wish
     stage.agent.stop()
     assert sent[0] == told
+
+
+def test_the_status_tells_the_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many frames a second were inferred since the line before."""
+    hand = hold_time(monkeypatch, "agent", "metrics")
+    stage = Stage(open_cats)
+    said: list[str] = []
+    monkeypatch.setattr(stage.systemd, "look", lambda ready, alive, status: said.append(status()))
+    for inferred in (0, 30):
+        stage.rigs[0].pipeline.metrics.counts.inferred += inferred
+        hand.now += 10.0
+        stage.agent.look()
+    assert "0.0 frames/s" in said[0]
+    assert said[1].startswith("0 of 1 pipelines online, 3.0 frames/s inferred, ")

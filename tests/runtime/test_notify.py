@@ -59,17 +59,33 @@ def test_ready_once_then_pings_while_alive(manager: Manager, hand: HandTime) -> 
     """READY comes once; a ping each quarter of a second, none while a frame hangs."""
     systemd = Systemd(environment(manager))
     assert systemd.beat_every == 0.25
-    systemd.look(ready=True, alive=True, status="fine")
+    systemd.look(ready=True, alive=True, status=lambda: "fine")
     assert manager.told() == ["READY=1", "WATCHDOG=1", "STATUS=fine"]
     hand.now += 0.1
-    systemd.look(ready=True, alive=True, status="fine")
+    systemd.look(ready=True, alive=True, status=lambda: "fine")
     assert manager.told() == []
     hand.now += 0.2
-    systemd.look(ready=True, alive=True, status="fine")
+    systemd.look(ready=True, alive=True, status=lambda: "fine")
     assert manager.told() == ["WATCHDOG=1"]
     hand.now += 10.0
-    systemd.look(ready=True, alive=False, status="stuck")
+    systemd.look(ready=True, alive=False, status=lambda: "stuck")
     assert manager.told() == ["STATUS=stuck"]
+
+
+def test_the_status_is_asked_for_only_when_due(manager: Manager, hand: HandTime) -> None:
+    """It has a cost, and the agent looks ten times a second; without systemd nobody asks."""
+    asked: list[int] = []
+
+    def status() -> str:
+        asked.append(1)
+        return "fine"
+
+    systemd = Systemd(environment(manager))
+    for _ in range(20):
+        systemd.look(ready=True, alive=True, status=status)
+        Systemd({}).look(ready=True, alive=True, status=status)
+        hand.now += 0.5
+    assert len(asked) == 2
 
 
 def test_a_long_start_is_extended_but_not_for_ever(manager: Manager, hand: HandTime) -> None:
@@ -77,7 +93,7 @@ def test_a_long_start_is_extended_but_not_for_ever(manager: Manager, hand: HandT
     systemd = Systemd(environment(manager))
     extensions = 0
     for _ in range(700):
-        systemd.look(ready=False, alive=True, status="")
+        systemd.look(ready=False, alive=True, status=lambda: "")
         extensions += any(
             line.startswith("EXTEND_TIMEOUT_USEC=30000000") for line in manager.told()
         )
@@ -88,11 +104,11 @@ def test_a_long_start_is_extended_but_not_for_ever(manager: Manager, hand: HandT
 def test_reload_and_stop(manager: Manager, hand: HandTime) -> None:
     """A reload is announced, and followed by READY; the end is announced."""
     systemd = Systemd(environment(manager))
-    systemd.look(ready=True, alive=True, status="")
+    systemd.look(ready=True, alive=True, status=lambda: "")
     manager.told()
     systemd.reloading()
     assert manager.told()[0] == "RELOADING=1"
-    systemd.look(ready=True, alive=True, status="")
+    systemd.look(ready=True, alive=True, status=lambda: "")
     assert manager.told() == ["READY=1"]
     systemd.stopping()
     assert manager.told() == ["STOPPING=1"]
@@ -102,7 +118,7 @@ def test_without_systemd_nothing_is_sent() -> None:
     """No socket, no watchdog, no error."""
     systemd = Systemd({})
     assert systemd.beat_every is None
-    systemd.look(ready=True, alive=True, status="")
+    systemd.look(ready=True, alive=True, status=lambda: "")
     systemd.stopping()
 
 
@@ -121,7 +137,7 @@ def test_a_watchdog_for_another_process(manager: Manager) -> None:
 def test_an_abstract_socket() -> None:
     """A name that begins with @ is no file."""
     manager = Manager(f"@edge-agent-test-{os.getpid()}")
-    Systemd({"NOTIFY_SOCKET": manager.path}).look(ready=True, alive=True, status="s")
+    Systemd({"NOTIFY_SOCKET": manager.path}).look(ready=True, alive=True, status=lambda: "s")
     assert manager.told() == ["READY=1", "STATUS=s"]
     manager.close()
 
@@ -131,4 +147,4 @@ def test_a_socket_that_is_gone(manager: Manager) -> None:
     systemd = Systemd(environment(manager))
     manager.close()
     Path(manager.path).unlink()
-    systemd.look(ready=True, alive=True, status="")
+    systemd.look(ready=True, alive=True, status=lambda: "")

@@ -1,0 +1,62 @@
+"""What a changed configuration leaves standing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from edge_agent.config.schema import Config
+from edge_agent.rules.base import CountKey
+from edge_agent.runtime.agent import Agent
+from edge_agent.runtime.wire import build_agent
+from tests.support.agent import belt_config
+from tests.support.configs import good
+
+IN = CountKey("nut", line="gate", direction="in")
+
+
+def config(folder: Path, threshold: float = 0.5, **sections: Any) -> Config:
+    """One pipeline with a line."""
+    lines = {"gate": {"from": [0.5, 0.0], "to": [0.5, 1.0]}}
+    values = belt_config(1, threshold=threshold, lines=lines)
+    for name, section in sections.items():
+        values[name].update(section)
+    return good(folder, json.dumps(values))
+
+
+def counted(agent: Agent) -> tuple[int, int]:
+    """Frames, and crossings of the line, after one more of each."""
+    metrics = agent.metrics["belt"]
+    metrics.counts.taken += 1
+    metrics.crossings[IN] += 1
+    return metrics.counts.taken, metrics.crossings[IN]
+
+
+def test_counters_survive_a_reload(tmp_path: Path) -> None:
+    """Those of a pipeline that changed go on; one that was gone meanwhile begins anew."""
+    agent = build_agent(config(tmp_path), publish=False)
+    before = agent.pipelines
+    assert counted(agent) == (1, 1)
+    assert agent.apply(config(tmp_path, threshold=0.4))
+    assert agent.pipelines != before
+    assert counted(agent) == (2, 2)
+    plain = {"source": "clip", "model": "parts"}
+    away = {"belt": {**plain, "enabled": False}, "other": plain}
+    assert agent.apply(config(tmp_path, pipelines=away))
+    assert list(agent.metrics) == ["other"]
+    assert agent.apply(config(tmp_path))
+    assert counted(agent) == (1, 1)
+    agent.stop()
+
+
+def test_counters_survive_another_broker(tmp_path: Path) -> None:
+    """A change that takes a new agent takes its counters along."""
+    agent = build_agent(config(tmp_path), publish=False)
+    assert counted(agent) == (1, 1)
+    elsewhere = config(tmp_path, mqtt={"keepalive": 5})
+    assert not agent.apply(elsewhere)
+    agent.stop()
+    fresh = build_agent(elsewhere, publish=False, metrics=agent.metrics)
+    assert counted(fresh) == (2, 2)
+    fresh.stop()
