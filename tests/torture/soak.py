@@ -3,27 +3,33 @@
     python -m tests.torture.soak --minutes 60
 
 The bundled clip runs for ever at its own pace. Every half minute, in turn: the broker is stopped in
-good order for five seconds, the configuration is changed and reloaded, a command is asked for.
-Every five seconds memory, file descriptors and threads of the agent are noted. Printed are the
-slope of the memory after the first fifth (warm-up), how much the other two grew, and every event
-that did not arrive; the exit code is 1 where one is missing.
+good order for five seconds, the configuration is changed and reloaded, a picture is asked for, the
+clip is away until the agent finds out. Every five seconds somebody looks at the status page, and
+memory, file descriptors and threads of the agent are noted. Printed are the slope of the memory
+after the first fifth (warm-up), how much the other two grew, and every event that did not arrive;
+the exit code is 1 where one is missing.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import signal
 import sys
 import tempfile
 import time
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import numpy as np
 import yaml
 
-from tests.support.agent import BASE, AgentProcess, belt_config, events
+from edge_agent.mqtt.broker import free_port
+from tests.support.agent import ASSETS, BASE, AgentProcess, belt_config, events
 from tests.support.broker import Mosquitto, Subscriber, wait_until
 
 _EVERY = 5.0  # s between samples
@@ -37,8 +43,13 @@ class Soak:
     def __init__(self, folder: Path) -> None:
         self.broker = Mosquitto(folder, persistent=True).start()
         self.subscriber = Subscriber(self.broker.port, f"{BASE}/#", session="soak")
-        config = belt_config(self.broker.port, pace="loop", publish={"detections": True})
+        self._page = f"http://127.0.0.1:{(port := free_port())}"
+        self._clip = Path(shutil.copy(ASSETS / "belt.mp4", folder))
+        told = {"detections": True, "snapshots": "full"}
+        config = belt_config(self.broker.port, pace="loop", publish=told)
+        config["sources"]["clip"]["file"] = str(self._clip)
         config["agent"] |= {"health_interval": 5, "state_dir": str(folder / "state")}
+        config["page"] = {"port": port, "preview": True}
         self.agent = AgentProcess(folder, config)
         self.samples: list[tuple[float, int, int, int]] = []
         self.faults = 0
@@ -49,12 +60,21 @@ class Soak:
         fault_at = began + _FAULT
         while (now := time.monotonic()) < began + seconds:
             assert self.agent.alive, self.agent.said[-2000:]
+            self._look()
             self.samples.append((now - began, *measured(self.agent.process.pid)))
             if now >= fault_at:
                 fault_at = now + _FAULT
-                (self._broker_away, self._reload, self._ask)[self.faults % 3]()
+                (self._broker_away, self._reload, self._ask, self._clip_away)[self.faults % 4]()
                 self.faults += 1
             time.sleep(_EVERY)
+
+    def _look(self) -> None:
+        for route in ("/state", "/picture?pipeline=belt"):
+            try:
+                urlopen(self._page + route, timeout=10.0).read()
+            except HTTPError as error:
+                if error.code != HTTPStatus.NOT_FOUND:  # no picture while the clip is away
+                    raise
 
     def _broker_away(self) -> None:
         self.broker.stop()
@@ -68,7 +88,16 @@ class Soak:
         self.agent.signal(signal.SIGHUP)
 
     def _ask(self) -> None:
-        self.subscriber.paho.publish(f"{BASE}/cmd/inspect", b"", 1)
+        self.subscriber.paho.publish(f"{BASE}/cmd/snapshot", b"", 1)
+
+    def _clip_away(self) -> None:
+        away = self._clip.rename(self._clip.with_suffix(".away"))
+        before = self._offline()
+        wait_until(lambda: self._offline() > before, 60.0, lambda: self.agent.said)
+        away.rename(self._clip)
+
+    def _offline(self) -> int:
+        return self.subscriber.of(f"{BASE}/belt/status").count(b"offline")
 
     def report(self) -> int:
         """Print what was seen; how many events are missing."""
