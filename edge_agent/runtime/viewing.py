@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from edge_agent.config.schema import Config, PipelineConfig
 from edge_agent.event import Event
 from edge_agent.frame import Frame
 from edge_agent.mqtt.client import MqttClient
@@ -104,10 +105,7 @@ class Preview(JpegSnapshots):
 
 
 class View:
-    """Puts together what the page asks for; `info` describes the agent as it runs now.
-
-    `sources` tells the type of each source by name.
-    """
+    """Puts together what the page asks for; `info` and `config` tell what runs now."""
 
     def __init__(
         self,
@@ -116,7 +114,7 @@ class View:
         messages: Messages,
         client: MqttClient,
         info: Callable[[], Info],
-        sources: Callable[[], Mapping[str, str]],
+        config: Callable[[], Config],
         recent: RecentEvents,
         preview: bool,
     ) -> None:
@@ -125,7 +123,7 @@ class View:
         self._messages = messages
         self._client = client
         self._info = info
-        self._sources = sources
+        self._config = config
         self._recent = recent
         self._preview = preview
         self._lock = threading.Lock()
@@ -154,7 +152,7 @@ class View:
             return self._newest
 
     def _take(self) -> Mapping[str, Any]:
-        pipelines = self._pipelines()
+        pipelines, config = self._pipelines(), self._config()
         self._health.watch(pipelines)
         health = self._messages.health(self._health.take())
         connection = self._client.state
@@ -165,7 +163,8 @@ class View:
                 each.name: {"enabled": each.enabled, "threshold": each.threshold}
                 for each in pipelines
             },
-            "sources": dict(self._sources()),
+            "sources": {name: source.type for name, source in config.sources.items()},
+            "shapes": {name: _shapes(item) for name, item in config.running.items()},
             "mqtt": {"connected": connection.connected, "reason": connection.reason},
             "events": self._recent.as_rows(),
             "log": list(self._log.lines),
@@ -178,3 +177,10 @@ class View:
             if pipeline.name == name and isinstance(pipeline.snapshots, Preview):
                 return pipeline.snapshots.look()
         return None
+
+
+def _shapes(item: PipelineConfig) -> list[dict[str, Any]]:
+    """Zones and lines, the corners or ends of each."""
+    zones = [{"name": name, "points": zone.polygon} for name, zone in item.zones.items()]
+    lines = [{"name": name, "points": (line.from_, line.to)} for name, line in item.lines.items()]
+    return zones + lines

@@ -233,7 +233,7 @@ def _page(
         messages,
         client,
         partial(_info, assembly, time.time()),
-        lambda: {name: source.type for name, source in assembly.config.sources.items()},
+        lambda: assembly.config,
         recent,
         config.page.preview,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,6 +53,7 @@ def _state() -> dict[str, Any]:
         },
         "settings": {name: {"enabled": True, "threshold": 0.5} for name in ("door", "yard")},
         "sources": {"cam": "camera"},
+        "shapes": {"door": [{"name": "porch", "points": [[0.1, 0.5], [0.9, 0.5], [0.9, 0.9]]}]},
         "mqtt": {"connected": False, "reason": "connection refused"},
         "events": [event],
         "log": [f"12:00:00 INFO    {_EVIL}"],
@@ -154,6 +156,18 @@ def test_drawing_by_keyboard(
     file = tmp_path / "agent.yaml"
     file.write_text(yaml.safe_dump(belt_config(1883, **yaml.safe_load(text))))
     assert name in getattr(load_or_raise(file).pipelines["belt"], kind)
+
+
+def test_shapes_of_the_configuration_are_shown(browser: Browser) -> None:
+    """On the still of their pipeline, so that a new zone is drawn beside the old ones."""
+    brightest = []
+    for name in ("door", "yard"):
+        browser.run(f"points = []; $('which').value = '{name}'; draw()")
+        png = base64.b64decode(browser.run("$('canvas').toDataURL()").partition(",")[2])
+        pixels = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE)
+        brightest.append(int(np.asarray(pixels)[176:184, 320].max()))
+    assert brightest[0] > 200
+    assert brightest[1] < 100  # the picture alone
 
 
 def test_copying(browser: Browser) -> None:

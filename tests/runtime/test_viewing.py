@@ -76,7 +76,11 @@ def test_the_page_of_a_running_agent(tmp_path: Path) -> None:
     """Health, events, settings and a picture; it goes on while the broker is away."""
     port = free_port()
     corner = [[0, 0], [0.2, 0], [0.2, 0.3], [0, 0.3]]
-    config = belt_config(free_port(), pace="loop", privacy={"mask": [corner]})
+    lines = {"gate": {"from": [0.5, 0], "to": [0.5, 1]}}
+    zones = {"end": {"polygon": corner}}
+    config = belt_config(
+        free_port(), pace="loop", privacy={"mask": [corner]}, lines=lines, zones=zones
+    )
     config["page"] = {"port": port, "preview": True}
     config["mqtt"] |= {"username": "u", "password": "s3cret-word"}
     visitor = Visitor(port)
@@ -93,6 +97,10 @@ def test_the_page_of_a_running_agent(tmp_path: Path) -> None:
         state = json.loads(content)
         assert state["info"]["models"][0]["name"] == "parts"
         assert state["settings"] == {"belt": {"enabled": True, "threshold": 0.5}}
+        assert state["shapes"]["belt"] == [
+            {"name": "end", "points": corner},
+            {"name": "gate", "points": [[0.5, 0], [0.5, 1]]},
+        ]
         assert state["mqtt"]["connected"] is False
         assert state["health"]["pipelines"]["belt"]["state"] == "online"
         assert any("pipeline belt is online" in line for line in state["log"])

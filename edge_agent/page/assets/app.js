@@ -1,7 +1,7 @@
 "use strict";
 const $ = id => document.getElementById(id);
 const cards = new Map();      /* by pipeline */
-let preview = false, live = null, points = [], cursor = [0.5, 0.5], image = null;
+let preview = false, live = null, shapes = {}, points = [], cursor = [0.5, 0.5], image = null;
 
 function make(tag, text, cls) {
   const node = document.createElement(tag);
@@ -121,6 +121,7 @@ function numbers(state) {
 
 function show(state) {
   preview = state.preview;
+  shapes = state.shapes;
   document.title = state.info.device + " – edge-agent";
   $("device").textContent = state.info.device;
   const all = Object.entries(state.health.pipelines);
@@ -149,11 +150,31 @@ async function look() {
   setTimeout(look, document.hidden ? 10000 : 2000);
 }
 
+/* What the configuration has already: thin, with names. */
+function drawShapes(pen, w, h) {
+  pen.font = "14px system-ui, sans-serif";
+  for (const { name, points } of shapes[$("which").value] || []) {
+    pen.beginPath();
+    points.forEach(([x, y], i) => pen[i ? "lineTo" : "moveTo"](x * w, y * h));
+    pen.closePath();
+    const [x, y] = [points[0][0] * w + 4, points[0][1] * h + (points[0][1] < .1 ? 16 : -6)];
+    for (const [colour, width] of [["#000", 4], ["#fff", 2]]) {
+      pen.strokeStyle = colour;
+      pen.lineWidth = width;
+      pen.stroke();
+      if (width > 2) pen.strokeText(name, x, y);
+    }
+    pen.fillStyle = "#fff";
+    pen.fillText(name, x, y);
+  }
+}
+
 function draw() {
   const canvas = $("canvas"), pen = canvas.getContext("2d"), [w, h] = [canvas.width, canvas.height];
   const style = getComputedStyle(document.documentElement);
   pen.clearRect(0, 0, w, h);
   if (image) pen.drawImage(image, 0, 0, w, h);
+  drawShapes(pen, w, h);
   pen.fillStyle = style.getPropertyValue("--mark").trim();
   pen.lineJoin = "round";
   pen.beginPath();
