@@ -35,6 +35,7 @@ _ROOTS = ("agent", "mqtt", "outbox", "prometheus", "page")  # sections that all 
 _TICK = 0.1  # seconds between looks at everything
 _SOON = 1.0  # seconds after which a reader who just came is told the health
 _STALL = 30.0  # seconds over one frame after which a model counts as hanging
+_MOST_HANGING = 3  # threads of one source that never came back
 _STOP_LIMIT = 4.5  # seconds in which everything has stopped
 _GOODBYE = 2.0  # ... of which these are kept for the broker
 
@@ -140,7 +141,8 @@ class Agent:
         """See to whatever is due; called every now and then by one thread."""
         for ward in self._wards:
             ward.check()
-        self._watch_for_stalls()
+        self._watch_sources()
+        self._watch_models()
         for pipeline in self.pipelines:
             pipeline.tick()
         self._govern()
@@ -242,7 +244,14 @@ class Agent:
             _log.error("nothing is left to do: no model of %s can be used", ", ".join(failed))
         return 1 if failed else 0
 
-    def _watch_for_stalls(self) -> None:
+    def _watch_sources(self) -> None:
+        """A device that hangs cannot be stopped, but it may answer when it is opened anew."""
+        for ward in self._assembly.sources:
+            patience = ward.unit.patience
+            if patience is not None and not ward.failed and ward.unit.busy_for() > patience:
+                ward.abandon(f"no answer for {patience:g} s: its driver or library hangs")
+
+    def _watch_models(self) -> None:
         """A model that hangs cannot be stopped, but it must not hang unseen."""
         for ward in self._assembly.models:
             worker = ward.unit
@@ -285,11 +294,16 @@ class Agent:
             self._outbox.put(self._messages.health(self._health.take()))
 
     def _tell_systemd(self) -> None:
-        """Ready once every pipeline is online or known not to be; alive while no frame hangs."""
+        """Ready once every pipeline is online or known not to be; alive while no frame hangs.
+
+        A source that hangs again and again takes a new process too.
+        """
         starting = any(pipeline.status.reason == STARTING for pipeline in self.pipelines)
         patience = self._systemd.beat_every or _STALL
         busy = max((ward.unit.busy_for() for ward in self._assembly.models), default=0.0)
-        self._systemd.look(ready=not starting, alive=busy < patience, status=self._status)
+        hanging = max((ward.hanging for ward in self._assembly.sources), default=0)
+        alive = busy < patience and hanging < _MOST_HANGING
+        self._systemd.look(ready=not starting, alive=alive, status=self._status)
 
     def _status(self) -> str:
         pipelines = self.pipelines

@@ -55,6 +55,7 @@ class Ward(Generic[R]):
         self._started = 0.0
         self._retry_at: float | None = None
         self._told = ""
+        self._abandoned: list[R] = []
 
     def start(self) -> None:
         """Start the thread."""
@@ -82,6 +83,18 @@ class Ward(Generic[R]):
     def hopeless(self) -> bool:
         """Whether it is down for a reason that another try will hardly cure."""
         return self.failed and not getattr(self.unit.failure, "retriable", True)
+
+    def abandon(self, reason: str) -> None:
+        """Give up a thread that hangs; another takes its place after the back-off."""
+        self.unit.stop(0.0)
+        self._abandoned.append(self.unit)
+        self._failed(TimeoutError(reason), time.monotonic())
+
+    @property
+    def hanging(self) -> int:
+        """How many threads were given up and have not ended yet."""
+        self._abandoned = [unit for unit in self._abandoned if unit.alive]
+        return len(self._abandoned)
 
     def stop(self, timeout: float) -> None:
         """Stop the thread for good."""

@@ -33,6 +33,10 @@ class Source(Protocol):
 
     def __init__(self, name: str, options: Any) -> None: ...
 
+    @property
+    def patience(self) -> float | None:
+        """Seconds after which a `start` or `read` hangs; None where it may wait for ever."""
+
     def start(self) -> None:
         """Open the source, also again after `stop()`.
 
@@ -47,6 +51,15 @@ class Source(Protocol):
 
     def stop(self) -> None:
         """Release everything; safe from another thread, before `start()`, and twice."""
+
+
+def patience_for(timeout: float) -> float:
+    """Seconds for a source whose waits are limited by `timeout`.
+
+    It opens by several of them, one after the other, and neither looking up a name nor loading a
+    driver can be limited.
+    """
+    return 3.0 * timeout + 30.0
 
 
 class Stamp:

@@ -18,7 +18,7 @@ from edge_agent.errors import SourceUnavailable
 from edge_agent.frame import Frame
 from edge_agent.options import Doc, Duration, Positive
 from edge_agent.sources import v4l2
-from edge_agent.sources.base import SYSTEM_CLOCK, Image, Stamp
+from edge_agent.sources.base import SYSTEM_CLOCK, Image, Stamp, patience_for
 from edge_agent.sources.capture import Capture, Device
 from edge_agent.sources.pictures import BadPicture
 
@@ -56,6 +56,7 @@ class CameraSource:
         if options.fourcc and (len(options.fourcc) != 4 or not options.fourcc.isascii()):
             raise ValueError(f"fourcc {options.fourcc!r} must have four letters, such as MJPG")
         self.name = name
+        self.patience = patience_for(options.timeout)
         self._options = options
         self._path = v4l2.device_path(options.device)
         self._stamp = Stamp(name, clock)

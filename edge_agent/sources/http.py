@@ -16,7 +16,7 @@ from edge_agent.frame import Frame
 from edge_agent.options import Doc, Duration, Positive, Secret
 from edge_agent.sources.address import parse_address
 from edge_agent.sources.auth import Login
-from edge_agent.sources.base import SYSTEM_CLOCK, Image, Stamp
+from edge_agent.sources.base import SYSTEM_CLOCK, Image, Stamp, patience_for
 from edge_agent.sources.guard import Guard
 from edge_agent.sources.http_client import HttpClient
 from edge_agent.sources.jpeg import JpegScanner
@@ -51,6 +51,7 @@ class HttpSource:
 
     def __init__(self, name: str, options: HttpOptions, clock: Clock = SYSTEM_CLOCK) -> None:
         self.name = name
+        self.patience = patience_for(options.timeout) + 1.0 / options.fps
         self._options = options
         self._address = parse_address(options.url.reveal(), {"http": 80, "https": 443})
         self._stamp = Stamp(name, clock)

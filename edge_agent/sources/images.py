@@ -52,6 +52,7 @@ class ImagesSource:
 
     Options: ClassVar[type[words.Options]] = ImagesOptions
     live = False
+    patience = None
 
     def __init__(self, name: str, options: ImagesOptions, clock: Clock = SYSTEM_CLOCK) -> None:
         if bool(options.files) == (options.folder is not None):

@@ -14,7 +14,7 @@ from edge_agent.clock import Clock
 from edge_agent.errors import SourceUnavailable, SourceUnusable
 from edge_agent.frame import Frame
 from edge_agent.options import Doc, Duration, Positive
-from edge_agent.sources.base import SYSTEM_CLOCK, Stamp
+from edge_agent.sources.base import SYSTEM_CLOCK, Stamp, patience_for
 from edge_agent.sources.guard import Guard
 from edge_agent.sources.pictures import BadPicture, as_bgr
 
@@ -43,6 +43,7 @@ class PicameraSource:
 
     def __init__(self, name: str, options: PicameraOptions, clock: Clock = SYSTEM_CLOCK) -> None:
         self.name = name
+        self.patience = patience_for(options.timeout)
         self._options = options
         self._stamp = Stamp(name, clock)
         self._guard = Guard(self._release)

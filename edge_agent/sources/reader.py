@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from edge_agent.backoff import Backoff
@@ -34,7 +35,8 @@ class SourceReader:
     `permanent_delay` seconds where trying again is not expected to help (someone may mend it).
     `on_status` is called from the thread, on changes only; a source is online with its first
     frame. `deliver` may block to hold a recording back; whoever stops the reader frees it first.
-    `failure` is an unexpected exception that ended the thread, for the supervisor.
+    `failure` is an unexpected exception that ended the thread, for the supervisor. After `stop` it
+    delivers and tells nothing, also where a read that hung comes back late.
     """
 
     def __init__(
@@ -58,11 +60,22 @@ class SourceReader:
         self.failure: BaseException | None = None
         self.frames = 0
         self.reopens = 0
+        self._asked_at: float | None = None
 
     @property
     def alive(self) -> bool:
         """Whether the thread runs."""
         return self._thread is not None and self._thread.is_alive()
+
+    @property
+    def patience(self) -> float | None:
+        """Seconds that a source may take to open or to give a frame; None for any time."""
+        return self._source.patience
+
+    def busy_for(self) -> float:
+        """Seconds that opening it, or its next frame, has taken so far."""
+        since = self._asked_at
+        return 0.0 if since is None else time.monotonic() - since
 
     def start(self) -> None:
         """Start the thread; the source is opened there, so this returns at once."""
@@ -90,7 +103,8 @@ class SourceReader:
     def _read_until_end(self) -> bool:
         """One life of the source, True at its end; after a failure False, when its time is up."""
         try:
-            self._source.start()
+            with self._asking():
+                self._source.start()
             self._read_frames()
         except SourceError as error:
             self._source.stop()
@@ -104,14 +118,23 @@ class SourceReader:
 
     def _read_frames(self) -> None:
         while not self._stopping.is_set():
-            frame = self._source.read()
-            if frame is None:
+            with self._asking():
+                frame = self._source.read()
+            if frame is None or self._stopping.is_set():
                 return
             self.frames += 1
             if self._status is None or not self._status.online:
                 self._online_since = time.monotonic()
                 self._report(SourceStatus(True, ""))
             self._deliver(frame)
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        self._asked_at = time.monotonic()
+        try:
+            yield
+        finally:
+            self._asked_at = None
 
     def _wait_after(self, error: SourceError) -> None:
         if self._stopping.is_set():
@@ -124,7 +147,7 @@ class SourceReader:
         self._stopping.wait(delay)
 
     def _report(self, status: SourceStatus) -> None:
-        if status == self._status:
+        if status == self._status or self._stopping.is_set():
             return
         self._status = status
         if status.online:

@@ -19,7 +19,7 @@ from edge_agent.errors import SourceUnavailable
 from edge_agent.frame import Frame
 from edge_agent.options import Doc, Duration, Secret
 from edge_agent.sources.address import parse_address
-from edge_agent.sources.base import SYSTEM_CLOCK, Stamp
+from edge_agent.sources.base import SYSTEM_CLOCK, Stamp, patience_for
 from edge_agent.sources.capture import Capture
 from edge_agent.sources.pictures import BadPicture
 from edge_agent.sources.rtsp_probe import why_closed
@@ -90,6 +90,7 @@ class RtspSource:
 
     def __init__(self, name: str, options: RtspOptions, clock: Clock = SYSTEM_CLOCK) -> None:
         self.name = name
+        self.patience = patience_for(options.timeout)
         self._options = options
         self._address = parse_address(options.url.reveal(), {"rtsp": 554, "rtsps": 322})
         self._stamp = Stamp(name, clock)

@@ -116,6 +116,7 @@ class VideoSource:
     """
 
     Options: ClassVar[type[words.Options]] = VideoOptions
+    patience = None
 
     def __init__(self, name: str, options: VideoOptions, clock: Clock = SYSTEM_CLOCK) -> None:
         self.name = name

@@ -26,7 +26,8 @@ from edge_agent.runtime.overrides import Overrides
 from edge_agent.runtime.pipeline import Pipeline
 from edge_agent.runtime.supervisor import Ward
 from edge_agent.runtime.worker import ModelWorker
-from edge_agent.sources.reader import SourceReader
+from edge_agent.sources.base import Source
+from edge_agent.sources.reader import SourceReader, SourceStatus
 from tests.support.broker import wait_until
 from tests.support.reading import LIMIT
 from tests.support.runtime import MESSAGES, FakeInference, NoJitter, Rig, Told, cat, recorded_frame
@@ -39,6 +40,7 @@ class Clip:
 
     Options: ClassVar[type[Options]] = Options
     live = False
+    patience: float | None = None
 
     def __init__(self) -> None:
         self.name = "clip"
@@ -116,13 +118,17 @@ class Ensemble:
 
 
 class Stage:
-    """An agent with one pipeline for each opener of a model; the first one may play a clip."""
+    """An agent with one pipeline for each opener of a model; the first one may have a source."""
 
-    def __init__(self, *openers: Callable[[], Inference], clip: bool = False) -> None:
+    def __init__(
+        self,
+        *openers: Callable[[], Inference],
+        source: Callable[[], Source] | None = None,
+    ) -> None:
         self.outbox = Told()
         self.client = Client(self.outbox)
         names = "pq"[: len(openers)]
-        self.rigs = [Rig(name, live=not clip, outbox=self.outbox) for name in names]
+        self.rigs = [Rig(name, live=source is not Clip, outbox=self.outbox) for name in names]
         self.wards = [
             self._ward(rig, opener) for rig, opener in zip(self.rigs, openers, strict=True)
         ]
@@ -131,7 +137,7 @@ class Stage:
         self.desk = CommandDesk(Overrides(), MESSAGES, self.outbox)
         assembly = Ensemble(
             pipelines=tuple(rig.pipeline for rig in self.rigs),
-            sources=(self._clip(self.rigs[0]),) if clip else (),
+            sources=(self._source(self.rigs[0], source),) if source else (),
             models=tuple(self.wards),
         )
         governor = Governor(Limits(), lambda: Load(None, "", 0.0, None))
@@ -159,11 +165,14 @@ class Stage:
         backoff = Backoff(60.0, 60.0, NoJitter())
         return Ward(f"model {rig.name}", build, rig.pipeline.model_failed, backoff)
 
-    def _clip(self, rig: Rig) -> Ward[SourceReader]:
+    def _source(self, rig: Rig, source: Callable[[], Source]) -> Ward[SourceReader]:
         def build() -> SourceReader:
-            return SourceReader(Clip(), rig.pipeline.intake, rig.pipeline.source_changed)
+            return SourceReader(source(), rig.pipeline.intake, rig.pipeline.source_changed)
 
-        return Ward("source clip", build, lambda reason: None)
+        def fail(reason: str) -> None:
+            rig.pipeline.source_changed(SourceStatus(False, reason))
+
+        return Ward("source cam", build, fail, Backoff(0.01, 0.01, NoJitter()))
 
     def models_told(self) -> list[int]:
         """How many models each info message named."""

@@ -8,10 +8,11 @@ from typing import cast
 
 import pytest
 
+from edge_agent.frame import Frame
 from edge_agent.mqtt.client import ConnectionState
 from edge_agent.runtime.commands import Wish
 from edge_agent.runtime.inference import Inference
-from tests.runtime.stage import HEALTH_EVERY, Stage, Worker, open_cats, refuse
+from tests.runtime.stage import HEALTH_EVERY, Clip, Stage, Worker, open_cats, refuse
 from tests.support.broker import wait_until
 from tests.support.reading import LIMIT
 from tests.support.runtime import REF, HandTime, cat, hold_time
@@ -33,7 +34,7 @@ def hand(monkeypatch: pytest.MonkeyPatch) -> HandTime:
 
 def test_all_recordings_finished() -> None:
     """When every recording has come to its end, the agent ends with 0 and all is told."""
-    stage = Stage(open_cats, clip=True)
+    stage = Stage(open_cats, source=Clip)
     assert stage.run() == 0
     assert stage.outbox.types() == ["new", "end"]
     assert not stage.wards[0].unit.alive
@@ -47,7 +48,7 @@ def test_no_model_can_be_used(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_finished_and_hopeless() -> None:
     """A recording that ended well does not hide that another pipeline never ran."""
-    assert Stage(open_cats, refuse, clip=True).run() == 1
+    assert Stage(open_cats, refuse, source=Clip).run() == 1
 
 
 def test_one_good_model_is_enough(hand: HandTime) -> None:
@@ -190,6 +191,60 @@ def test_stalled_model(hand: HandTime, caplog: pytest.LogCaptureFixture) -> None
     assert stage.rigs[0].statuses[1:] == [(True, ""), (False, hangs), (True, "")]
     assert stage.rigs[1].statuses[1:] == [(True, "")]
     assert caplog.messages == [f"model p: {hangs}", "model p: it answers again"]
+
+
+class Wedged(Clip):
+    """A camera whose driver hangs until it is mended, whatever is done."""
+
+    patience: float | None = 0.02
+
+    def __init__(self, mended: threading.Event) -> None:
+        super().__init__()
+        self._mended = mended
+
+    def read(self) -> Frame | None:
+        """Hang."""
+        assert self._mended.wait(LIMIT)
+        return None
+
+
+class Driver:
+    """Opens cameras, the first of which hang."""
+
+    def __init__(self, hanging: int) -> None:
+        self.hanging = hanging
+        self.mended = threading.Event()
+
+    def __call__(self) -> Clip:
+        """Open one."""
+        self.hanging -= 1
+        return Wedged(self.mended) if self.hanging >= 0 else Clip()
+
+
+def test_a_source_that_hangs_is_opened_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its pipeline is offline with the reason meanwhile, and nothing else is begun anew."""
+    driver = Driver(hanging=2)
+    stage = Stage(open_cats, source=driver)
+    alive: list[bool] = []
+    monkeypatch.setattr(stage.systemd, "look", lambda **told: alive.append(told["alive"]))
+    assert stage.run() == 0
+    reasons = [reason for _, reason in stage.rigs[0].statuses]
+    assert "no answer for 0.02 s: its driver or library hangs" in reasons
+    assert stage.outbox.types() == ["new", "end"]
+    assert all(alive)
+    driver.mended.set()
+
+
+def test_a_source_that_hangs_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After three threads that never came back systemd is left to begin anew."""
+    driver = Driver(hanging=99)
+    stage = Stage(open_cats, source=driver)
+    alive: list[bool] = []
+    monkeypatch.setattr(stage.systemd, "look", lambda **told: alive.append(told["alive"]))
+    assert stage.run(lambda: alive and not alive[-1]) == 0
+    assert alive[0]
+    assert stage.agent._assembly.sources[0].hanging >= 3
+    driver.mended.set()
 
 
 @pytest.mark.parametrize(("wish", "told"), [(None, "STOPPING=1"), ("restart", "RELOADING=1")])

@@ -19,7 +19,7 @@ class Unit:
 
     def __init__(self) -> None:
         self.failure: BaseException | None = None
-        self.alive = False
+        self.alive = self.hangs = False
         self.started = self.stopped = 0
 
     def start(self) -> None:
@@ -30,7 +30,7 @@ class Unit:
     def stop(self, timeout: float) -> None:
         """End."""
         self.stopped += 1
-        self.alive = False
+        self.alive = self.alive and self.hangs
 
 
 class Care:
@@ -170,6 +170,22 @@ def test_error_without_text(care: Care) -> None:
     """There is always a reason."""
     care.fail(ZeroDivisionError())
     assert care.reasons == ["ZeroDivisionError()"]
+
+
+def test_a_thread_that_hangs_is_replaced(care: Care) -> None:
+    """It is told to stop, its place is taken after the back-off, and it is counted till it ends."""
+    hung = care.ward.unit
+    hung.hangs = True
+    care.ward.abandon("no answer")
+    assert care.reasons == ["no answer"]
+    assert (hung.stopped, care.ward.failed, care.ward.hanging) == (1, True, 1)
+    care.look(3.0)
+    assert care.ward.unit is hung
+    care.look(1.0)
+    assert care.ward.unit is not hung
+    assert care.ward.hanging == 1
+    hung.alive = False
+    assert care.ward.hanging == 0
 
 
 def test_stop_is_for_good(care: Care) -> None:

@@ -15,6 +15,7 @@ from edge_agent.frame import Frame
 from edge_agent.options import Options
 from edge_agent.sources.base import Stamp
 from edge_agent.sources.reader import SourceReader, SourceStatus
+from tests.support.broker import wait_until
 from tests.support.pictures import picture
 from tests.support.reading import LIMIT, Watcher, reading
 
@@ -27,6 +28,7 @@ class Script:
 
     Options: ClassVar[type[Options]] = Options
     live = True
+    patience: float | None = 30.0
 
     def __init__(self, steps: list[str | Exception], starts: list[Exception | None] | None = None):
         self.name = "script"
@@ -144,6 +146,50 @@ def test_stop_while_delivering() -> None:
     reader.stop(LIMIT)
     assert [*alive, reader.alive] == [True, False]
     assert reader.frames == 1
+
+
+class Wedged(Script):
+    """A source whose driver hangs: neither time nor `stop` ends a read, only `mended`."""
+
+    def __init__(self) -> None:
+        super().__init__([])
+        self.mended = threading.Event()
+
+    def read(self) -> Frame | None:
+        """Hang."""
+        assert self.mended.wait(LIMIT)
+        return self._stamp.live(picture())
+
+
+def test_a_read_that_hangs() -> None:
+    """It shows as busy; once the reader is given up, the late frame and its status go nowhere."""
+    source, watcher = Wedged(), Watcher()
+    reader = SourceReader(source, watcher.deliver, watcher.on_status)
+    assert reader.busy_for() == 0.0
+    reader.start()
+    wait_until(lambda: reader.busy_for() > 0.05, LIMIT)
+    reader.stop(0.0)
+    assert reader.alive
+    source.mended.set()
+    wait_until(lambda: not reader.alive, LIMIT)
+    assert reader.busy_for() == 0.0
+    assert (watcher.frames, watcher.statuses, reader.failure) == ([], [], None)
+
+
+def test_waiting_for_the_worker_is_no_hang() -> None:
+    """A recording that is held back has nothing to answer for."""
+    taken, release = threading.Event(), threading.Event()
+
+    def deliver(frame: Frame) -> None:
+        taken.set()
+        assert release.wait(LIMIT)
+
+    reader = SourceReader(Script(["frame"]), deliver, lambda status: None)
+    reader.start()
+    assert taken.wait(LIMIT)
+    assert reader.busy_for() == 0.0
+    release.set()
+    reader.stop(LIMIT)
 
 
 def test_stop_without_start() -> None:
