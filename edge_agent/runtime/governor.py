@@ -19,6 +19,7 @@ _PATIENCE = 2  # looks in a row over a limit before the rate is halved
 _REST = 12  # looks in a row well below all limits before it is doubled
 _COOLER = 8.0  # K below the limit at which a processor counts as cool
 _PRESSED, _RELAXED = 20.0, 5.0  # % of the last 10 s in which something waited for memory
+_SCARCE, _AMPLE = 5.0, 10.0  # % of the memory that is available
 _HEADROOM = 0.9  # of the budget that twice the load may take before the rate is doubled
 
 
@@ -36,13 +37,15 @@ class Load:
 
     `slowed` names what the firmware of a Raspberry Pi complains of, empty where it does not.
     `cpu_seconds` is what this process has used since its start, `memory` the percentage of the
-    last 10 s in which something waited for memory.
+    last 10 s in which something waited for memory (the kernel of Raspberry Pi OS does not tell
+    unless it is started with psi=1), `available` that of the memory which can still be taken.
     """
 
     temperature: float | None
     slowed: str
     cpu_seconds: float
     memory: float | None
+    available: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +104,17 @@ class Governor:
             yield f"{cores:.2f} cores in use, more than {limits.cores:g}"
         if load.memory is not None and load.memory > _PRESSED:
             yield f"waiting for memory {load.memory:.0f} % of the time"
+        if load.available is not None and load.available < _SCARCE:
+            yield f"only {load.available:.0f} % of the memory is left"
 
     def _is_calm(self, load: Load, cores: float) -> bool:
         """Whether twice the rate would hardly bring the trouble back."""
         limits = self._limits
         is_cool = load.temperature is None or load.temperature <= limits.temperature - _COOLER
         has_cores = limits.cores is None or 2.0 * cores <= _HEADROOM * limits.cores
-        return is_cool and has_cores and (load.memory is None or load.memory < _RELAXED)
+        has_memory = load.memory is None or load.memory < _RELAXED
+        has_more = load.available is None or load.available >= _AMPLE
+        return is_cool and has_cores and has_memory and has_more
 
     def _set(self, level: int, reason: str) -> bool:
         slower = level > self._level

@@ -13,6 +13,7 @@ _THERMAL = Path("/sys/class/thermal/thermal_zone0/temp")
 _THROTTLED = Path("sys/devices/platform/soc/soc:firmware/get_throttled")
 _NOW = 0xF
 _COMPLAINTS = {1: "under-voltage", 2: "frequency capped", 4: "throttled", 8: "too hot"}
+_MEMINFO = Path("proc/meminfo")
 _MEMORY_PRESSURE = Path("proc/pressure/memory")
 
 
@@ -52,6 +53,18 @@ def memory_pressure(root: Path = _ROOT) -> float | None:
         return None
     found = re.search(r"^some avg10=([0-9.]+)", text, re.MULTILINE)
     return float(found[1]) if found else None
+
+
+def memory_available(root: Path = _ROOT) -> float | None:
+    """Percentage of the memory that programs can still take; None if unknown."""
+    try:
+        text = (root / _MEMINFO).read_text(encoding="ascii")
+    except OSError:
+        return None
+    found = dict(re.findall(r"^(MemTotal|MemAvailable):\s+(\d+) kB$", text, re.MULTILINE))
+    if len(found) < 2 or not int(found["MemTotal"]):
+        return None
+    return 100.0 * int(found["MemAvailable"]) / int(found["MemTotal"])
 
 
 def cpu_seconds() -> float:

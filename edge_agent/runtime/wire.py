@@ -47,7 +47,13 @@ from edge_agent.runtime.notify import Systemd
 from edge_agent.runtime.overrides import Overrides
 from edge_agent.runtime.reporter import Identity
 from edge_agent.runtime.state import state_folder
-from edge_agent.runtime.system import cpu_seconds, cpu_temperature, memory_pressure, slowed
+from edge_agent.runtime.system import (
+    cpu_seconds,
+    cpu_temperature,
+    memory_available,
+    memory_pressure,
+    slowed,
+)
 from edge_agent.runtime.viewing import RecentEvents, View
 
 _log = logging.getLogger(__name__)
@@ -211,7 +217,9 @@ def build_agent(
 def _governor(options: AgentConfig) -> Governor:
     return Governor(
         Limits(options.max_temperature, options.cpu_budget),
-        lambda: Load(cpu_temperature(), slowed(), cpu_seconds(), memory_pressure()),
+        lambda: Load(
+            cpu_temperature(), slowed(), cpu_seconds(), memory_pressure(), memory_available()
+        ),
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.runtime.governor import Governor, Limits, Load
-from edge_agent.runtime.system import memory_pressure, slowed
+from edge_agent.runtime.system import memory_available, memory_pressure, slowed
 from tests.support.runtime import HandTime, Rig, cat, hold_time
 
 FINE = Load(50.0, "", 0.0, 0.0)
@@ -51,6 +51,7 @@ def hand(monkeypatch: pytest.MonkeyPatch) -> HandTime:
         (replace(FINE, temperature=81.0), "81 °C, more than 80"),
         (replace(FINE, slowed="under-voltage"), "under-voltage"),
         (replace(FINE, memory=30.0), "waiting for memory 30 % of the time"),
+        (replace(FINE, available=3.0), "only 3 % of the memory is left"),
     ],
 )
 def test_each_trouble_halves_the_rate_with_its_reason(
@@ -73,6 +74,17 @@ def test_it_comes_back_step_by_step(hand: HandTime) -> None:
     machine.load = replace(FINE, temperature=70.0)
     assert machine.looks(24) == [4] * 11 + [2] * 12 + [1]
     assert machine.governor.verdict.reason == ""
+
+
+def test_memory_that_is_just_enough(hand: HandTime) -> None:
+    """Between scarce and ample nothing changes; with plenty all frames are inferred again."""
+    machine = Machine(hand, Limits())
+    machine.load = replace(FINE, available=4.0)
+    machine.looks(2)
+    machine.load = replace(FINE, available=7.0)
+    assert set(machine.looks(30)) == {2}
+    machine.load = replace(FINE, available=12.0)
+    assert machine.looks(12)[-1] == 1
 
 
 def test_the_budget_of_cores_does_not_swing(hand: HandTime) -> None:
@@ -132,3 +144,7 @@ def test_what_the_machine_says(tmp_path: Path) -> None:
     pressure.parent.mkdir(parents=True)
     pressure.write_text("some avg10=12.50 avg60=1.00 avg300=0.10 total=5\nfull avg10=1.00\n")
     assert memory_pressure(tmp_path) == 12.5
+    assert memory_available(tmp_path) is None
+    meminfo = tmp_path / "proc/meminfo"
+    meminfo.write_text("MemTotal:        1000000 kB\nMemAvailable:      45000 kB\n")
+    assert memory_available(tmp_path) == 4.5
