@@ -23,19 +23,17 @@ from edge_agent.runtime.describe import Description
 from edge_agent.runtime.exporter import Exporter
 from edge_agent.runtime.governor import Governor
 from edge_agent.runtime.health import HealthReport
-from edge_agent.runtime.metrics import PipelineMetrics, RateMeter
+from edge_agent.runtime.metrics import PipelineMetrics
 from edge_agent.runtime.notify import Systemd
 from edge_agent.runtime.pipeline import Pipeline
-from edge_agent.runtime.status import STARTING
 from edge_agent.runtime.supervisor import Ward
+from edge_agent.runtime.watchdog import Watchdog
 
 _log = logging.getLogger(__name__)
 
 _ROOTS = ("agent", "mqtt", "outbox", "prometheus", "page")  # sections that all the rest stands on
 _TICK = 0.1  # seconds between looks at everything
 _SOON = 1.0  # seconds after which a reader who just came is told the health
-_STALL = 30.0  # seconds over one frame after which a model counts as hanging
-_MOST_HANGING = 3  # threads of one source that never came back
 _STOP_LIMIT = 4.5  # seconds in which everything has stopped
 _GOODBYE = 2.0  # ... of which these are kept for the broker
 
@@ -78,13 +76,11 @@ class Agent:
         self._started = time.time()
         self._description = Description(config, self._started)
         self._health = health
-        self._pace = RateMeter(time.monotonic())
-        self._pace.rates(self._inferred())  # counters may go on from an agent before
+        self._watchdog = Watchdog(assembly, systemd, outbox)
         self._exporters = tuple(exporters)
         self._health_due = time.monotonic() + config.agent.health_interval
         self._told_connects = 0
         self._told_models: tuple[ModelRef, ...] | None = None
-        self._stalled: set[str] = set()
         self._day = time.localtime().tm_yday
         self._stopped = False
 
@@ -97,10 +93,6 @@ class Agent:
     def metrics(self) -> Mapping[str, PipelineMetrics]:
         """What each pipeline counted, by name."""
         return {pipeline.name: pipeline.metrics for pipeline in self.pipelines}
-
-    @property
-    def _wards(self) -> tuple[Ward[Any], ...]:
-        return (*self._assembly.models, *self._assembly.sources)
 
     def run(self, stop: threading.Event) -> int:
         """Work until `stop` is set or nothing is left to do; returns the exit code."""
@@ -134,21 +126,18 @@ class Agent:
             self._client.start()
         for exporter in self._exporters:
             exporter.start()
-        for ward in self._wards:
+        wards: tuple[Ward[Any], ...] = (*self._assembly.models, *self._assembly.sources)
+        for ward in wards:
             ward.start()
 
     def look(self) -> None:
         """See to whatever is due; called every now and then by one thread."""
-        for ward in self._wards:
-            ward.check()
-        self._watch_sources()
-        self._watch_models()
+        self._watchdog.look()
         for pipeline in self.pipelines:
             pipeline.tick()
         self._govern()
         self._tell_info()
         self._tell_health()
-        self._tell_systemd()
         self._desk.work(self)
         self._begin_new_day()
 
@@ -244,27 +233,6 @@ class Agent:
             _log.error("nothing is left to do: no model of %s can be used", ", ".join(failed))
         return 1 if failed else 0
 
-    def _watch_sources(self) -> None:
-        """A device that hangs cannot be stopped, but it may answer when it is opened anew."""
-        for ward in self._assembly.sources:
-            patience = ward.unit.patience
-            if patience is not None and not ward.failed and ward.unit.busy_for() > patience:
-                ward.abandon(f"no answer for {patience:g} s: its driver or library hangs")
-
-    def _watch_models(self) -> None:
-        """A model that hangs cannot be stopped, but it must not hang unseen."""
-        for ward in self._assembly.models:
-            worker = ward.unit
-            is_stalled = worker.busy_for() > _STALL
-            if is_stalled == (ward.name in self._stalled):
-                continue
-            reason = f"the model has not answered for {_STALL:g} s" if is_stalled else ""
-            (self._stalled.add if is_stalled else self._stalled.discard)(ward.name)
-            _log.error("%s: %s", ward.name, reason or "it answers again")
-            for pipeline in self.pipelines:
-                if pipeline.name in worker.serves:
-                    pipeline.model_stalled(reason)
-
     def _govern(self) -> None:
         """Infer less or more, and tell at once."""
         if self._governor.look():
@@ -292,30 +260,6 @@ class Agent:
         if now >= self._health_due:
             self._health_due = now + self._config.agent.health_interval
             self._outbox.put(self._messages.health(self._health.take()))
-
-    def _tell_systemd(self) -> None:
-        """Ready once every pipeline is online or known not to be; alive while no frame hangs.
-
-        A source that hangs again and again takes a new process too.
-        """
-        starting = any(pipeline.status.reason == STARTING for pipeline in self.pipelines)
-        patience = self._systemd.beat_every or _STALL
-        busy = max((ward.unit.busy_for() for ward in self._assembly.models), default=0.0)
-        hanging = max((ward.hanging for ward in self._assembly.sources), default=0)
-        alive = busy < patience and hanging < _MOST_HANGING
-        self._systemd.look(ready=not starting, alive=alive, status=self._status)
-
-    def _status(self) -> str:
-        pipelines = self.pipelines
-        online = sum(pipeline.status.online for pipeline in pipelines)
-        pace = max(self._pace.rates(self._inferred())["all"], 0.0)  # less where one left
-        return (
-            f"{online} of {len(pipelines)} pipelines online, {pace:.1f} frames/s inferred, "
-            f"{self._outbox.depth} messages waiting"
-        )
-
-    def _inferred(self) -> dict[str, int]:
-        return {"all": sum(each.counts.inferred for each in self.metrics.values())}
 
     def _begin_new_day(self) -> None:
         today = time.localtime().tm_yday

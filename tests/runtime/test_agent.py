@@ -262,7 +262,7 @@ def test_systemd_is_told_whether_the_process_ends(
 
 def test_the_status_tells_the_pace(monkeypatch: pytest.MonkeyPatch) -> None:
     """How many frames a second were inferred since the line before."""
-    hand = hold_time(monkeypatch, "agent", "metrics")
+    hand = hold_time(monkeypatch, "metrics", "watchdog")
     stage = Stage(open_cats)
     said: list[str] = []
     monkeypatch.setattr(stage.systemd, "look", lambda ready, alive, status: said.append(status()))
