@@ -14,6 +14,7 @@ from edge_agent.cli.output import print_json
 from edge_agent.config.load import Loaded
 from edge_agent.errors import ConfigError, UsageError
 from edge_agent.runtime.doctor.checks import checks
+from edge_agent.runtime.doctor.commands import edge_agent
 from edge_agent.runtime.doctor.examine import examine
 from edge_agent.runtime.doctor.finding import Finding, fail
 from edge_agent.runtime.doctor.machine import Machine
@@ -63,28 +64,30 @@ def _refuse(loaded: Loaded, file: Path, as_json: bool) -> int:
     """The mistakes of a configuration that cannot be run."""
     if as_json:
         text = "; ".join(str(problem) for problem in loaded.problems)
-        print_json(report([("configuration", fail(text, f"edge-agent check -c {file}"))]))
+        print_json(report([("configuration", fail(text, edge_agent("check", "-c", file)))]))
     else:
         print_problems(loaded)
     return ConfigError.exit_code
 
 
 def _examine(loaded: Loaded | None, file: Path | None, as_json: bool) -> int:
-    found = examine(checks(loaded, file, Machine()))
+    listed = checks(loaded, file, Machine())
+    found = examine(listed)
     if as_json:
         whole = report(found)
         print_json(whole)
         return 0 if whole["ok"] else 1
+    width = max(_NAME, *(len(check.name) for check in listed))
     counted: Counter[str] = Counter()
     for name, finding in found:
         counted[finding.state] += 1
-        print(as_lines(name, finding), flush=True)
+        print(as_lines(name, finding, width), flush=True)
     print(", ".join(f"{count} {state}" for state, count in counted.items()), file=sys.stderr)
     return 1 if counted["FAIL"] else 0
 
 
-def as_lines(name: str, finding: Finding) -> str:
-    """The finding for a person: what was found, and below it the cure."""
+def as_lines(name: str, finding: Finding, width: int = _NAME) -> str:
+    """The finding for a person: what was found, and below it the cure; names take `width`."""
     found = " ".join(finding.found.split())
-    line = f"{finding.state:<4}  {name:<{_NAME}}  {found}"
-    return f"{line}\n{'':{_NAME + 8}}fix: {finding.fix}" if finding.fix else line
+    line = f"{finding.state:<4}  {name:<{width}}  {found}"
+    return f"{line}\n{'':{width + 8}}fix: {finding.fix}" if finding.fix else line

@@ -309,7 +309,7 @@ class Connection:
         if told:
             self._end(told)
         elif self.grant is None:
-            self._end("hung up before the greeting was done (check mqtt.port and mqtt.protocol)")
+            self._end(reasons.hung_up(self._options))
         else:
             self._end(LOST)
 

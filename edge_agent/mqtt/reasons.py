@@ -16,7 +16,7 @@ _FIRST_FAILURE = 0x80
 
 # MQTT 5, section 2.4; a 3.1.1 broker's five codes are mapped to these by paho.
 _REFUSED: Mapping[int, str] = {
-    0x81: "the broker calls our greeting malformed (is it an MQTT broker?)",
+    0x81: "the broker calls our greeting malformed (check mqtt.host and mqtt.port)",
     0x84: "the broker does not speak this version of MQTT (set mqtt.protocol to 3.1.1)",
     0x85: "the broker does not accept our client id (set mqtt.client_id)",
     0x86: "wrong user name or password (check mqtt.username and mqtt.password)",
@@ -100,7 +100,8 @@ def unreachable(error: Exception, options: MqttOptions, seconds: float) -> str:
     if isinstance(error, ConnectionRefusedError):
         return f"{host}:{port} refused the connection (is a broker running there?)"
     if isinstance(error, ConnectionResetError) and options.tls:
-        return f"{host}:{port} hung up within the TLS handshake (does that port speak TLS?)"
+        cure = "check mqtt.port, or remove mqtt.tls"
+        return f"{host}:{port} hung up within the TLS handshake ({cure})"
     if isinstance(error, WebsocketConnectionError):
         return f"{host}:{port} does not speak WebSockets (check mqtt.port and mqtt.websocket_path)"
     if isinstance(error, TimeoutError):
@@ -117,6 +118,12 @@ def silent(options: MqttOptions, seconds: float) -> str:
         f"{host}:{port} does not answer the MQTT greeting within {seconds:g} s"
         " (check mqtt.port and mqtt.protocol)"
     )
+
+
+def hung_up(options: MqttOptions) -> str:
+    """Text for a connection that ends before the broker has answered the greeting."""
+    tls = "" if options.tls else "; a port for TLS needs mqtt.tls: {}"
+    return f"hung up before the greeting was done (check mqtt.port and mqtt.protocol{tls})"
 
 
 def _tls(error: ssl.SSLError, options: MqttOptions) -> str:

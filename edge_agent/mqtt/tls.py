@@ -23,14 +23,24 @@ class _NamedContext(ssl.SSLContext):
         return super().wrap_socket(*args, **options)
 
 
+def _check_file(key: str, path: Path) -> None:
+    """Else a file that is shut would be taken for a broker that cannot be reached."""
+    try:
+        path.open("rb").close()
+    except FileNotFoundError:
+        raise ValueError(f"{key} {path} is not there") from None
+    except OSError as error:
+        raise ValueError(f"{key} {path} cannot be read: {error.strerror}") from error
+
+
 def tls_context(tls: TlsOptions) -> ssl.SSLContext:
     """Context for one connection; it reads the files anew, so a renewed certificate is used.
 
     Raises ValueError for files that are missing or cannot be used.
     """
     for name, path in (("ca", tls.ca_file), ("cert", tls.cert_file), ("key", tls.key_file)):
-        if path and not Path(path).is_file():
-            raise ValueError(f"mqtt.tls.{name}_file {path} is not there")
+        if path:
+            _check_file(f"mqtt.tls.{name}_file", Path(path))
     context = _NamedContext(ssl.PROTOCOL_TLS_CLIENT)  # checks certificate and name
     context.server_name = tls.server_name
     context.minimum_version = _VERSIONS[tls.min_version]

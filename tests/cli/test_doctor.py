@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -15,11 +14,8 @@ from jsonschema import Draft202012Validator
 
 from edge_agent.cli import doctor
 from edge_agent.cli.doctor import as_lines
-from edge_agent.config.load import load_config
-from edge_agent.outbox.sqlite import SqliteOutbox
-from edge_agent.runtime.doctor import broker, checks, examine
-from edge_agent.runtime.doctor.finding import Finding, ok, warn
-from edge_agent.runtime.doctor.machine import Machine
+from edge_agent.runtime.doctor import broker_visit, checks, examine
+from edge_agent.runtime.doctor.finding import ok, warn
 from edge_agent.runtime.doctor.report import report, report_schema
 from tests.support.agent import AgentProcess, belt_config
 from tests.support.broker import Mosquitto, Subscriber, wait_until
@@ -52,13 +48,6 @@ def write(folder: Path, config: dict[str, Any], name: str = "c.yaml") -> Path:
     file = folder / name
     file.write_text(yaml.safe_dump(config))
     return file
-
-
-def look(file: Path, name: str) -> Finding:
-    """The finding of one check of a configuration."""
-    listed = checks.checks(load_config(file), file, Machine())
-    (finding,) = [check.look() for check in listed if check.name == name]
-    return finding
 
 
 def states(answer: Answer) -> dict[str, str]:
@@ -100,6 +89,18 @@ def test_a_configuration_out_of_order(terminal: Terminal, tmp_path: Path) -> Non
     assert "3 FAIL" in answer.err
 
 
+def test_long_names_stay_in_line(terminal: Terminal, tmp_path: Path) -> None:
+    """What was found begins in one column, whatever sources are called."""
+    config = belt_config(1)
+    name = "camera-behind-the-old-barn"
+    config["sources"][name] = config["sources"].pop("clip")
+    config["pipelines"]["belt"]["source"] = name
+    lines = terminal("doctor", "-c", write(tmp_path, config)).out.splitlines()
+    column = len(f"FAIL  source {name}  ")
+    assert {line[column - 2 : column] for line in lines} == {"  "}
+    assert " " not in {line[column] for line in lines}
+
+
 def test_without_a_file(terminal: Terminal, no_service: Path) -> None:
     """The machine alone, and the service's own configuration where it is there."""
     answer = terminal("doctor", "--json")
@@ -130,56 +131,11 @@ def test_a_running_agent_keeps_its_source(
     assert "announced with" in found["home assistant"]["found"]
 
 
-def test_an_agent_that_cannot_be_asked(tmp_path: Path, own_state: Path) -> None:
-    """Without a broker its source is left alone all the same."""
-    with closing(SqliteOutbox(own_state / "dev.outbox")):
-        finding = look(write(tmp_path, belt_config(1)), "source clip")
-    assert (finding.state, "which does not tell more" in finding.found) == ("SKIP", True)
-
-
-def test_an_agent_of_another_user(
-    tmp_path: Path, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where its state may not be looked at, the broker tells that it runs."""
-    config = belt_config(mosquitto.port)
-    (tmp_path / "shut").touch()
-    config["agent"]["state_dir"] = str(tmp_path / "shut")
-    agent = Subscriber(mosquitto.port, "none")
-    agent.paho.publish("edge/dev/status", b"online", 1, retain=True).wait_for_publish(5)
-    monkeypatch.setattr(broker, "_AGENT", 0.1)
-    file = write(tmp_path, config)
-    assert look(file, "outbox").state == "SKIP"
-    finding = look(file, "source clip")
-    agent.close()
-    assert finding.state == "SKIP"
-    assert "the running agent (seen at the broker)" in finding.found
-
-
-def test_warnings_of_a_configuration(tmp_path: Path) -> None:
-    """What `check` warns of is a WARN here."""
-    config = belt_config(1)
-    config["sources"]["idle"] = {"type": "picamera"}
-    finding = look(write(tmp_path, config), "configuration")
-    assert (finding.state, "no pipeline uses it" in finding.found) == ("WARN", True)
-
-
-def test_a_model_that_is_missing(tmp_path: Path) -> None:
-    """It takes out its own pipelines only, so the other checks go on."""
-    config = belt_config(1)
-    config["models"]["gone"] = {"file": "gone.tflite"}
-    config["pipelines"]["other"] = {"source": "clip", "model": "gone"}
-    file = write(tmp_path, config)
-    finding = look(file, "configuration")
-    assert (finding.state, "models.gone.file" in finding.found) == ("FAIL", True)
-    assert finding.fix == f"edge-agent check -c {file}"
-    assert look(file, "model gone").state == "FAIL"
-
-
 def test_whatever_hangs(
     terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A broker and a camera that take the connection and say nothing: it ends in time."""
-    monkeypatch.setattr(broker, "_TIMEOUT", 60.0)
+    monkeypatch.setattr(broker_visit, "_TIMEOUT", 60.0)
     monkeypatch.setattr(checks, "_TRIAL", 60.0)
     monkeypatch.setattr(examine.examine, "__defaults__", (1.0,))
     with socket.create_server(("127.0.0.1", 0)) as silent:

@@ -170,6 +170,7 @@ def test_bad_files_are_named(agents: Factory, pki: Path, tmp_path: Path) -> None
     openssl(pki, "ec", *key, "-out", str(tmp_path / "locked.key"))
     cases = {
         "mqtt.tls.ca_file /nowhere is not there": TlsOptions(ca_file="/nowhere"),
+        f"mqtt.tls.ca_file {tmp_path} cannot be read: Is a directory": TlsOptions(str(tmp_path)),
         "holds no certificates": TlsOptions(ca_file=str(garbled)),
         "cert_file": TlsOptions(cert_file=str(garbled)),
         "and its key cannot be used": TlsOptions(

@@ -1,180 +1,35 @@
-"""What the broker lets this device do, tried out, and what it knows of the device.
-
-All tests are published on the device's own `P/doctor`. Only one is not: an empty message where
-Home Assistant would look for an entity that does not exist. With MQTT 5 the broker tells whether
-anybody listens there; Home Assistant itself does not say that it is there but when it starts.
-"""
+"""What is made of a visit to the broker: login, rights, and Home Assistant."""
 
 from __future__ import annotations
 
-import json
-import logging
-import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import ssl
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from edge_agent.config.schema import Config
-from edge_agent.errors import EdgeAgentError
-from edge_agent.message import Delivery, Message
 from edge_agent.mqtt import reasons
-from edge_agent.mqtt.homeassistant import announced, config_topic
-from edge_agent.mqtt.listener import Received
-from edge_agent.mqtt.options import MqttOptions, check_options
-from edge_agent.mqtt.topics import Topics, safe_name
-from edge_agent.mqtt.visit import Visit, VisitFailed
+from edge_agent.mqtt.homeassistant import announced
+from edge_agent.mqtt.options import MqttOptions
+from edge_agent.mqtt.topics import Topics
+from edge_agent.runtime.doctor.broker_visit import BrokerVisit, Facts
 from edge_agent.runtime.doctor.finding import Finding, fail, failed, ok, skip, warn
 
-_log = logging.getLogger(__name__)
-
-_TIMEOUT = 4.0  # seconds for each answer of the broker
-_BACK = 1.0  # seconds for a message to come back
-_AGENT = 2.0  # seconds for the running agent to answer
-_FORGET = 60  # seconds after which the broker forgets a test that we could not take back
+_HERE = ("localhost", "127.0.0.1", "::1")
 _NOBODY = 0x10  # MQTT 5: no matching subscribers
-_LOG = "see the broker's log"
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What the running agent answers: what its pipelines are made of, and how they do."""
-
-    made_of: Mapping[str, Any]
-    health: Mapping[str, Any]
-
-
-@dataclass(slots=True)
-class Facts:
-    """What was seen at the broker; None is what was not reached.
-
-    `wrote` and `announce` are reason codes, `seconds` is how long it took to connect. `online` is
-    whether the agent says that it is, `agent` is the answer of the running agent to `cmd/inspect`.
-    """
-
-    problem: EdgeAgentError | None = None
-    seconds: float = 0.0
-    wrote: int | None = None
-    kept: bool | None = None
-    came_back: bool | None = None
-    lost: str = ""
-    announce: int | None = None
-    retained: dict[str, bytes] = field(default_factory=dict)
-    online: bool = False
-    agent: Told | None = None
-
-
-class BrokerVisit:
-    """Visits the broker once, for all checks that want to know."""
-
-    def __init__(self, config: Config) -> None:
-        self._options = config.mqtt
-        self.topics = Topics(config.mqtt.topic_prefix, config.agent.name)
-        self.config_topic = config_topic(self.topics, config.mqtt.homeassistant)
-        self.birth_topic = f"{config.mqtt.homeassistant.prefix}/status"
-        self._client_id = f"{config.mqtt.client_id or f'edge-agent-{self.topics.device}'}-doctor"
-        self._lock = threading.Lock()
-        self._facts: Facts | None = None
-
-    def facts(self) -> Facts:
-        """What was seen; the first who asks goes there."""
-        with self._lock:
-            if self._facts is None:
-                self._facts = self._go()
-            return self._facts
-
-    def _go(self) -> Facts:
-        facts = Facts()
-        began = time.monotonic()
-        try:
-            check_options(self._options)
-            with self._visit() as visit:
-                facts.seconds = time.monotonic() - began
-                self._try_own(visit, facts)
-        except ValueError as error:
-            facts.problem = EdgeAgentError(str(error), "correct it in the configuration")
-        except VisitFailed as error:
-            if facts.seconds:
-                facts.lost = str(error)
-            else:
-                facts.problem = error
-        if facts.problem is None and self._options.homeassistant.discovery:
-            facts.announce = self._try_discovery()
-        return facts
-
-    def _visit(self) -> Visit:
-        return Visit(self._options, self._client_id, _TIMEOUT)
-
-    def _try_discovery(self) -> int:
-        """The answer to an empty message to Home Assistant."""
-        name = f"{safe_name(self.topics.device)}-doctor"
-        code = reasons.NOT_AUTHORISED
-        # Home Assistant logs a warning at the second, but access rules may allow that one only.
-        for kind in ("sensor", "device"):
-            topic = f"{self._options.homeassistant.prefix}/{kind}/{name}/config"
-            try:
-                with self._visit() as visit:  # some brokers hang up after a refusal
-                    code = visit.publish(_message(topic, b""))
-            except VisitFailed as error:
-                _log.debug("hung up after %s: %s", topic, error)
-            if not reasons.is_failure(code):
-                break
-        return code
-
-    def _try_own(self, visit: Visit, facts: Facts) -> None:
-        test, topics = self.topics.doctor, self.topics
-        facts.wrote = visit.publish(_message(test, b"kept", retain=True))
-        if reasons.is_failure(facts.wrote):
-            return
-        answers = topics.response("inspect")
-        for each in (test, topics.status, self.config_topic, self.birth_topic, answers):
-            visit.subscribe(each)
-        facts.kept = visit.receive(_is(test, b"kept", retained=True), _BACK) is not None
-        visit.publish(_message(test, b"live"))
-        facts.came_back = visit.receive(_is(test, b"live"), _BACK) is not None
-        visit.publish(_message(test, b"", retain=True))
-        for topic in (topics.status, self.config_topic, self.birth_topic):
-            if (found := visit.receive(_is(topic), 0.0)) is not None:
-                facts.retained[topic] = found.payload
-        facts.online = facts.retained.get(topics.status) == b"online"
-        if facts.online:
-            facts.agent = self._ask_agent(visit, answers)
-
-    def _ask_agent(self, visit: Visit, answers: str) -> Told | None:
-        try:
-            visit.publish(_message(self.topics.command("inspect"), b""))
-            answer = visit.receive(_is(answers), _AGENT)
-            result = json.loads(answer.payload)["result"] if answer else {}
-            return Told(result["info"]["pipelines"], result["health"]["pipelines"])
-        except (VisitFailed, ValueError, KeyError, TypeError) as error:
-            _log.debug("the running agent cannot be asked: %r", error)
-            return None
-
-
-def _is(
-    topic: str, payload: bytes | None = None, retained: bool | None = None
-) -> Callable[[Received], bool]:
-    """Recognises a message by its topic, and payload and retain flag where they matter."""
-    return lambda received: (
-        received.topic == topic
-        and payload in (None, received.payload)
-        and retained in (None, received.retained)
-    )
-
-
-def _message(topic: str, payload: bytes, retain: bool = False) -> Message:
-    expiry = _FORGET if payload else None
-    return Message(topic, payload, Delivery.TELEMETRY, qos=1, retain=retain, expiry=expiry)
+_LOG = "see the broker's log (mosquitto: sudo journalctl -eu mosquitto)"
+_RELOAD = "then: sudo systemctl reload mosquitto"
 
 
 def judge_broker(options: MqttOptions, facts: Facts) -> Finding:
     """Whether it is there and lets us in."""
     host, port = options.address
     if facts.problem is not None:
-        if isinstance(facts.problem.__cause__, ConnectionRefusedError):
-            cure = "start the broker there (sudo systemctl start mosquitto), or correct mqtt.host"
-            return fail(f"nothing listens at {host}:{port}", f"{cure} and mqtt.port")
-        return failed(facts.problem, _LOG)
+        cause = facts.problem.__cause__
+        if isinstance(cause, ConnectionRefusedError):
+            return fail(f"nothing listens at {host}:{port}", _cure_of_refusal(host, port))
+        is_network = isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError)
+        return _judge_login(
+            options, failed(facts.problem, network_cure(options) if is_network else _LOG)
+        )
     how = "no TLS" if options.tls is None else "TLS"
     who = f"logged in as {options.username}" if options.username else "without login"
     found = f"{host}:{port}, MQTT {options.protocol}, {how}, {who}, {1e3 * facts.seconds:.0f} ms"
@@ -184,18 +39,41 @@ def judge_broker(options: MqttOptions, facts: Facts) -> Finding:
     return ok(found)
 
 
+def _judge_login(options: MqttOptions, finding: Finding) -> Finding:
+    """What a refused login says, with how the password is set at the broker."""
+    if options.username is None or "mqtt.password" not in finding.fix:
+        return finding
+    anew = f"mosquitto: sudo mosquitto_passwd PASSWORD_FILE {options.username}, {_RELOAD}"
+    return fail(finding.found, f"{finding.fix}; to set the password anew at the broker ({anew})")
+
+
+def _cure_of_refusal(host: str, port: int) -> str:
+    """Mosquitto 2 as it comes from apt listens to its own machine only."""
+    start = "sudo apt install mosquitto; sudo systemctl enable --now mosquitto"
+    if host in _HERE:
+        return f"start a broker here ({start}), or correct mqtt.host and mqtt.port"
+    outside = (
+        f"for others than itself it needs `listener {port}` in /etc/mosquitto/conf.d/local.conf, "
+        "and `password_file FILE` or `allow_anonymous true`"
+    )
+    return f"start the broker there ({start}; {outside}), or correct mqtt.host and mqtt.port"
+
+
+def network_cure(options: MqttOptions) -> str:
+    """Where to look when the broker cannot be reached."""
+    return f"check the network of this device: ip -br address; ping -c 3 {options.address[0]}"
+
+
 def judge_rights(options: MqttOptions, topics: Topics, facts: Facts) -> Finding:
     """Whether we may write and read below our own topic, and what is retained is kept."""
     if facts.problem is not None:
         return skip("needs the broker")
-    user = f"user {options.username}" if options.username else "the rules for everybody"
-    rule = f"allow it at the broker (mosquitto: in its acl_file, below {user}"
-    own = f"{rule}: topic readwrite {topics.base}/#)"
+    own = _allow(options, f"topic readwrite {topics.base}/#")
     if facts.wrote is not None and reasons.is_failure(facts.wrote):
         what = reasons.not_published(facts.wrote).partition(" (")[0]
         return fail(f"may not write below {topics.base}: {what}", own)
     if facts.lost:
-        cure = f"{own}, and let it keep retained messages (retain_available true)"
+        cure = f"{own}; and let it keep retained messages: retain_available true"
         return fail(f"the connection ended while it was tried out: {facts.lost}", cure)
     if not facts.came_back and not facts.kept:
         if options.is_v5:
@@ -203,9 +81,19 @@ def judge_rights(options: MqttOptions, topics: Topics, facts: Facts) -> Finding:
             return warn(f"{text} so, and commands may not arrive", own)
         return fail(f"what is written below {topics.base} does not come back", own)
     if not facts.kept:
-        cure = "switch retained messages on (mosquitto: retain_available true)"
+        cure = (
+            "switch retained messages on (mosquitto: retain_available true in its configuration, "
+            "then: sudo systemctl restart mosquitto)"
+        )
         return fail("retained messages are not kept, but status and counts are such", cure)
     return ok(f"may write and read below {topics.base}, retained messages are kept")
+
+
+def _allow(options: MqttOptions, *rules: str) -> str:
+    """How mosquitto is told to allow something."""
+    user = f"below user {options.username}" if options.username else "above the first user"
+    listed = ", and: ".join(rules)
+    return f"allow it at the broker (mosquitto: in its acl_file {user}: {listed}; {_RELOAD})"
 
 
 def judge_discovery(options: MqttOptions, visit: BrokerVisit, facts: Facts) -> Finding:
@@ -223,9 +111,13 @@ def judge_discovery(options: MqttOptions, visit: BrokerVisit, facts: Facts) -> F
     if reasons.is_failure(facts.announce):
         if names:
             return skip(f"{own}; the broker's rules do not let us ask who listens")
-        rules = (f"topic write {visit.config_topic}", f"topic read {prefix}/#")
-        cure = f"allow it at the broker (mosquitto: {', '.join(rules)})"
-        return warn(f"the broker's rules do not let us write below {prefix}/device", cure)
+        rules = (
+            f"topic readwrite {visit.config_topic}",
+            f"topic read {visit.birth_topic}",
+            f"topic write {visit.probe_topic('device')}",
+        )
+        text = f"the broker's rules do not let us write below {prefix}/device"
+        return warn(text, _allow(options, *rules))
     if facts.announce == _NOBODY:
         cure = (
             f"in Home Assistant add the integration MQTT with this broker and prefix {prefix}, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 import time
@@ -17,8 +18,9 @@ from edge_agent.errors import StateError
 from edge_agent.outbox.options import OutboxOptions
 from edge_agent.outbox.store import owner
 from edge_agent.runtime.doctor import broker, disk, engines, memory, models, power, sources, systemd
-from edge_agent.runtime.doctor.broker import BrokerVisit
+from edge_agent.runtime.doctor.broker_visit import BrokerVisit
 from edge_agent.runtime.doctor.clock import judge_clock
+from edge_agent.runtime.doctor.commands import edge_agent
 from edge_agent.runtime.doctor.devices import kinds, permissions
 from edge_agent.runtime.doctor.finding import Check, Finding, fail, ok, skip, warn
 from edge_agent.runtime.doctor.machine import Machine
@@ -30,7 +32,6 @@ _TRIAL = 12.0  # seconds
 _LONG = 16.0  # seconds
 _DMESG = "sudo dmesg | tail, and: sudo reboot"
 _CAMERA = "look at the camera's power and cable, and at: sudo dmesg | tail"
-_NETWORK = "check the network of this device: ip -br address; ping -c 3 BROKER"
 
 
 def checks(loaded: Loaded | None, file: Path | None, machine: Machine) -> list[Check]:
@@ -64,6 +65,12 @@ class _Patient:
         return state_folder(chosen)
 
     @property
+    def as_root(self) -> str:
+        """The same examination by someone who may look everywhere."""
+        words = () if self._file is None else ("-c", self._file)
+        return edge_agent("doctor", *words, root=True)
+
+    @property
     def outbox(self) -> Path:
         """The file of the outbox."""
         assert self.config is not None
@@ -82,11 +89,14 @@ class _Patient:
         user = self.machine.identity.user
         wanted = (self.config.outbox if self.config is not None else OutboxOptions()).max_bytes
         try:
-            return disk.judge_disk(disk.measure_disk(self.state), wanted, user)
+            facts = disk.measure_disk(self.state)
         except PermissionError as error:
-            return skip(f"{user} may not look into {error.filename}", "sudo edge-agent doctor")
+            return skip(f"{user} may not look into {error.filename}", self.as_root)
         except (OSError, RuntimeError) as error:
             return fail(f"no folder for the state: {error}", "set agent.state_dir")
+        if facts.error == errno.EACCES and self._is_of_service:
+            return skip(f"{user} may not write into {facts.place}: the service may", self.as_root)
+        return disk.judge_disk(facts, wanted, user)
 
     def look_at_memory(self) -> Finding:
         """The memory, and what an agent that does not run yet would take."""
@@ -112,8 +122,8 @@ class _Patient:
 
 
 def _of_machine(patient: _Patient) -> Iterator[Check]:
-    machine, reinstall = patient.machine, "pip install --force-reinstall ai-edge-litert"
-    yield Check("cpu", lambda: engines.cpu(machine), _DMESG)
+    machine, reinstall = patient.machine, engines.runtime_cure() or _DMESG
+    yield Check("cpu", lambda: engines.cpu(machine, patient.unit), _DMESG)
     yield Check("engines", patient.look_at_engines, reinstall, _TRIAL + 1.0)
     yield Check("clock", lambda: judge_clock(clock_synchronized(), time.time()), _DMESG)
     yield Check("power", lambda: power.power(machine), _DMESG)
@@ -138,18 +148,19 @@ class _Configured:
 
     def all(self) -> Iterator[Check]:
         """In order."""
-        check = f"edge-agent check -c {self._file}"
+        check = edge_agent("check", "-c", self._file)
+        network = broker.network_cure(self._config.mqtt)
         yield Check("configuration", self._look_at_configuration, check)
         yield Check("outbox", self._look_at_outbox, _DMESG)
         yield Check("permissions", self._look_at_permissions, _DMESG)
         for name in self._config.sources:
             yield Check(f"source {name}", partial(self._look_at_source, name), _CAMERA, _LONG)
         for name, model in self._config.models.items():
-            bench = f"edge-agent bench -m {model.file}"
+            bench = edge_agent("bench", "-m", model.file)
             yield Check(f"model {name}", partial(self._look_at_model, name), bench, _LONG)
-        yield Check("broker", self._look_at_broker, _NETWORK, _LONG)
-        yield Check("rights", self._look_at_rights, _NETWORK, _LONG)
-        yield Check("home assistant", self._look_at_discovery, _NETWORK, _LONG)
+        yield Check("broker", self._look_at_broker, network, _LONG)
+        yield Check("rights", self._look_at_rights, network, _LONG)
+        yield Check("home assistant", self._look_at_discovery, network, _LONG)
 
     def _look_at_broker(self) -> Finding:
         return broker.judge_broker(self._config.mqtt, self._visit.facts())
@@ -161,13 +172,14 @@ class _Configured:
         return broker.judge_discovery(self._config.mqtt, self._visit, self._visit.facts())
 
     def _look_at_outbox(self) -> Finding:
-        return outbox(self._patient.outbox, self._patient.machine.identity.user)
+        patient = self._patient
+        return outbox(patient.outbox, patient.machine.identity.user, patient.as_root)
 
     def _look_at_permissions(self) -> Finding:
         return permissions(self._patient.machine, self._config)
 
     def _look_at_configuration(self) -> Finding:
-        cure = f"edge-agent check -c {self._file}"
+        cure = f"correct it there; {edge_agent('check', '-c', self._file)} shows the lines"
         if problems := [str(each) for each in self._loaded.problems]:
             return fail("; ".join(problems), cure)
         if warnings := [str(each) for each in self._loaded.warnings]:

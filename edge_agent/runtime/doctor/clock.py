@@ -7,7 +7,10 @@ import time
 from edge_agent.runtime.doctor.finding import Finding, fail, ok, warn
 
 _RELEASED = 1_767_225_600  # 2026-01-01: this program is not older
-_CURE = "sudo timedatectl set-ntp true (or: sudo apt install chrony)"
+_CURE = (
+    "sudo timedatectl set-ntp true (or: sudo apt install chrony); it asks time servers in the "
+    "network: timedatectl timesync-status"
+)
 
 
 def judge_clock(synchronized: bool, now: float) -> Finding:

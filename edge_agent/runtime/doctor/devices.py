@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import grp
+import stat
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +34,7 @@ _BY_SOURCE = {
     "serial": DeviceKind("dialout", ("char-ttyUSB", "char-ttyACM", "char-ttyAMA", "char-ttyS"), ()),
     "iio": DeviceKind("i2c", ("char-i2c",), ("i2c-*",)),
 }
+_GROUP_RW = 0o060
 _EDGE_TPU = DeviceKind("plugdev", ("char-usb_device", "char-apex"), ())
 
 
@@ -64,14 +67,40 @@ def _nodes(machine: Machine, source: SourceConfig) -> list[Path]:
 def permissions(machine: Machine, config: Config) -> Finding:
     """Whether this user may read and write the devices that the sources need."""
     identity = machine.identity
-    used = {path for source in config.sources.values() for path in _nodes(machine, source)}
-    shut = [path for path in sorted(used) if not identity.may_use(path)]
+    used = {
+        path: _BY_SOURCE[source.type].group if source.type in _BY_SOURCE else "plugdev"
+        for source in config.sources.values()
+        for path in _nodes(machine, source)
+    }
+    shut = {path: used[path] for path in sorted(used) if not identity.may_use(path)}
     if shut:
-        groups = sorted({path.group() for path in shut})
+        groups = ", ".join(sorted({_group(path) for path in shut}))
         names = ", ".join(f"/{path.relative_to(machine.root)}" for path in shut)
-        cure = f"sudo usermod -aG {','.join(groups)} {identity.user}, then log in again"
-        return fail(f"{identity.user} may not use {names} (group {', '.join(groups)})", cure)
+        found = f"{identity.user} may not use {names} (group {groups})"
+        return fail(found, _cure(machine, shut))
     if not used:
         return ok("no device here that a source needs")
     names = ", ".join(f"/{path.relative_to(machine.root)}" for path in sorted(used))
     return ok(f"{identity.user} may use {names}")
+
+
+def _cure(machine: Machine, shut: Mapping[Path, str]) -> str:
+    """`shut` are devices with the group that usually has them."""
+    lines, groups = [], set()
+    for path, usual in shut.items():
+        found = path.stat()
+        opened = stat.S_IMODE(found.st_mode) & _GROUP_RW == _GROUP_RW and found.st_gid != 0
+        groups.add(_group(path) if opened else usual)
+        if not opened:
+            name = f"/{path.relative_to(machine.root)}"
+            lines.append(f"sudo chgrp {usual} {name}; sudo chmod g+rw {name} (until a restart)")
+    lines.append(f"sudo usermod -aG {','.join(sorted(groups))} {machine.identity.user}")
+    return "; ".join(lines) + ", then log in again"
+
+
+def _group(path: Path) -> str:
+    number = path.stat().st_gid
+    try:
+        return grp.getgrgid(number).gr_name
+    except KeyError:
+        return str(number)

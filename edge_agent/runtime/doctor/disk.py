@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shlex
 import statistics
 import tempfile
 import time
@@ -21,17 +23,18 @@ _NEW_CARD = "copy the system to a new card or disk soon, and keep a backup"
 
 @dataclass(frozen=True, slots=True)
 class DiskFacts:
-    """What a folder's disk can do; `place` is the folder or, while it is not made, one above.
+    """What the disk of `folder` can do; while that is not made, `place` is a folder above it.
 
     `free` is in bytes, `sync` the seconds of a write that reaches the disk, None where nothing
-    can be written, for `error`.
+    can be written, for the errno `error`.
     """
 
+    folder: Path
     place: Path
     free: int
     read_only: bool
     sync: float | None
-    error: str = ""
+    error: int = 0
 
 
 def measure_disk(folder: Path) -> DiskFacts:
@@ -41,9 +44,9 @@ def measure_disk(folder: Path) -> DiskFacts:
     free = found.f_bavail * found.f_frsize
     read_only = bool(found.f_flag & os.ST_RDONLY)
     try:
-        return DiskFacts(place, free, read_only, _sync_time(place))
+        return DiskFacts(folder, place, free, read_only, _sync_time(place))
     except OSError as error:
-        return DiskFacts(place, free, read_only, None, error.strerror or str(error))
+        return DiskFacts(folder, place, free, read_only, None, error.errno or errno.EIO)
 
 
 def _sync_time(folder: Path) -> float:
@@ -69,8 +72,8 @@ def judge_disk(facts: DiskFacts, wanted: int, user: str) -> Finding:
         cure = f"make room: sudo du -xh {where} | sort -h | tail; or set agent.state_dir"
         return fail(f"{where} has {free} MiB free: events wait in memory only", cure)
     if facts.sync is None:
-        cure = f"sudo chown {user} {where}, or set agent.state_dir to a folder of {user}"
-        return fail(f"{where} cannot be written: {facts.error}", cure)
+        text = f"{where} cannot be written: {os.strerror(facts.error)}"
+        return fail(text, _cure_of_writing(facts, user))
     found = f"{where}: {free} MiB free, a write reaches the disk in {1e3 * facts.sync:.1f} ms"
     if facts.free < wanted:
         cure = f"make room, or set outbox.max_bytes to {max(1, free // 2)}MiB"
@@ -79,6 +82,16 @@ def judge_disk(facts: DiskFacts, wanted: int, user: str) -> Finding:
         cure = "use a faster card (class A1 or A2) or an SSD, and outbox.durability: normal"
         return warn(f"{found}: slow", cure)
     return ok(found)
+
+
+def _cure_of_writing(facts: DiskFacts, user: str) -> str:
+    if facts.error in (errno.ENOSPC, errno.EDQUOT):
+        look = f"sudo du -x --inodes {facts.place} | sort -n | tail"
+        return f"there are too many files, remove some: {look}; or set agent.state_dir"
+    if facts.error == errno.EIO:
+        return f"see why: sudo dmesg | tail; then {_NEW_CARD}"
+    own = f"sudo install -d -o {user} {shlex.quote(str(facts.folder))}"
+    return f"{own}, or set agent.state_dir to a folder of {user}"
 
 
 def wear(machine: Machine) -> Finding:
@@ -90,7 +103,11 @@ def wear(machine: Machine) -> Finding:
     }
     if errors:
         name, count = next(iter(errors.items()))
-        cure = "start once with fsck.mode=force (Raspberry Pi: in /boot/firmware/cmdline.txt)"
+        cure = (
+            "the system's disk: start once with fsck.mode=force (Raspberry Pi: at the end of the "
+            f"line in /boot/firmware/cmdline.txt); another: sudo umount /dev/{name}; "
+            f"sudo e2fsck -fy /dev/{name}"
+        )
         return fail(f"the file system on {name} has noted {count} errors", cure)
     chips = {path.split("/")[2]: path for path in machine.find("sys/block/mmcblk*/device/type")}
     told = [_chip(machine, name) for name in chips if _life(machine, name)]

@@ -24,15 +24,15 @@ def judge_memory(meminfo: str | None, needed: int) -> Finding:
     available = values.get("MemAvailable")
     if available is None:
         return skip("/proc/meminfo does not tell what is available")
-    swap = values.get("SwapTotal", 0)
-    found = f"{available // _MIB} MiB available, {swap // _MIB} MiB swap"
+    swap = values.get("SwapFree", 0)
+    found = f"{available // _MIB} MiB available, {swap // _MIB} MiB of swap"
     if not needed:
-        return _judge_rest(found, available)
+        return _judge_rest(found, available + swap)
     found += f"; the agent takes about {needed // _MIB} MiB"
     cure = "stop other programs (see: ps aux --sort=-rss | head), or use a smaller model"
     if available < needed:
         return (warn if available + swap >= needed else fail)(found, cure)
-    return _judge_rest(found, available - needed)
+    return _judge_rest(found, available + swap - needed)
 
 
 def _judge_rest(found: str, left: int) -> Finding:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from edge_agent.config.schema import Config
 from edge_agent.errors import EdgeAgentError
+from edge_agent.runtime.doctor.commands import edge_agent
 from edge_agent.runtime.doctor.finding import Finding, fail, failed, ok, warn
 from edge_agent.runtime.wire import check_model
 
@@ -35,7 +37,7 @@ def model(config: Config, name: str, try_out: Callable[[], dict[str, Any]]) -> F
         check_model(name, config.models[name])
         found = try_out()
     except EdgeAgentError as error:
-        return failed(error, f"edge-agent inspect {file}")
+        return failed(error, f"see what it is: {edge_agent('inspect', file)}")
     return judge_model(name, found, wanted_fps(config, name), config.models[name].sha256)
 
 
@@ -54,8 +56,17 @@ def judge_model(
         return warn(f"{text}; not on its accelerator: {found['fallback']}", cure)
     asked = sum(wanted.values())
     if asked > _SPARE * fps:
-        most = max(0.1, _SPARE * fps / len(wanted))
-        cures = [f"pipelines.{each}.gate.rate.fps: {most:.2g}" for each in wanted]
-        cure = f"set {', '.join(cures)}, or use a smaller model"
+        most = _SPARE * fps / len(wanted)
+        shown = f"{_floor(most):g}"
+        greedy = [
+            f"pipelines.{each}.gate.rate.fps: {shown}" for each in wanted if wanted[each] > most
+        ]
+        cure = f"set {', '.join(greedy)}, or use a smaller model"
         return warn(f"{text}: {', '.join(wanted)} may ask for {asked:g} frames/s", cure)
     return ok(text + (f"; asked for {asked:g} frames/s at most" if wanted else ""))
+
+
+def _floor(fps: float) -> float:
+    """Two digits that are not more: rounded up, the cure would not do."""
+    step = 10.0 ** (math.floor(math.log10(fps)) - 1)
+    return math.floor(fps / step) * step

@@ -46,10 +46,10 @@ def temperatures(machine: Machine) -> dict[str, float]:
     return found
 
 
-def judge_power(flags: int | None, alarm: bool | None) -> Finding:
-    """`flags` are the firmware's, `alarm` is the voltage sensor's."""
+def judge_power(flags: int | None, alarm: bool | None, fix: str = "") -> Finding:
+    """`flags` are the firmware's, `alarm` the voltage sensor's, `fix` is what would show them."""
     if flags is None and alarm is None:
-        return skip("this machine does not tell its supply voltage; only a Raspberry Pi does")
+        return skip("its supply voltage is not told; only a Raspberry Pi tells it", fix)
     if alarm or (flags or 0) & _UNDER_VOLTAGE:
         return fail("under-voltage now: it runs slower, and cameras and disks may fail", _SUPPLY)
     if (flags or 0) & _UNDER_VOLTAGE << _SINCE_START:
@@ -74,7 +74,9 @@ def judge_heat(flags: int | None, zones: dict[str, float]) -> Finding:
 
 def power(machine: Machine) -> Finding:
     """The supply voltage."""
-    return judge_power(firmware_flags(machine), under_voltage_alarm(machine))
+    is_pi = "Raspberry Pi" in (machine.text("proc/device-tree/model") or "")
+    fix = f"sudo usermod -aG video {machine.identity.user}, then log in again" if is_pi else ""
+    return judge_power(firmware_flags(machine), under_voltage_alarm(machine), fix)
 
 
 def heat(machine: Machine) -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,10 +20,10 @@ _REPLUG = "restart the camera: unplug it, wait 5 s and plug it in again"
 _CURES = {
     "camera": "look what the kernel says: sudo dmesg | tail; unplug it and plug it in again",
     "picamera": "check its cable, then: rpicam-hello --list-cameras",
-    "rtsp": "check power and network of the camera, and try: ffplay -rtsp_transport tcp URL",
+    "rtsp": "check power and network of the camera, and try: ffprobe -rtsp_transport tcp URL",
     "http": "check power and network of the camera, and open its address in a browser",
-    "video": "check the file: ffmpeg -i FILE",
-    "images": "check the files",
+    "video": "see whether it is a video (sudo apt install ffmpeg): ffprobe FILE",
+    "images": "look at the files with another program: they must be pictures",
 }
 
 
@@ -61,8 +62,7 @@ def _picture(text: str, chosen: SourceConfig, found: Mapping[str, Any]) -> Findi
     flat = found["spread"] < _FLAT
     exposure = "set its exposure to automatic"
     if chosen.type == "camera":
-        path = device_path(getattr(chosen.options, "device", 0))
-        exposure += f": v4l2-ctl -d {path} -c auto_exposure=3"
+        exposure += f": {_v4l2_ctl(chosen)} -c auto_exposure=3"
     if flat and found["mean"] < _DARK:
         cure = f"take off its cap, give it light, or {exposure}"
         return warn(f"{text}, but the picture is black", cure)
@@ -77,7 +77,9 @@ def _size(name: str, text: str, chosen: SourceConfig, size: tuple[int, int]) -> 
     wanted = getattr(chosen.options, "size", None)
     if wanted is None or tuple(wanted) == size:
         return None
-    cure = f"choose one of v4l2-ctl --list-formats-ext for sources.{name}.size"
+    cure = f"set sources.{name}.size: [{size[0]}, {size[1]}]"
+    if chosen.type == "camera":
+        cure += f", or to one of: {_v4l2_ctl(chosen)} --list-formats-ext"
     return warn(f"{text}, not {wanted[0]}x{wanted[1]} as configured", cure)
 
 
@@ -85,9 +87,14 @@ def _rate(name: str, text: str, chosen: SourceConfig, fps: float | None) -> Find
     wanted = getattr(chosen.options, "fps", None)
     if wanted is None or (fps is not None and fps >= _SLOW * wanted):
         return None
-    light = "give it more light, a smaller size or fourcc: MJPG, or "
-    cure = f"{light if chosen.type == 'camera' else ''}set sources.{name}.fps to what it gives"
+    light = f"give it more light, a smaller size or sources.{name}.fourcc: MJPG; or "
+    given = "less" if fps is None else f"{math.floor(10 * fps) / 10:g}"
+    cure = f"{light if chosen.type == 'camera' else ''}set sources.{name}.fps: {given}"
     return warn(f"{text} instead of {wanted:g}", cure)
+
+
+def _v4l2_ctl(chosen: SourceConfig) -> str:
+    return f"v4l2-ctl -d {device_path(getattr(chosen.options, 'device', 0))}"
 
 
 def judge_used(who: str, told: Mapping[str, Any] | None, why: str) -> Finding:

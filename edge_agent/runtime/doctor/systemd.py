@@ -8,6 +8,8 @@ import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
+from edge_agent.errors import ConfigError
+from edge_agent.runtime.doctor.commands import edge_agent, set_in_unit
 from edge_agent.runtime.doctor.finding import Finding, fail, ok, skip, warn
 from edge_agent.runtime.doctor.machine import Machine, ask
 
@@ -17,12 +19,14 @@ CONFIG = ETC / "edge-agent.yaml"
 
 _PROPERTIES = (
     "LoadState", "ActiveState", "SubState", "UnitFileState", "NRestarts", "Result", "MainPID",
-    "ProcSubset", "SupplementaryGroups", "StateDirectory", "User", "DynamicUser",
+    "ProcSubset", "SupplementaryGroups", "StateDirectory", "User", "DynamicUser", "ExecMainStatus",
 )  # fmt: skip
 _MOST_RESTARTS = 3
+_INSTALL = "in the folder of the source: sudo ./scripts/install.sh; or install the Debian package"
+_BAD_CONFIGURATION = str(ConfigError.exit_code)
 _EXPOSED = 2.0  # of 10, as systemd-analyze counts
 _EXPOSURE = re.compile(r"exposure level for \S+: (\d+(?:\.\d+)?)")
-_NO_SYSTEMD = skip("systemd does not run here")
+_NO_SYSTEMD = "systemd does not run here"
 
 
 def unit_name(config: Path | None) -> str:
@@ -55,23 +59,57 @@ def judge_unit(
 ) -> Finding:
     """`properties` are what systemd says of the unit, `groups` those that `file` needs."""
     if properties is None:
-        return _NO_SYSTEMD
-    if properties.get("LoadState") == "not-found":
-        return warn(f"{unit} is not installed", "sudo ./scripts/install.sh, or README: systemd")
+        return skip(_NO_SYSTEMD)
+    if (unusable := _judge_loaded(unit, properties)) is not None:
+        return unusable
     active, sub = properties.get("ActiveState", "?"), properties.get("SubState", "?")
     found = f"{unit} is {active} ({sub})"
     if active == "failed" or sub == "auto-restart":
-        return fail(f"{found}: {properties.get('Result')}", f"journalctl -eu {unit}")
+        return fail(f"{found}: {properties.get('Result')}", _cure_of_failure(unit, properties))
     if active == "inactive":
         return warn(found, f"sudo systemctl enable --now {unit}")
+    if active in ("activating", "deactivating"):
+        return warn(found, f"wait a little and ask again; if it stays: sudo journalctl -eu {unit}")
     if missing := sorted(set(groups) - _groups(properties)) if _is_user(properties) else []:
         place = f"/etc/systemd/system/{unit}.d/50-sources.conf"
         cure = (
-            f"edge-agent doctor --unit -c {file} | sudo install -Dm644 /dev/stdin {place}; "
+            f"{edge_agent('doctor', '--unit', '-c', file or CONFIG, root=True)} | "
+            f"sudo install -Dm644 /dev/stdin {place}; "
             f"sudo systemctl daemon-reload; sudo systemctl restart {unit}"
         )
         return fail(f"{found}; its sources need the group {', '.join(missing)}", cure)
     return _judge_running(unit, found, properties)
+
+
+def _judge_loaded(unit: str, properties: Mapping[str, str]) -> Finding | None:
+    """What keeps systemd from using the unit at all."""
+    match state := properties.get("LoadState", "loaded"):
+        case "loaded":
+            return None
+        case "not-found":
+            return warn(f"{unit} is not installed", _INSTALL)
+        case "masked":
+            cure = f"sudo systemctl unmask {unit}; sudo systemctl enable --now {unit}"
+            return warn(f"{unit} is masked: it cannot be started", cure)
+    cure = f"see why: systemd-analyze verify {unit}; or install it again ({_INSTALL})"
+    return fail(
+        f"systemd cannot use {unit}: {state}", f"{cure}; then: sudo systemctl daemon-reload"
+    )
+
+
+def _cure_of_failure(unit: str, properties: Mapping[str, str]) -> str:
+    """A wrong configuration can be looked at; for all else there is the journal."""
+    again = f"sudo systemctl restart {unit}"
+    if properties.get("ExecMainStatus") == _BAD_CONFIGURATION:
+        check = edge_agent("check", "-c", _config_of(unit), root=True)
+        return f"correct the configuration: {check}; then: {again}"
+    return f"the journal tells why: sudo journalctl -eu {unit}; then: {again}"
+
+
+def _config_of(unit: str) -> Path:
+    """The other way round than `unit_name`."""
+    instance = unit.removesuffix(".service").partition("@")[2]
+    return ETC / f"{instance}.yaml" if instance else CONFIG
 
 
 def _is_user(properties: Mapping[str, str]) -> bool:
@@ -88,10 +126,11 @@ def _groups(properties: Mapping[str, str]) -> set[str]:
 
 def _judge_running(unit: str, found: str, properties: Mapping[str, str]) -> Finding:
     if properties.get("ProcSubset") == "pid":
-        cure = f"sudo systemctl edit {unit}: [Service] ProcSubset=all; then restart it"
+        cure = set_in_unit(unit, "ProcSubset=all")
         return fail(f"{found}; ProcSubset=pid hides /proc/cpuinfo: XNNPACK stays off", cure)
     if int(properties.get("NRestarts") or 0) > _MOST_RESTARTS:
-        return warn(f"{found}, restarted {properties['NRestarts']} times", f"journalctl -eu {unit}")
+        cure = _cure_of_failure(unit, {})
+        return warn(f"{found}, restarted {properties['NRestarts']} times", cure)
     if properties.get("UnitFileState") == "disabled":
         return warn(f"{found}, but not after a restart", f"sudo systemctl enable {unit}")
     return ok(f"{found}, process {properties.get('MainPID')}")
@@ -101,7 +140,7 @@ def exposure(machine: Machine, unit: str) -> Finding:
     """How much of the machine the service can reach."""
     properties = unit_properties(machine, unit)
     if properties is None:
-        return _NO_SYSTEMD
+        return skip(_NO_SYSTEMD)
     if properties.get("LoadState") == "not-found":
         return skip(f"{unit} is not installed")
     text = ask("systemd-analyze", "security", "--no-pager", unit) or ""
@@ -114,6 +153,7 @@ def judge_exposure(unit: str, level: float | None) -> Finding:
     if level is None:
         return skip("systemd-analyze security does not tell", "sudo apt install systemd")
     if level > _EXPOSED:
-        cure = f"install this version's unit, and see: systemd-analyze security {unit}"
+        look = f"systemd-analyze security {unit}"
+        cure = f"see what opens it: {look}, in which file: systemctl cat {unit}; or {_INSTALL}"
         return warn(f"{level} of 10: a hole in a library would reach far", cure)
     return ok(f"{level} of 10")

@@ -63,7 +63,7 @@ def trial(kind: str, *words: str | Path, limit: float) -> dict[str, Any]:
     except subprocess.TimeoutExpired:
         raise TrialFailed(f"no answer within {limit:g} s") from None
     if done.returncode < 0:
-        raise TrialFailed(f"it crashes ({signal.Signals(-done.returncode).name})")
+        raise TrialFailed(f"it crashes: {signal.Signals(-done.returncode).name}")
     try:
         answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     except (ValueError, IndexError):

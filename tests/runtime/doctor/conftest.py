@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,17 @@ import yaml
 
 from edge_agent.runtime.doctor.machine import Identity, Machine
 from tests.support.agent import ASSETS
+from tests.support.verdicts import Seen
 
 Make = Callable[[dict[str, str]], Machine]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def seen() -> Iterator[Seen]:
+    """Verdicts that the tests of the doctor have seen so far."""
+    seen = Seen()
+    with seen.watching():
+        yield seen
 
 
 @pytest.fixture
@@ -55,3 +64,12 @@ def write_config(folder: Path, **sections: Any) -> Path:
     file = folder / "doctor.yaml"
     file.write_text(yaml.safe_dump(values))
     return file
+
+
+def minimal() -> dict[str, Any]:
+    """The least values of a configuration, with a camera and a model that are not there."""
+    return {
+        "models": {"m": {"file": "m.tflite"}},
+        "sources": {"s": {"type": "camera"}},
+        "pipelines": {"p": {"source": "s", "model": "m"}},
+    }

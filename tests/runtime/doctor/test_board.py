@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -13,10 +15,12 @@ from edge_agent.runtime.doctor.engines import cpu
 from edge_agent.runtime.doctor.memory import judge_memory, memory_needed
 from edge_agent.runtime.doctor.power import heat, judge_heat, judge_power, power
 from tests.runtime.doctor.conftest import Make
+from tests.support.cures import do
 
 _FLAGS = "sys/devices/platform/soc/soc:firmware/get_throttled"
 _ZONE = "sys/class/thermal/thermal_zone0"
 _MIB = 1024  # kB
+_SBIN = "/usr/sbin:/sbin"
 
 
 @pytest.mark.parametrize(
@@ -44,10 +48,11 @@ def test_the_clock_of_this_machine_is_not_before_this_program() -> None:
 
 def test_cpuinfo(machine_of: Make) -> None:
     """XNNPACK reads /proc/cpuinfo; a unit may hide it."""
-    assert cpu(machine_of({"proc/cpuinfo": "processor: 0\nmodel name: ARM\n"})).state == "OK"
-    hidden = cpu(machine_of({"proc/cpuinfo": ""}))
+    shown = machine_of({"proc/cpuinfo": "processor: 0\nmodel name: ARM\n"})
+    assert cpu(shown, "edge-agent.service").state == "OK"
+    hidden = cpu(machine_of({"proc/cpuinfo": ""}), "edge-agent.service")
     assert hidden.state == "FAIL"
-    assert "ProcSubset=all" in hidden.fix
+    assert "\\nProcSubset=all\\n" in hidden.fix
 
 
 @pytest.mark.parametrize(
@@ -73,7 +78,14 @@ def test_vcgencmd(machine_of: Make, program: Callable[[str, str], None]) -> None
     """Where the kernel does not tell, the firmware's own program is asked."""
     program("vcgencmd", 'test "$1" = get_throttled && echo throttled=0x50005')
     assert power(machine_of({})).state == "FAIL"
+    program("vcgencmd", "echo throttled=0x0")
+    assert power(machine_of({})).state == "OK"
     program("vcgencmd", "echo VCHI initialization failed; exit 1")
+    assert (power(machine_of({})).state, power(machine_of({})).fix) == ("SKIP", "")
+    denied = power(machine_of({"proc/device-tree/model": "Raspberry Pi 4 Model B Rev 1.4\0"}))
+    assert denied.state == "SKIP"
+    assert denied.fix == "sudo usermod -aG video 12345, then log in again"
+    program("vcgencmd", "echo nonsense")
     assert power(machine_of({})).state == "SKIP"
 
 
@@ -108,18 +120,24 @@ def test_heat(machine_of: Make, flags: str, millidegrees: int, state: str) -> No
     [
         (400, 0, 120, "OK"),
         (150, 0, 120, "WARN"),
+        (150, 75, 120, "OK"),
         (100, 100, 120, "WARN"),
         (100, 0, 120, "FAIL"),
+        (200, 0, 120, "OK"),
         (100, 0, 0, "OK"),
         (50, 0, 0, "WARN"),
+        (50, 25, 0, "OK"),
     ],
 )
 def test_memory(available: int, swap: int, needed: int, state: str) -> None:
-    """Numbers in MiB: enough, little left, only with swap, too little; 0 while the agent runs."""
-    text = f"MemTotal: 999999 kB\nMemAvailable: {available * _MIB} kB\nSwapTotal: {swap * _MIB} kB"
+    """Numbers in MiB; 0 are needed while the agent runs.
+
+    Swap in memory as by zram-tools, half of a small memory, makes up for what is little.
+    """
+    text = f"MemTotal: 999999 kB\nMemAvailable: {available * _MIB} kB\nSwapFree: {swap * _MIB} kB"
     finding = judge_memory(text, needed * 2**20)
     assert finding.state == state
-    assert f"{available} MiB available, {swap} MiB swap" in finding.found
+    assert f"{available} MiB available, {swap} MiB of swap" in finding.found
     assert state == "OK" or "other programs" in finding.fix
 
 
@@ -161,3 +179,21 @@ def test_wear_of_other_disks(machine_of: Make) -> None:
     finding = wear(machine_of({"sys/fs/ext4/mmcblk0p2/errors_count": "3\n"}))
     assert (finding.state, "mmcblk0p2 has noted 3 errors" in finding.found) == ("FAIL", True)
     assert "fsck.mode=force" in finding.fix
+
+
+def test_wear_unknown(machine_of: Make) -> None:
+    """A machine without any chip of that kind."""
+    assert wear(machine_of({})).state == "SKIP"
+
+
+def test_the_cure_of_a_file_system_clears_its_errors(tmp_path: Path, machine_of: Make) -> None:
+    """What e2fsck checks has no errors noted any more, in a real file system."""
+    if shutil.which("debugfs", path=_SBIN) is None:
+        pytest.skip("e2fsprogs is not installed: sudo apt install e2fsprogs")
+    disk = tmp_path / "disk"
+    do(f"mkfs.ext4 -q {disk} 2M && debugfs -w -R 'ssv error_count 3' {disk}")
+    assert do(f"dumpe2fs -h {disk} | grep -c 'FS Error count: *3'") == "1\n"
+    finding = wear(machine_of({"sys/fs/ext4/sda1/errors_count": "3\n"}))
+    check = finding.fix.rpartition("; ")[2]
+    do(f"{check} || test $? = 1", {"/dev/sda1": disk})  # 1: errors were corrected
+    assert "FS Error count" not in do(f"dumpe2fs -h {disk}")

@@ -2,32 +2,44 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib.util
 import json
+import os
+import re
 import shutil
+import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from edge_agent.config.load import config_from_values
 from edge_agent.config.schema import Config
 from edge_agent.mqtt.broker import HOST, free_port
+from edge_agent.mqtt.visit import VisitFailed
 from edge_agent.runtime.doctor import broker as doctor
-from edge_agent.runtime.doctor.broker import BrokerVisit, Facts, Told
+from edge_agent.runtime.doctor import broker_visit
+from edge_agent.runtime.doctor.broker_visit import BrokerVisit, Facts, Told
 from edge_agent.runtime.doctor.finding import Finding
-from tests.support.broker import Mosquitto, Subscriber
+from tests.support.agent import ROOT
+from tests.support.broker import Mosquitto, Subscriber, wait_until
 from tests.support.certificates import authority, certificate
 
 Start = Callable[..., Mosquitto]
 _LISTEN = "homeassistant/+/+/config"
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nothing is to come back, it is not waited for long."""
-    monkeypatch.setattr(doctor, "_BACK", 0.15)
+    monkeypatch.setattr(broker_visit, "_BACK", 0.15)
 
 
 @pytest.fixture
@@ -91,13 +103,13 @@ def test_nothing_listens() -> None:
     """The broker is not started, or is elsewhere; what hangs on it is left out."""
     found = visit(free_port())
     assert found["broker"].state == "FAIL"
-    assert "systemctl start mosquitto" in found["broker"].fix
+    assert "systemctl enable --now mosquitto" in found["broker"].fix
     assert (found["rights"].state, found["discovery"].state) == ("SKIP", "SKIP")
 
 
 def test_something_else_listens(monkeypatch: pytest.MonkeyPatch) -> None:
     """A port that takes the connection and says nothing ends in time."""
-    monkeypatch.setattr(doctor, "_TIMEOUT", 0.2)
+    monkeypatch.setattr(broker_visit, "_TIMEOUT", 0.2)
     with socket.create_server((HOST, 0)) as silent:
         finding = visit(silent.getsockname()[1])["broker"]
     assert finding.state == "FAIL"
@@ -107,10 +119,19 @@ def test_something_else_listens(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
 def test_login(start: Start, protocol: str) -> None:
     """A wrong password is told as such, the right one passes, neither is shown."""
-    port = start(passwords={"edge": "s3cret"}).port
+    broker = start(passwords={"edge": "s3cret"})
+    port = broker.port
     wrong = visit(port, username="edge", password="wr0ng", protocol=protocol)["broker"]
     assert wrong.state == "FAIL"
     assert "mqtt.password" in wrong.fix
+    assert "sudo mosquitto_passwd PASSWORD_FILE edge, then: sudo systemctl reload" in wrong.fix
+    broker.change_passwords({"edge": "wr0ng"})
+    cured = {"username": "edge", "password": "wr0ng", "protocol": protocol}
+    wait_until(lambda: visit(port, **cured)["broker"].state == "OK")
+    broker.change_passwords({"edge": "s3cret"})
+    wait_until(lambda: visit(port, **cured)["broker"].state == "FAIL")
+    nobody = visit(port, protocol=protocol)["broker"]
+    assert (nobody.state, "mqtt.username" in nobody.fix) == ("FAIL", True)
     right = visit(port, username="edge", password="s3cret", protocol=protocol)["broker"]
     assert (right.state, "logged in as edge" in right.found) == ("OK", True)
     assert "s3cret" not in right.found
@@ -134,6 +155,10 @@ def test_tls(start: Start, tmp_path: Path) -> None:
     (tmp_path / "broken.crt").write_text("nothing")
     found = visit(port, tls={"ca_file": f"{tmp_path}/broken.crt"})["broker"]
     assert (found.state, "holds no certificates" in found.found) == ("FAIL", True)
+    found = visit(port)["broker"]
+    assert (found.state, "a port for TLS needs mqtt.tls: {}" in found.fix) == ("FAIL", True)
+    found = visit(start().port, tls={})["broker"]
+    assert (found.state, found.fix) == ("FAIL", "check mqtt.port, or remove mqtt.tls")
     found = visit(port, tls={"insecure": True})["broker"]
     assert (found.state, "remove mqtt.tls.insecure" in found.fix) == ("WARN", True)
 
@@ -151,15 +176,44 @@ def test_access_rules(start: Start, protocol: str, rule: str) -> None:
     assert "below user edge: topic readwrite edge/dev/#" in found["rights"].fix
 
 
+def rules(fix: str) -> str:
+    """The lines for mosquitto's access file that a fix names."""
+    return "\n".join(re.findall(r"topic (?:readwrite|read|write) [^\s,;)]+", fix)) + "\n"
+
+
+@pytest.mark.usefixtures("impatient")
 def test_the_cure_of_access_rules_works(start: Start) -> None:
-    """With the rules that the fixes name, all is well."""
-    rules = "topic readwrite edge/dev/#\ntopic write homeassistant/device/dev/config\n"
-    acl = f"user edge\n{rules}topic read homeassistant/#\nuser ha\ntopic readwrite #\n"
+    """With the lines that the fixes name, and a reload, all is well, before the first run too."""
+    others = "user ha\ntopic readwrite #\n"
+    broker = start(passwords={"edge": "pw", "ha": "pw"}, acl=others)
+    found = visit(broker.port, username="edge", password="pw")
+    assert (found["rights"].state, found["discovery"].state) == ("FAIL", "WARN")
+    assert "in its acl_file below user edge: " in found["rights"].fix
+    lines = rules(found["rights"].fix) + rules(found["discovery"].fix)
+    assert lines.count("\n") == 4
+    (broker.folder / "acl").write_text(f"user edge\n{lines}{others}")
+    broker.pause(signal.SIGHUP)
+    wait_until(lambda: "Reloading config" in broker.log)
+    listener = Subscriber(broker.port, _LISTEN, login=("ha", "pw"))
+    found = visit(broker.port, username="edge", password="pw")
+    listener.close()
+    assert (found["rights"].state, found["discovery"].state) == ("OK", "OK")
+
+
+@pytest.mark.usefixtures("impatient")
+def test_the_cure_of_access_rules_for_everybody_works(start: Start) -> None:
+    """Without a login they stand above the first user."""
+    others = "user ha\ntopic readwrite #\n"
+    found = visit(start(acl=others).port)["rights"]
+    assert (found.state, "acl_file above the first user: " in found.fix) == ("FAIL", True)
+    assert visit(start(acl=rules(found.fix) + others).port)["rights"].state == "OK"
+
+
+def test_rules_that_do_not_let_us_ask(start: Start) -> None:
+    """A device that is announced needs to write no more than its own announcement."""
+    own = "topic readwrite edge/dev/#\ntopic write homeassistant/device/dev/config\n"
+    acl = f"user edge\n{own}topic read homeassistant/#\nuser ha\ntopic readwrite #\n"
     port = start(passwords={"edge": "pw", "ha": "pw"}, acl=acl).port
-    found = visit(port, username="edge", password="pw")
-    assert found["rights"].state == "OK"
-    assert found["discovery"].state == "WARN"
-    assert "topic write homeassistant/device/dev/config" in found["discovery"].fix
     listener = Subscriber(port, _LISTEN, login=("ha", "pw"))
     payload = {"origin": {"name": "edge-agent"}, "components": {"a": {"platform": "sensor"}}}
     topic = "homeassistant/device/dev/config"
@@ -168,6 +222,51 @@ def test_the_cure_of_access_rules_works(start: Start) -> None:
     listener.close()
     assert found["discovery"].state == "SKIP"
     assert "announced with 1 entities" in found["discovery"].found
+
+
+def test_a_broker_that_speaks_an_older_mqtt_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Amqtt does not answer MQTT 5 at all; with the protocol that the fix names it is fine."""
+    if importlib.util.find_spec("amqtt") is None:
+        pytest.skip("amqtt is not installed: pip install amqtt")
+    monkeypatch.setattr(broker_visit, "_TIMEOUT", 1.0)
+    port = free_port()
+    command = [sys.executable, "-m", "edge_agent.mqtt.amqtt_broker", HOST, str(port)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, env=ENVIRONMENT) as process:
+        try:
+            wait_until(lambda: listens(port), 20.0)
+            finding = visit(port)["broker"]
+            assert (finding.state, finding.fix) == ("FAIL", "set mqtt.protocol: 3.1.1")
+            cured = yaml.safe_load(finding.fix.partition("mqtt.")[2])
+            assert visit(port, **cured)["broker"].state == "OK"
+        finally:
+            process.kill()
+
+
+def listens(port: int) -> bool:
+    """Whether somebody takes connections there."""
+    with socket.socket() as tried:
+        return tried.connect_ex((HOST, port)) == 0
+
+
+def test_a_broker_elsewhere_that_refuses() -> None:
+    """Mosquitto listens to its own machine only unless it is told otherwise."""
+    options = configured(1883).mqtt
+    facts = Facts(problem=VisitFailed("refused"))
+    assert facts.problem is not None
+    facts.problem.__cause__ = ConnectionRefusedError()
+    assert "listener 1883" not in doctor.judge_broker(options, facts).fix
+    elsewhere = dataclasses.replace(options, host="192.0.2.7")
+    assert "`listener 1883`" in doctor.judge_broker(elsewhere, facts).fix
+
+
+def test_a_network_that_is_down() -> None:
+    """It is looked at here, not at the broker; what only the broker knows is in its log."""
+    options = configured(1883).mqtt
+    facts = Facts(problem=VisitFailed("cannot reach 127.0.0.1:1883: Network is unreachable"))
+    assert "journalctl -eu mosquitto" in doctor.judge_broker(options, facts).fix
+    assert facts.problem is not None
+    facts.problem.__cause__ = OSError(101, "Network is unreachable")
+    assert f"ping -c 3 {HOST}" in doctor.judge_broker(options, facts).fix
 
 
 @pytest.mark.usefixtures("impatient")

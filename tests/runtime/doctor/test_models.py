@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from edge_agent.config.load import load_or_raise
 from edge_agent.config.schema import Config
@@ -66,10 +70,41 @@ def test_speed_against_the_rate(tmp_path: Path) -> None:
     finding = judge_model("parts", _MODEL, wanted_fps(paced(tmp_path), "parts"), None)
     assert (finding.state, "p may ask for 10 frames/s" in finding.found) == ("WARN", True)
     assert "set pipelines.p.gate.rate.fps: 9" in finding.fix
-    cured = paced(tmp_path, gate={"rate": {"fps": 9}})
-    assert judge_model("parts", _MODEL, wanted_fps(cured, "parts"), None).state == "OK"
     off = paced(tmp_path, enabled=False)
     assert judge_model("parts", _MODEL, wanted_fps(off, "parts"), None).state == "OK"
+
+
+@pytest.mark.parametrize("ms", [100.0, 105.7, 7.0, 1333.0])
+def test_the_rates_of_the_cure_are_slow_enough(tmp_path: Path, ms: float) -> None:
+    """With what it says in the YAML all is well; who asks for little may go on as before."""
+    clip = {"type": "video", "file": str(ASSETS / "belt.mp4")}
+    found = {**_MODEL, "ms": ms}
+
+    def configured(rates: dict[str, float]) -> Config:
+        pipelines = {
+            name: {"source": "clip", "model": "parts", "gate": {"rate": {"fps": fps}}}
+            for name, fps in rates.items()
+        }
+        return load_or_raise(write_config(tmp_path, sources={"clip": clip}, pipelines=pipelines))
+
+    rates = {"idle": 0.01, "a": 500.0, "b": 400.0}
+    finding = judge_model("parts", found, wanted_fps(configured(rates), "parts"), None)
+    assert finding.state == "WARN"
+    said = re.findall(r"pipelines\.(\w+)\.gate\.rate\.fps: ([0-9.]+)[, ]", f"{finding.fix} ")
+    assert [name for name, _ in said] == ["a", "b"]
+    cured = configured({**rates, **{name: float(fps.rstrip(".")) for name, fps in said}})
+    assert judge_model("parts", found, wanted_fps(cured, "parts"), None).state == "OK"
+
+
+def test_the_cures_of_a_model_work(tmp_path: Path) -> None:
+    """The sha256 as it is said, the file where it is missed, and a delegate that is removed."""
+    model = {"file": str(tmp_path / "m.tflite"), "sha256": "0" * 64}
+    assert look(tmp_path, "parts", models={"parts": model}).state == "FAIL"
+    shutil.copy(ASSETS / "belt.tflite", tmp_path / "m.tflite")
+    finding = look(tmp_path, "parts", models={"parts": model})
+    assert (finding.state, "write its new sha256" in finding.fix) == ("FAIL", True)
+    model["sha256"] = finding.found.rpartition("it has ")[2]
+    assert look(tmp_path, "parts", models={"parts": model}).state == "OK"
 
 
 def test_a_model_that_fell_back(tmp_path: Path) -> None:

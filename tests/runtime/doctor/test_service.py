@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from edge_agent.config.by_name import SourceConfig
 from edge_agent.config.load import config_from_values
 from edge_agent.config.schema import Config
 from edge_agent.runtime.doctor import unit as drop_in_module
@@ -28,15 +29,19 @@ from edge_agent.runtime.doctor.systemd import (
     unit_properties,
 )
 from edge_agent.runtime.doctor.unit import NameUnknown, drop_in
-from tests.runtime.doctor.conftest import Make
+from edge_agent.sources.camera import CameraOptions
+from tests.runtime.doctor.conftest import Make, write_config
 from tests.support.agent import ASSETS
+from tests.support.cures import do
 
 Program = Callable[[str, str], None]
 _UNIT = "edge-agent.service"
+_GROUP = next(group.gr_gid for group in grp.getgrall() if group.gr_gid)  # any but root's
 _RUNS = {
     "LoadState": "loaded", "ActiveState": "active", "SubState": "running", "MainPID": "812",
     "UnitFileState": "enabled", "NRestarts": "0", "Result": "success", "ProcSubset": "all",
     "SupplementaryGroups": "video", "DynamicUser": "yes", "User": "edge-agent",
+    "ExecMainStatus": "0",
 }  # fmt: skip
 
 
@@ -56,19 +61,62 @@ def camera(machine_of: Make) -> Machine:
     """A machine with /dev/video0 for its owner and its group."""
     machine = machine_of({"dev/video0": ""})
     (machine.root / "dev/video0").chmod(0o660)
+    if os.getuid() == 0:
+        os.chown(machine.root / "dev/video0", 0, _GROUP)
     return machine
 
 
 def test_permissions(camera: Machine) -> None:
     """Without the group a camera is shut; the cure names group and user."""
     config = configured({"door": {"type": "camera", "device": 0}})
-    group = grp.getgrgid(os.getgid()).gr_name
+    number = (camera.root / "dev/video0").stat().st_gid
+    names = {each.gr_gid: each.gr_name for each in grp.getgrall()}
+    group = names.get(number, str(number))
     finding = permissions(camera, config)
     assert finding.state == "FAIL"
     assert f"12345 may not use /dev/video0 (group {group})" in finding.found
     assert finding.fix == f"sudo usermod -aG {group} 12345, then log in again"
-    for cured in (Identity(12345, frozenset({os.getgid()})), Identity(0, frozenset())):
+    for cured in (Identity(12345, frozenset({number})), Identity(0, frozenset())):
         assert permissions(Machine(camera.root, cured), config).state == "OK"
+
+
+def test_permissions_of_a_device_that_its_group_may_not_use_either(camera: Machine) -> None:
+    """Being in the group is not enough; nobody is to enter the group of root."""
+    device = camera.root / "dev/video0"
+    device.chmod(0o600)
+    config = configured({"door": {"type": "camera", "device": 0}})
+    fix = permissions(camera, config).fix
+    assert fix.endswith("; sudo usermod -aG video 12345, then log in again")
+    if os.getuid():
+        pytest.skip("needs root, to give a file to another group")
+    do(fix.partition(" (until")[0], {"/dev/video0": device})
+    member = Identity(12345, frozenset({grp.getgrnam("video").gr_gid}))
+    assert permissions(Machine(camera.root, member), config).state == "OK"
+
+
+@pytest.mark.parametrize(
+    ("type_", "device", "node", "group"),
+    [
+        ("camera", "0", "video0", "video"),
+        ("audio", "default", "snd/pcmC1D0c", "audio"),
+        ("iio", "", "i2c-1", "i2c"),
+        ("serial", "/dev/ttyUSB0", "ttyUSB0", "dialout"),
+    ],
+)
+def test_groups_of_devices(
+    machine_of: Make, type_: str, device: str, node: str, group: str
+) -> None:
+    """Each kind of device has a group of its own, which opens it."""
+    machine = machine_of({f"dev/{node}": ""})
+    (machine.root / "dev" / node).chmod(0o600)
+    door = configured({"door": {"type": "camera", "device": 0}})
+    source = SourceConfig(type_, CameraOptions(device=device))
+    config = door.model_copy(update={"sources": {"s": source}})
+    finding = permissions(machine, config)
+    assert (finding.state, f"/dev/{node}" in finding.found) == ("FAIL", True)
+    assert f"sudo usermod -aG {group} 12345" in finding.fix
+    (machine.root / "dev" / node).chmod(0o666)
+    assert permissions(machine, config).state == "OK"
 
 
 def test_permissions_by_mode(camera: Machine) -> None:
@@ -114,6 +162,14 @@ def test_groups_of_a_service(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"LoadState": "not-found"}, "WARN", "install"),
         ({"ActiveState": "failed", "Result": "exit-code"}, "FAIL", f"journalctl -eu {_UNIT}"),
         ({"ActiveState": "activating", "SubState": "auto-restart"}, "FAIL", "journalctl"),
+        ({"LoadState": "masked"}, "WARN", f"sudo systemctl unmask {_UNIT}"),
+        ({"LoadState": "bad-setting"}, "FAIL", f"systemd-analyze verify {_UNIT}"),
+        (
+            {"ActiveState": "failed", "ExecMainStatus": "78"},
+            "FAIL", "check -c /etc/edge-agent/edge-agent.yaml; then: sudo systemctl restart",
+        ),
+        ({"ActiveState": "activating", "SubState": "start"}, "WARN", "wait a little"),
+        ({"ActiveState": "deactivating"}, "WARN", "wait a little"),
         ({"ActiveState": "inactive"}, "WARN", f"systemctl enable --now {_UNIT}"),
         ({"ProcSubset": "pid"}, "FAIL", "ProcSubset=all"),
         ({"SupplementaryGroups": "audio"}, "FAIL", "--unit -c /c.yaml | sudo install -Dm644"),
@@ -126,6 +182,31 @@ def test_what_is_wrong_with_a_service(changed: dict[str, str], state: str, fix: 
     finding = judge_unit(_UNIT, {**_RUNS, **changed}, {"video"}, Path("/c.yaml"))
     assert finding.state == state
     assert fix in finding.fix
+
+
+def test_the_cure_of_a_missing_group_works(tmp_path: Path) -> None:
+    """What it installs gives the service the group, and systemd is told of it."""
+    camera = {"door": {"type": "camera", "device": 0}}
+    file = write_config(
+        tmp_path, sources=camera, pipelines={"p": {"source": "door", "model": "parts"}}
+    )
+    shut = {**_RUNS, "SupplementaryGroups": ""}
+    cure = judge_unit(_UNIT, shut, {"video"}, file).fix
+    log = tmp_path / "log"
+    systemctl = f"systemctl() {{ echo $* >> {log}; }}\n"
+    do(systemctl + cure, {"/etc/systemd/system": tmp_path})
+    text = (tmp_path / f"{_UNIT}.d" / "50-sources.conf").read_text()
+    groups = text.rpartition("SupplementaryGroups=")[2].strip()
+    assert judge_unit(_UNIT, {**shut, "SupplementaryGroups": groups}, {"video"}).state == "OK"
+    assert log.read_text() == f"daemon-reload\nrestart {_UNIT}\n"
+
+
+def test_a_template_that_is_wrongly_configured() -> None:
+    """The cure names the file of the instance."""
+    failed = {**_RUNS, "ActiveState": "failed", "ExecMainStatus": "78"}
+    fix = judge_unit("edge-agent@yard.service", failed).fix
+    assert "check -c /etc/edge-agent/yard.yaml; " in fix
+    assert fix.endswith("sudo systemctl restart edge-agent@yard.service")
 
 
 def test_systemd_is_asked(machine_of: Make, program: Program) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import http.server
+import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from edge_agent.config.by_name import SourceConfig
 from edge_agent.config.load import load_or_raise
@@ -19,7 +22,7 @@ from edge_agent.options import Secret
 from edge_agent.runtime.doctor import trial as trial_module
 from edge_agent.runtime.doctor.finding import Finding
 from edge_agent.runtime.doctor.sources import judge_source, judge_used, source
-from edge_agent.runtime.doctor.trial import trial, try_source
+from edge_agent.runtime.doctor.trial import TrialFailed, trial, try_source
 from edge_agent.sources.camera import CameraOptions
 from edge_agent.sources.http import HttpOptions
 from tests.runtime.doctor.conftest import write_config
@@ -38,7 +41,14 @@ _SEEN = {
 @pytest.fixture
 def dark() -> Iterator[str]:
     """Address of a real camera whose pictures are black, and all the same."""
-    picture = encode(np.zeros((48, 64, 3), np.uint8), ".jpg")
+    with stills(np.zeros((48, 64, 3), np.uint8)) as url:
+        yield url
+
+
+@contextmanager
+def stills(image: NDArray[np.uint8]) -> Iterator[str]:
+    """Address of a real camera that always gives the same picture."""
+    picture = encode(image, ".jpg")
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -90,6 +100,45 @@ def test_a_black_camera(tmp_path: Path, dark: str) -> None:
     assert "take off its cap" in finding.fix
 
 
+def test_a_frozen_camera(tmp_path: Path) -> None:
+    """Pictures arrive, always the same one; a camera that was restarted gives new ones."""
+    image = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+    with stills(image) as url:
+        finding = watch(tmp_path, type="http", url=url, fps=100)
+    assert (finding.state, "15 frames are the same: frozen" in finding.found) == ("WARN", True)
+    assert "unplug it" in finding.fix
+
+
+def test_a_slow_camera(tmp_path: Path) -> None:
+    """With the rate that the fix names it is as quick as it should be."""
+    with MjpegServer(fps=40) as server:
+        slow = watch(tmp_path, type="http", url=server.url("/mjpeg"), fps=100)
+        assert (slow.state, "frames/s instead of 100" in slow.found) == ("WARN", True)
+        fps = float(slow.fix.removeprefix("set sources.s.fps: "))
+        assert watch(tmp_path, type="http", url=server.url("/mjpeg"), fps=fps).state == "OK"
+
+
+def test_a_missing_camera_where_there_are_others() -> None:
+    """Those that are there are named, for the key in the YAML."""
+
+    def missing() -> dict[str, Any]:
+        raise TrialFailed("camera /dev/video7 is missing", "cameras here: /dev/video0 (Webcam)")
+
+    finding = source("door", _CAMERA, missing)
+    assert finding.state == "FAIL"
+    assert finding.fix == "set sources.door.device to one of the cameras here: /dev/video0 (Webcam)"
+
+
+def test_a_broken_recording(tmp_path: Path) -> None:
+    """A file that is no video fails, and a video in its place is fine."""
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes(b"nothing" * 99)
+    finding = watch(tmp_path, type="video", file=str(clip))
+    assert (finding.state, "no video" in finding.fix) == ("FAIL", True)
+    shutil.copy(ASSETS / "belt.mp4", clip)
+    assert watch(tmp_path, type="video", file=str(clip)).state == "OK"
+
+
 def test_sources_that_do_not_open(tmp_path: Path) -> None:
     """A camera that is not there, and an address without the camera; no password is shown."""
     finding = watch(tmp_path, type="camera", device="/dev/video97")
@@ -119,8 +168,12 @@ def test_recorded_sources(tmp_path: Path) -> None:
         ({"mean": 3.0, "spread": 1.0}, "black", "v4l2-ctl -d /dev/video7 -c auto_exposure=3"),
         ({"mean": 252.0, "spread": 1.0}, "white", "v4l2-ctl -d /dev/video7 -c auto_exposure=3"),
         ({"different": 1}, "30 frames are the same: frozen", "plug it in again"),
-        ({"size": [320, 240]}, "not 640x480 as configured", "v4l2-ctl --list-formats-ext"),
-        ({"fps": 4.0}, "4.0 frames/s instead of 10", "more light"),
+        (
+            {"size": [320, 240]},
+            "not 640x480 as configured",
+            "sources.s.size: [320, 240], or to one",
+        ),
+        ({"fps": 4.0}, "4.0 frames/s instead of 10", "set sources.s.fps: 4"),
         ({"fps": None, "frames": 1, "different": 1}, "less than one frame/s", "sources.s.fps"),
     ],
 )

@@ -16,7 +16,9 @@ import yaml
 
 from edge_agent.engines.interpreter import find_runtime
 from edge_agent.errors import ModelError
-from edge_agent.runtime.doctor.engines import engines
+from edge_agent.runtime.doctor import engines as module
+from edge_agent.runtime.doctor.engines import engines, has_litert
+from edge_agent.runtime.doctor.finding import failed
 from edge_agent.runtime.doctor.trial import TrialFailed, trial
 from tests.support.agent import ROOT
 
@@ -73,15 +75,52 @@ def test_no_runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert caught.value.message in finding.found
     assert "pip install" in finding.fix
     assert engines(broken, needed=True).state == "FAIL"
+    assert "engine: auto" in engines(broken, needed=True).fix
+
+
+def test_what_is_to_be_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cure is what has wheels for this Python; its bits count, not those of the kernel."""
+    assert has_litert(is_64_bit=True) == ((3, 11) <= sys.version_info[:2] <= (3, 14))
+    assert not has_litert(is_64_bit=False)
+
+    def problem(text: str) -> dict[str, Any]:
+        raise TrialFailed(text, "run: pip install something")
+
+    def fix(text: str, needed: bool = False) -> tuple[str, str]:
+        finding = engines(partial(problem, text), needed)
+        return finding.state, finding.fix
+
+    monkeypatch.setattr(module, "has_litert", lambda: True)
+    litert = f"{sys.executable} -m pip install --force-reinstall ai-edge-litert"
+    assert fix("none is installed") == ("WARN", litert)
+    needs = "tflite-runtime 2.14.0 needs numpy<2, here is 2.1"
+    assert fix(needs)[1] == f"{sys.executable} -m pip install 'numpy<2'"
+    monkeypatch.setattr(module, "has_litert", lambda: False)
+    monkeypatch.setattr(sys, "version_info", (3, 11, 2))
+    assert "tflite-runtime 'numpy<2'" in fix("none")[1]
+    monkeypatch.setattr(sys, "version_info", (3, 13, 5))
+    assert fix("none") == ("OK", "")
+    state, cure = fix("none", needed=True)
+    assert (state, "pip" in cure) == ("FAIL", False)
+    assert cure.startswith("set engine: auto")
+
+
+def test_xnnpack_on_and_off() -> None:
+    """It may be off for a reason that another line tells, or because the runtime is old."""
+    found = {"runtime": "ai-edge-litert 2.3.0", "xnnpack": True}
+    assert engines(lambda: found, needed=True).state == "OK"
+    finding = engines(lambda: {**found, "xnnpack": False}, needed=True)
+    assert (finding.state, "`cpu`" in finding.fix) == ("WARN", True)
 
 
 def test_tflite_runtime_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It has no XNNPACK for int8; on 32-bit ARM there is nothing better."""
+    """It has no XNNPACK for int8; on a 32-bit system there is nothing better."""
     found = {"runtime": "tflite-runtime 2.14.0", "xnnpack": False}
-    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    monkeypatch.setattr(module, "has_litert", lambda: True)
     finding = engines(lambda: found, needed=False)
     assert (finding.state, "pip install ai-edge-litert" in finding.fix) == ("WARN", True)
-    monkeypatch.setattr(platform, "machine", lambda: "armv7l")
+    assert "uninstall -y tflite-runtime" in finding.fix
+    monkeypatch.setattr(module, "has_litert", lambda: False)
     assert engines(lambda: found, needed=False).state == "OK"
 
 
@@ -94,5 +133,6 @@ def test_a_trial_that_hangs_or_crashes(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(TrialFailed, match=r"no answer within 0.5 s"):
         trial("runtime", limit=0.5)
     stub.write_text(f"import os; os.kill(os.getpid(), {int(signal.SIGSEGV)})")
-    with pytest.raises(TrialFailed, match="crashes"):
+    with pytest.raises(TrialFailed, match="crashes: SIGSEGV") as caught:
         trial("runtime", limit=_LIMIT)
+    assert failed(caught.value, "see the log").fix == "see the log"
