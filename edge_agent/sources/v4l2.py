@@ -19,6 +19,10 @@ _VIDIOC_QUERYCAP = 0x80685600
 _CAPABILITY = struct.Struct("<16s32s32s3I12x")
 _VIDEO_CAPTURE = 0x00000001 | 0x00001000  # single-planar or multi-planar
 _NO_CAMERA = "this machine has no camera now: plug one in, then look at ls -l /dev/v4l/by-id"
+_HIDDEN = (
+    "as a service it needs the drop-in for cameras, see the README, or what this prints: "
+    "edge-agent doctor --unit"
+)
 _HAS_DEVICE_CAPS = 0x80000000
 
 
@@ -44,7 +48,8 @@ def check_camera(path: Path) -> None:
     try:
         kind = path.stat()
     except OSError:
-        raise SourceUnavailable(f"camera {path} is missing", _which_exist()) from None
+        found = "hidden from this process" if _are_hidden() else "missing"
+        raise SourceUnavailable(f"camera {path} is {found}", _which_exist()) from None
     if not stat.S_ISCHR(kind.st_mode) or os.major(kind.st_rdev) != _MAJOR:
         raise SourceUnusable(f"{path} is not a camera", _which_exist())
     try:
@@ -84,7 +89,15 @@ def cameras() -> list[str]:
     return found
 
 
+def _are_hidden() -> bool:
+    """Whether none of the cameras is in /dev, which PrivateDevices= of a unit brings about."""
+    known = list(_SYS.glob("video*"))
+    return bool(known) and not any((_DEV / each.name).exists() for each in known)
+
+
 def _which_exist() -> str:
+    if _are_hidden():
+        return _HIDDEN
     found = cameras()
     return f"cameras here: {', '.join(found)}" if found else _NO_CAMERA
 

@@ -151,8 +151,13 @@ def test_missing_lists_those_that_exist(tmp_path: Path, monkeypatch: pytest.Monk
     known.mkdir(parents=True)
     (known / "name").write_text("HD Webcam\n")
     monkeypatch.setattr(v4l2, "_SYS", tmp_path / "sys")
-    with pytest.raises(SourceUnavailable, match=r"camera /dev/video99 is missing.*HD Webcam"):
+    monkeypatch.setattr(v4l2, "_DEV", tmp_path)
+    (tmp_path / "video2").touch()
+    with pytest.raises(SourceUnavailable, match=r"camera .*/video99 is missing.*HD Webcam"):
         _source(99).start()
+    (tmp_path / "video2").unlink()
+    with pytest.raises(SourceUnavailable, match=r"hidden from this process.*doctor --unit"):
+        _source(2).start()
     monkeypatch.setattr(v4l2, "_SYS", tmp_path / "none")
     with pytest.raises(SourceUnavailable, match="no camera now"):
         _source("/dev/v4l/by-id/usb-gone").start()
