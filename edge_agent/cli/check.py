@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print mistakes on stdout and warnings on stderr; the exit code tells whether it is valid."""
-    loaded = _with_models(load_with_stages(arguments.config), str(arguments.config))
+    loaded = load_with_models(arguments.config)
     if arguments.json:
         print_json(
             {
@@ -58,21 +58,28 @@ def load_with_stages(file: Path) -> Loaded:
     return loaded
 
 
-def _with_models(loaded: Loaded, file: str) -> Loaded:
-    """What only a model itself can tell is added, once the rest is right."""
+def load_with_models(file: Path, *, labels_only: bool = False) -> Loaded:
+    """The same with what only a model itself can tell, once the rest is right.
+
+    With `labels_only` models that cannot be read are passed over.
+    """
+    loaded = load_with_stages(file)
     if loaded.config is None or loaded.problems:
         return loaded
-    problems = tuple(_model_problems(loaded, loaded.config, file))
+    problems = tuple(_model_problems(loaded, loaded.config, str(file), labels_only))
     return dataclasses.replace(loaded, problems=problems)
 
 
-def _model_problems(loaded: Loaded, config: Config, file: str) -> Iterator[Problem]:
+def _model_problems(
+    loaded: Loaded, config: Config, file: str, labels_only: bool
+) -> Iterator[Problem]:
     """Models that cannot be read as pictures' models, and labels that they do not know."""
     for name, model in config.models.items():
         try:
             labels = check_model(name, model)
         except ModelError as error:
-            yield loaded.problem(file, ("models", name, "file"), error.message, error.cure)
+            if not labels_only:
+                yield loaded.problem(file, ("models", name, "file"), error.message, error.cure)
             continue
         for pipeline, item in config.pipelines.items():
             for i, label in enumerate(item.labels or () if item.model == name else ()):

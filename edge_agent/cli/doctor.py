@@ -6,9 +6,10 @@ import argparse
 import os
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
-from edge_agent.cli.check import load_with_stages, print_problems
+from edge_agent.cli.check import load_with_models, print_problems
 from edge_agent.cli.options import add_config
 from edge_agent.cli.output import print_json
 from edge_agent.config.load import Loaded
@@ -51,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     if file is None:
         print(f"{CONFIG} cannot be read: looking at the machine alone", file=sys.stderr)
         return _examine(None, None, arguments.json)
-    loaded = load_with_stages(file)
+    loaded = load_with_models(file, labels_only=True)
     if loaded.config is None:
         return _refuse(loaded, file, arguments.json)
     if arguments.unit:
@@ -74,16 +75,24 @@ def _examine(loaded: Loaded | None, file: Path | None, as_json: bool) -> int:
     listed = checks(loaded, file, Machine())
     found = examine(listed)
     if as_json:
-        whole = report(found)
-        print_json(whole)
-        return 0 if whole["ok"] else 1
+        told = list(found)
+        print_json(report(told))
+        return _exit_code(told)
     width = max(_NAME, *(len(check.name) for check in listed))
-    counted: Counter[str] = Counter()
+    told = []
     for name, finding in found:
-        counted[finding.state] += 1
+        told.append((name, finding))
         print(as_lines(name, finding, width), flush=True)
+    counted = Counter(finding.state for _, finding in told)
     print(", ".join(f"{count} {state}" for state, count in counted.items()), file=sys.stderr)
-    return 1 if counted["FAIL"] else 0
+    return _exit_code(told)
+
+
+def _exit_code(found: Sequence[tuple[str, Finding]]) -> int:
+    failed = [name for name, finding in found if finding.state == "FAIL"]
+    if "configuration" in failed:
+        return ConfigError.exit_code
+    return 1 if failed else 0
 
 
 def as_lines(name: str, finding: Finding, width: int = _NAME) -> str:

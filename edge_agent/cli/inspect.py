@@ -21,6 +21,7 @@ from edge_agent.preprocess.image import ImagePreprocessor, PreprocessOptions
 EXAMPLES = """\
   edge-agent inspect coco_ssd.tflite
   edge-agent inspect coco_ssd.tflite --json
+  edge-agent inspect coco_ssd.tflite --labels    all of them, a line each
 """
 
 _SHOWN_LABELS = 8
@@ -30,11 +31,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("model", type=Path, metavar="MODEL", help="model file (.tflite)")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
+    parser.add_argument("--labels", action="store_true", help="only the labels, a line each")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Read the file, choose its decoder, and try it in every engine, each in its own process."""
     info = read_model_info(arguments.model)
+    if arguments.labels:
+        print("".join(f"{label}\n" for label in info.labels or ()), end="")
+        return 0
     facts: dict[str, Any] = {
         "file": str(info.path),
         "size": info.size,

@@ -13,6 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from edge_agent.cli.check import load_with_models
 from edge_agent.cli.options import (
     add_config,
     add_model,
@@ -104,8 +105,10 @@ class _Reload:
 
     def __call__(self) -> Config | None:
         """What the file says now, None if that is nothing new. Raises ConfigError."""
-        fresh = load_or_raise(self.arguments.config)
-        build_agent(fresh)  # only the stages themselves find some mistakes
+        loaded = load_with_models(self.arguments.config)
+        if loaded.config is None or loaded.problems:
+            raise ConfigError(tuple(map(str, loaded.problems)))
+        fresh = loaded.config
         before, self.config = self.config, fresh
         return fresh if fresh != before else None
 

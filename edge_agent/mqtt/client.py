@@ -139,7 +139,8 @@ class MqttClient:
         self._feed.set_listener(None)
         left = self._feed.depth
         if left:
-            _log.warning("stopped with %d messages that the broker does not have", left)
+            rest = "those on disk wait for the next start"
+            _log.warning("stopped before %d messages reached the broker: %s", left, rest)
         return self._clean and left == 0
 
     def _run(self) -> None:

@@ -226,7 +226,7 @@ class Session:
     def _heal(self, received: Received) -> None:
         message = self._healer.heal(received.topic, received.payload, self._knows)
         if message:
-            _log.info("healing the stuck state %s", received.topic)
+            _log.info("putting right what an earlier run left at the broker: %s", received.topic)
             self.send([message])
         self._heal_until = monotonic() + _QUIET
 

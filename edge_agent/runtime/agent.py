@@ -162,7 +162,8 @@ class Agent:
         self._description = Description(config, self._started)
         self._told_models = None
         for pipeline in change.fresh:
-            self._outbox.put(self._messages.pipeline_status(pipeline.name, online=False))
+            if pipeline.name not in change.seamless:
+                self._outbox.put(self._messages.pipeline_status(pipeline.name, online=False))
         self._serve()
         self._assembly.attach(change)
         for ward in change.started:
@@ -181,9 +182,10 @@ class Agent:
         for pipeline in change.gone:
             pipeline.inbox.close()
         _stop_all(change.stopped, time.monotonic() + _GOODBYE)
+        heirs = {pipeline.name: pipeline for pipeline in change.fresh}
         for pipeline in change.gone:
             pipeline.stop()
-            pipeline.retract()
+            pipeline.leave_to(heirs.get(pipeline.name))
 
     def _serve(self) -> None:
         """Tell all who serve the pipelines which those are."""

@@ -31,6 +31,7 @@ from edge_agent.runtime.pipeline import Pipeline, StageFactory
 from edge_agent.runtime.reporter import Identity, Reporter
 from edge_agent.runtime.settings import PipelineSettings
 from edge_agent.runtime.snapshots import JpegSnapshots, NoSnapshots, Snapshots
+from edge_agent.runtime.status import STARTING
 from edge_agent.runtime.supervisor import Ward
 from edge_agent.runtime.viewing import Preview
 from edge_agent.runtime.worker import ModelWorker
@@ -49,10 +50,15 @@ OpenModel = Callable[[str, ModelConfig], Inference]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a new configuration changed: pipelines that came and went, threads to stop and start."""
+    """What a new configuration changed: pipelines that came and went, threads to stop and start.
+
+    `seamless` are the names of those that came in the place of one that was online, with the same
+    source and model.
+    """
 
     fresh: tuple[Pipeline, ...]
     gone: tuple[Pipeline, ...]
+    seamless: frozenset[str]
     stopped: tuple[Ward[Any], ...]
     started: tuple[Ward[Any], ...]
 
@@ -129,17 +135,29 @@ class Assembly:
         same_models = _same(self._models, models, self._config.models, config.models)
         ready = {m: self._ready[m] if m in same_models else threading.Condition() for m in models}
         live = {name: _source(config, name).live for name in sources}
-        kept = {
-            name: self._built[name]
+        steady = {
+            name: item
             for name, item in chosen.items()
-            if self._chosen.get(name) == item
-            and item.source in same_sources
-            and item.model in same_models
+            if item.source in same_sources and item.model in same_models and name in self._built
         }
+        kept = {n: self._built[n] for n, item in steady.items() if self._chosen[n] == item}
+        seamless = frozenset(
+            name
+            for name, item in steady.items()
+            if name not in kept
+            and (item.source, item.model) == (self._chosen[name].source, self._chosen[name].model)
+            and self._built[name].status.online
+        )
         metrics = {name: self._metrics.get(name) or PipelineMetrics() for name in chosen}
         fresh = {
             name: self._pipeline(
-                config, name, item, live[item.source], ready[item.model], metrics[name]
+                config,
+                name,
+                item,
+                live[item.source],
+                ready[item.model],
+                metrics[name],
+                name in seamless,
             )
             for name, item in chosen.items()
             if name not in kept
@@ -150,14 +168,12 @@ class Assembly:
         self._metrics = metrics
         self._built = {name: kept.get(name) or fresh[name] for name in chosen}
         self._fed = {
-            source: tuple(
-                self._built[name] for name, item in chosen.items() if item.source == source
-            )
-            for source in sources
+            each: tuple(self._built[name] for name, item in chosen.items() if item.source == each)
+            for each in sources
         }
         self._served = {
-            model: tuple(self._built[name] for name, item in chosen.items() if item.model == model)
-            for model in models
+            each: tuple(self._built[name] for name, item in chosen.items() if item.model == each)
+            for each in models
         }
         self._sources = {
             name: self._sources[name] if name in same_sources else self._source_ward(name)
@@ -169,7 +185,11 @@ class Assembly:
         }
         now = (self._sources, self._models)
         return Change(
-            tuple(fresh.values()), tuple(gone), _missing(before, now), _missing(now, before)
+            tuple(fresh.values()),
+            tuple(gone),
+            seamless,
+            _missing(before, now),
+            _missing(now, before),
         )
 
     def attach(self, change: Change) -> None:
@@ -234,6 +254,7 @@ class Assembly:
         live: bool,
         ready: threading.Condition,
         metrics: PipelineMetrics,
+        seamless: bool,
     ) -> Pipeline:
         labels = frozenset(item.labels) if item.labels is not None else None
         stages = StageFactory(
@@ -253,14 +274,16 @@ class Assembly:
             stages,
             reporter,
             Inbox(ready),
-            self._status_publisher(name),
+            self._status_publisher(name, seamless),
             Preview(snapshots) if has_preview else snapshots,
             metrics,
         )
 
-    def _status_publisher(self, pipeline: str) -> Callable[[bool, str], None]:
-        """Publishes only changes between online and offline; another reason goes to the log."""
-        told = False  # the agent says offline before anything else
+    def _status_publisher(self, pipeline: str, told: bool) -> Callable[[bool, str], None]:
+        """Publishes only changes between online and offline; another reason goes to the log.
+
+        `told` is what the broker was told before; at the start the agent says offline.
+        """
 
         def publish(online: bool, reason: str) -> None:
             nonlocal told
@@ -269,7 +292,7 @@ class Assembly:
                 logging.INFO if online else logging.DEBUG,
                 "pipeline %s is %s", pipeline, "online" if online else f"offline: {reason}",
             )  # fmt: skip
-            if online != told:
+            if online != told and reason != STARTING:  # what was told before it holds until then
                 told = online
                 self._outbox.put(self._messages.pipeline_status(pipeline, online))
 
@@ -334,6 +357,6 @@ def _warn_of_unknown_labels(pipeline: str, item: PipelineConfig, inference: Infe
     unknown = [label for label in item.labels or () if known and label not in known]
     if unknown:
         _log.warning(
-            "pipeline %s: the model has no label %s; see them all: edge-agent inspect %s",
+            "pipeline %s: the model has no label %s; see them all: edge-agent inspect --labels %s",
             pipeline, ", ".join(map(repr, unknown)), inference.info.path,
         )  # fmt: skip

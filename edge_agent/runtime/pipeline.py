@@ -79,6 +79,7 @@ class Pipeline:
         self._tracker: Tracker | None = None
         self._model: tuple[ModelRef, Kind] | None = None
         self._model_is_down = False
+        self._blindness = ""
         self._is_enabled = True
         self._lock = threading.RLock()
         self._backoff = Backoff(cap=60.0)
@@ -180,9 +181,23 @@ class Pipeline:
             self._model = (ref, kind)
             self._model_is_down = False
             self._publish_counts()
-            self.status.fine("model")
+            self._blindness = self._judge_labels(labels)
+            self._model_works()
             if self._retry_at is None:
                 self.status.fine("pipeline")
+
+    def _judge_labels(self, known: Sequence[str] | None) -> str:
+        """Why it can never see anything: then it must not look as if it worked."""
+        wanted = self.settings.labels
+        if not wanted or not known or not wanted.isdisjoint(known):
+            return ""
+        return f"the model has no label {', '.join(map(repr, sorted(wanted)))} (correct labels)"
+
+    def _model_works(self) -> None:
+        if self._blindness:
+            self.status.trouble("model", self._blindness)
+        else:
+            self.status.fine("model")
 
     def complete(self, job: Job, outcome: Outcome) -> None:
         """Turn the results of a frame into events."""
@@ -247,7 +262,7 @@ class Pipeline:
         if reason:
             self.status.trouble("model", reason)
         elif not self._model_is_down:
-            self.status.fine("model")
+            self._model_works()
 
     def tick(self) -> None:
         """End objects that cannot be seen any more; come back after a fault."""
@@ -282,10 +297,15 @@ class Pipeline:
             self._tracker = None
             self.status.close()
 
-    def retract(self) -> None:
-        """Remove its retained states from the broker, after `stop`."""
+    def leave_to(self, heir: Pipeline | None) -> None:
+        """After `stop`: remove the retained states that no `heir` of the same name goes on with."""
         with self._lock:
-            self._reporter.retract()
+            if heir is None:
+                self._reporter.retract()
+                return
+            heir._reporter.take_over(self._reporter)
+            if self.snapshots.allowed and not heir.snapshots.allowed:
+                self._reporter.retract_snapshot()
 
     # Shared; call with the lock held
 

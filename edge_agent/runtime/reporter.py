@@ -88,6 +88,15 @@ class Reporter:
         self._on_events = on_events
         self._open: dict[int, Event] = {}
         self._counts: dict[CountKey, int] = {}
+        self._left_over: set[CountKey] = set()
+
+    def take_over(self, before: Reporter) -> None:
+        """Go on with the counts that another left at the broker: nothing that stays blinks."""
+        if self._publish.counts:
+            self._counts = dict(before._counts)
+            self._left_over = set(self._counts)
+        else:
+            before.retract_counts(before._counts)
 
     def events(self, happenings: Sequence[Happening], timeline: float, moment: Moment) -> None:
         """Publish what happened; `timeline` is the now of the tracks' times."""
@@ -123,6 +132,9 @@ class Reporter:
         """Publish the counts that changed."""
         if not self._publish.counts:
             return
+        if self._left_over:
+            self.retract_counts(self._left_over - set(counts))
+            self._left_over.clear()
         for key, count in counts.items():
             if self._counts.get(key) != count:
                 self._counts[key] = count
@@ -156,7 +168,16 @@ class Reporter:
         """Remove every retained state of the pipeline: it leaves the configuration."""
         for message in self._messages.states_of(self._pipeline):
             self._outbox.put(removed(message))
-        for key in self._counts:
+        self.retract_counts(self._counts)
+
+    def retract_snapshot(self) -> None:
+        """Remove the picture: the configuration allows none any more."""
+        self._outbox.put(removed(self._messages.snapshot(self._pipeline, b"")))
+
+    def retract_counts(self, keys: Iterable[CountKey]) -> None:
+        """Remove these counts."""
+        for key in list(keys):
+            self._counts.pop(key, None)
             self._outbox.put(removed(self._count_message(key, 0)))
 
     def _send(self, events: Iterable[Event]) -> None:

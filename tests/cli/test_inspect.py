@@ -64,6 +64,11 @@ def test_as_text(terminal: Terminal) -> None:
     assert any(line.startswith("operators   ") and "18 CONV_2D" in line for line in lines)
 
 
+def test_labels_alone(terminal: Terminal) -> None:
+    """All of them, a line each, for those who look for a name."""
+    assert terminal("inspect", MODEL, "--labels").out == "bolt\nnut\nwasher\ngear\n"
+
+
 def test_a_model_that_takes_no_picture(terminal: Terminal, tmp_path: Path) -> None:
     """It is described all the same, and no decoder is promised but `raw`."""
     model = write_model(tmp_path / "add.tflite", int8_add_graph())

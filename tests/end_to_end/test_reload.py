@@ -76,6 +76,28 @@ def test_a_file_with_mistakes_changes_nothing(agent: AgentProcess, subscriber: S
     wait_until(lambda: len(events(subscriber, "side")) > count, 30.0)
 
 
+def test_labels_that_the_model_does_not_have(agent: AgentProcess, subscriber: Subscriber) -> None:
+    """They are a mistake for a reload as for `check`: the old file stays."""
+    change(agent, lambda c: c["pipelines"]["side"].update(labels=["blot"]))
+    wait_until(lambda: "did you mean 'bolt'" in agent.said, 30.0)
+    count = len(events(subscriber, "side"))
+    wait_until(lambda: len(events(subscriber, "side")) > count, 30.0)
+
+
+def test_a_changed_pipeline_does_not_blink(agent: AgentProcess, subscriber: Subscriber) -> None:
+    """What stays is not taken back meanwhile: only what the new file does not have goes."""
+    zone = {"polygon": [[0, 0], [1, 0], [1, 1], [0, 1]]}
+    change(agent, lambda c: c["pipelines"]["side"].update(zones={"all": zone}))
+    counts = f"{BASE}/side/zones/all/counts/bolt"
+    wait_until(lambda: b"1" in subscriber.of(counts), 30.0)
+    change(agent, lambda c: c["pipelines"]["side"].pop("zones"))
+    subscriber.expect(counts, b"", 30.0)
+    for topic in ("status", "enabled/state", "threshold/state", "counts/bolt"):
+        assert b"" not in subscriber.of(f"{BASE}/side/{topic}"), topic
+    assert subscriber.of(f"{BASE}/side/status")[-1] == b"online"
+    assert subscriber.of(f"{BASE}/side/status").count(b"offline") <= 1  # from the start
+
+
 def test_another_broker_takes_a_new_agent(agent: AgentProcess, subscriber: Subscriber) -> None:
     """A changed connection is applied too: the agent begins anew, and no event is lost."""
     change(agent, lambda c: c["mqtt"].update(keepalive=5))

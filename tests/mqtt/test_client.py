@@ -220,7 +220,7 @@ def test_stop_without_a_broker_returns_soon_and_tells_what_is_left(
     before = time.monotonic()
     assert agent.client.stop(5.0) is False
     assert time.monotonic() - before < 1.0
-    assert "stopped with 7 messages" in caplog.text
+    assert "stopped before 7 messages" in caplog.text
 
 
 @pytest.mark.parametrize("backlog", [0, 5])

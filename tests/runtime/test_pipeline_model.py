@@ -49,6 +49,18 @@ def test_stalled_model(rig: Rig) -> None:
     assert rig.statuses[1:] == [(True, ""), (False, "it hangs"), (True, "")]
 
 
+def test_labels_that_the_model_does_not_have() -> None:
+    """A pipeline that can never see anything is not online; one label that it has is enough."""
+    rig = Rig(labels=frozenset(["persn"])).begin()
+    rig.pipeline.model_opened(REF, "object", ["person", "cat"])
+    rig.pipeline.model_stalled("it hangs")
+    rig.pipeline.model_stalled("")
+    assert rig.statuses[-1] == (False, "the model has no label 'persn' (correct labels)")
+    rig = Rig(labels=frozenset(["persn", "cat"])).begin()
+    rig.pipeline.model_opened(REF, "object", ["person", "cat"])
+    assert rig.statuses[-1] == (True, "")
+
+
 def test_stalled_model_that_fails(rig: Rig) -> None:
     """A model that hung and then failed is not taken for one that answers again."""
     rig.pipeline.model_stalled("it hangs")
