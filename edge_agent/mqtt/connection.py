@@ -261,7 +261,7 @@ class Connection:
         properties: Properties | None,
     ) -> None:
         if reason.is_failure:
-            self._end(reasons.refused(reason.value, _detail(properties)))
+            self._end(reasons.refused(reason.value, self._options, _detail(properties)))
             return
         self.grant = Grant(
             window=min(self._options.inflight, getattr(properties, "ReceiveMaximum", 65535)),

@@ -13,6 +13,7 @@ from edge_agent.mqtt.options import MqttOptions
 TAKEN_OVER = 0x8E
 NOT_AUTHORISED = 0x87
 _FIRST_FAILURE = 0x80
+_WANTS_LOGIN = (0x86, 0x87)
 
 # MQTT 5, section 2.4; a 3.1.1 broker's five codes are mapped to these by paho.
 _REFUSED: Mapping[int, str] = {
@@ -64,8 +65,10 @@ def is_failure(code: int) -> bool:
     return code >= _FIRST_FAILURE
 
 
-def refused(code: int, detail: str = "") -> str:
+def refused(code: int, options: MqttOptions, detail: str = "") -> str:
     """Text for a refused connection."""
+    if code in _WANTS_LOGIN and not options.username:
+        return "the broker wants a login (set mqtt.username and mqtt.password)"
     return _text(_REFUSED, code, "the broker refused the connection", detail)
 
 

@@ -112,7 +112,7 @@ class Subscriber:
         self, client: Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any
     ) -> None:
         if reason.is_failure:
-            self._on_state(reasons.refused(reason.value))
+            self._on_state(reasons.refused(reason.value, self._options))
             return
         self._connected_before = True
         self._connection += 1

@@ -66,7 +66,7 @@ class PageServer:
             server = _Server((options.address, options.port), self._site)
         except OSError as error:
             where = f"{options.address}:{options.port}"
-            _log.error("the page cannot listen at %s: %s (set page.port)", where, error)
+            _log.error("the page cannot listen at %s: %s (set page.port)", where, error.strerror)
             return
         self._server = server
         serve = partial(server.serve_forever, _LOOK)

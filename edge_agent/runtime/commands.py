@@ -167,7 +167,8 @@ class CommandDesk:
         asked = list(self._pipelines.values()) if name is None else [self._served(name)]
         allowed = [pipeline for pipeline in asked if pipeline.snapshots.allowed]
         if not allowed:
-            raise CommandRefused("the configuration allows no pictures (publish.snapshots is off)")
+            cure = "publish: {snapshots: full} in the pipeline does"
+            raise CommandRefused(f"the configuration allows no pictures ({cure})")
         enabled = [pipeline for pipeline in allowed if pipeline.enabled]
         if not enabled:
             raise CommandRefused(f"{allowed[0].name} is switched off")

@@ -50,7 +50,9 @@ class PrometheusExporter(Collector):
             server, _ = start_http_server(port, address, registry)
         except OSError as error:
             where = f"{address}:{port}"
-            _log.error("prometheus cannot listen at %s: %s (set prometheus.port)", where, error)
+            _log.error(
+                "prometheus cannot listen at %s: %s (set prometheus.port)", where, error.strerror
+            )
             return
 
         def end() -> None:

@@ -120,6 +120,12 @@ def test_a_wrong_password_keeps_everything(brokers: Factory, agents: Factory) ->
     assert agent.outbox.drops == {}
 
 
+def test_a_broker_that_wants_a_login(brokers: Factory, agents: Factory) -> None:
+    """Who has none yet is told what to set, not to check what is not there."""
+    agent = agents(brokers(passwords={"edge": "right"}).port)
+    agent.wait_reason("the broker wants a login (set mqtt.username and mqtt.password)")
+
+
 def test_a_state_refused_by_the_rules_is_told_and_harms_nothing(
     brokers: Factory, agents: Factory, subscribers: Factory, caplog: pytest.LogCaptureFixture
 ) -> None:

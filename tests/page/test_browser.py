@@ -144,8 +144,8 @@ def test_drawing_by_keyboard(
 ) -> None:
     """Arrows, Enter and Backspace draw; the YAML is what a configuration takes."""
     browser.run(
-        f"cursor = [0.5, 0.5]; $('kind').value = {json.dumps(kind)};"
-        f"$('name').value = {json.dumps(name)}; $('kind').dispatchEvent(new Event('change'));"
+        f"clear(); cursor = [0.5, 0.5]; $('kind').value = {json.dumps(kind)};"
+        f"$('kind').dispatchEvent(new Event('change')); $('name').value = {json.dumps(name)};"
         "$('canvas').focus()"
     )
     browser.press("Enter")
@@ -158,11 +158,31 @@ def test_drawing_by_keyboard(
     assert name in getattr(load_or_raise(file).pipelines["belt"], kind)
 
 
+def test_several_shapes(browser: Browser, tmp_path: Path) -> None:
+    """Each is kept, also when its kind changes; the YAML has all, indented to be pasted."""
+    browser.run("kind = $('kind').value = 'zones'; clear()")
+    assert browser.run("$('copy').disabled && $('next').disabled")
+    browser.run("for (const at of [[0, 0], [1, 0], [1, 1]]) add(at); $('next').click()")
+    browser.run("for (const at of [[0, 0], [0, 1], [1, 1]]) add(at)")
+    browser.run("$('kind').value = 'lines'; $('kind').dispatchEvent(new Event('change'))")
+    browser.run("for (const at of [[.5, 0], [.5, 1], [.7, .7]]) add(at)")
+    text = browser.run("$('yaml').textContent")
+    zones, lines = ["porch", "porch2"], ["gate"]
+    file = tmp_path / "agent.yaml"
+    whole = yaml.safe_dump(belt_config(1883))
+    file.write_text(whole.replace("    source: clip\n", f"    source: clip\n{text}\n"))
+    belt = load_or_raise(file).pipelines["belt"]
+    assert (list(belt.zones), list(belt.lines)) == (zones, lines)
+    browser.run("undo(); undo(); undo()")
+    assert browser.run("$('kind').value + $('name').value + points.length") == "zonesporch23"
+    browser.run("clear()")
+
+
 def test_shapes_of_the_configuration_are_shown(browser: Browser) -> None:
     """On the still of their pipeline, so that a new zone is drawn beside the old ones."""
     brightest = []
     for name in ("door", "yard"):
-        browser.run(f"points = []; $('which').value = '{name}'; draw()")
+        browser.run(f"clear(); $('which').value = '{name}'; draw()")
         png = base64.b64decode(browser.run("$('canvas').toDataURL()").partition(",")[2])
         pixels = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE)
         brightest.append(int(np.asarray(pixels)[176:184, 320].max()))
@@ -173,12 +193,14 @@ def test_shapes_of_the_configuration_are_shown(browser: Browser) -> None:
 def test_copying(browser: Browser) -> None:
     """The YAML is copied, and where a browser refuses the clipboard it is at least selected."""
     browser.run(
-        "points = [[0, 0], [1, 0], [1, 1]]; $('kind').value = 'zones'; $('name').value = 'all';"
+        "clear(); points = [[0, 0], [1, 0], [1, 1]]; kind = 'zones'; $('name').value = 'all';"
         "draw(); navigator.clipboard.writeText = async () => { throw new Error('no') };"
         "document.execCommand = () => false; $('copy').click()"
     )
     browser.until("$('copied').textContent.startsWith('selected')")
-    assert browser.run("getSelection().toString().trim()") == browser.run("$('yaml').textContent")
+    assert browser.run("getSelection().toString().trim()") == browser.run(
+        "$('yaml').textContent.trim()"
+    )
 
 
 _CONTRAST = """(() => {

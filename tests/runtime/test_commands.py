@@ -207,7 +207,7 @@ def test_a_pipeline_that_left_while_its_command_waited(name: str, value: Any) ->
 
 def test_pictures_are_refused_where_none_are_allowed() -> None:
     """A command never gets a picture that the configuration does not allow."""
-    assert "publish.snapshots is off" in Office().ask("snapshot", pipeline="p")["error"]
+    assert "publish: {snapshots: full}" in Office().ask("snapshot", pipeline="p")["error"]
 
 
 def test_no_picture_is_promised_that_cannot_come() -> None:

@@ -1,7 +1,7 @@
 "use strict";
 const $ = id => document.getElementById(id);
 const cards = new Map();      /* by pipeline */
-let preview = false, live = null, shapes = {}, points = [], cursor = [0.5, 0.5], image = null;
+let preview = false, live = null, shapes = {}, drawn = [], kind = "zones", points = [], cursor = [0.5, 0.5], image = null;
 
 function make(tag, text, cls) {
   const node = document.createElement(tag);
@@ -150,53 +150,109 @@ async function look() {
   setTimeout(look, document.hidden ? 10000 : 2000);
 }
 
-/* What the configuration has already: thin, with names. */
-function drawShapes(pen, w, h) {
-  pen.font = "14px system-ui, sans-serif";
-  for (const { name, points } of shapes[$("which").value] || []) {
-    pen.beginPath();
-    points.forEach(([x, y], i) => pen[i ? "lineTo" : "moveTo"](x * w, y * h));
-    pen.closePath();
-    const [x, y] = [points[0][0] * w + 4, points[0][1] * h + (points[0][1] < .1 ? 16 : -6)];
-    for (const [colour, width] of [["#000", 4], ["#fff", 2]]) {
-      pen.strokeStyle = colour;
-      pen.lineWidth = width;
-      pen.stroke();
-      if (width > 2) pen.strokeText(name, x, y);
-    }
-    pen.fillStyle = "#fff";
-    pen.fillText(name, x, y);
-  }
-}
+const corners = kind => kind === "zones" ? 3 : 2;
+const isDone = shape => shape.points.length >= corners(shape.kind);
+const present = () => ({ kind, name: $("name").value.trim() || "porch", points });
+const wanted = () => [...drawn, present()].filter(isDone);
 
-function draw() {
-  const canvas = $("canvas"), pen = canvas.getContext("2d"), [w, h] = [canvas.width, canvas.height];
-  const style = getComputedStyle(document.documentElement);
-  pen.clearRect(0, 0, w, h);
-  if (image) pen.drawImage(image, 0, 0, w, h);
-  drawShapes(pen, w, h);
-  pen.fillStyle = style.getPropertyValue("--mark").trim();
-  pen.lineJoin = "round";
+function trace(pen, ink, shape, colours) {
+  const { w, h } = ink, at = shape.points.map(([x, y]) => [x * w, y * h]);
   pen.beginPath();
-  points.forEach(([x, y], i) => pen[i ? "lineTo" : "moveTo"](x * w, y * h));
-  if ($("kind").value === "zones" && points.length > 2) pen.closePath();
-  if (document.activeElement === canvas) pen.rect(cursor[0] * w - 8, cursor[1] * h - 8, 16, 16);
-  for (const [colour, width] of [["#fff", 7], [pen.fillStyle, 3]]) {
+  at.forEach(([x, y], i) => pen[i ? "lineTo" : "moveTo"](x, y));
+  if (at.length > 2 && shape.kind !== "lines") pen.closePath();
+  if (shape.kind === "lines" && at.length === 2) arrow(pen, ...at);
+  for (const [colour, width] of colours) {
     pen.strokeStyle = colour;
     pen.lineWidth = width;
     pen.stroke();
   }
-  for (const [x, y] of points) pen.fillRect(x * w - 5, y * h - 5, 10, 10);
-  const list = points.map(point => "[" + point.map(c => c.toFixed(3)).join(", ") + "]");
-  const typed = $("name").value.trim() || "porch";
-  const name = /^[a-z]\w*$/i.test(typed) && !/^(y|n|yes|no|on|off|true|false|null)$/i.test(typed) ? typed : JSON.stringify(typed);
-  const text = $("kind").value === "zones" ? `{polygon: [${list.join(", ")}]}` : `{from: ${list[0]}, to: ${list[1]}}`;
-  const enough = points.length >= ($("kind").value === "zones" ? 3 : 2);
-  $("yaml").textContent = enough ? `${$("kind").value}:\n  ${name}: ${text}` : "set " + ($("kind").value === "zones" ? "three corners or more" : "two ends");
 }
 
+/* Across the middle of a line, to its right: objects that go that way count as in. */
+function arrow(pen, [x1, y1], [x2, y2]) {
+  const length = Math.hypot(x2 - x1, y2 - y1) || 1, [rx, ry] = [(y1 - y2) / length * 16, (x2 - x1) / length * 16];
+  const [x, y] = [(x1 + x2) / 2, (y1 + y2) / 2], [tx, ty] = [x + rx, y + ry];
+  pen.moveTo(x - rx, y - ry);
+  pen.lineTo(tx, ty);
+  for (const side of [-1, 1]) {
+    pen.moveTo(tx, ty);
+    pen.lineTo(tx - rx * .5 - side * ry * .4, ty - ry * .5 + side * rx * .4);
+  }
+  write(pen, "in", tx + rx * .6 - 6, ty + ry * .6 + 5);
+}
+
+function write(pen, text, x, y) {
+  pen.save();
+  [pen.font, pen.strokeStyle, pen.lineWidth, pen.fillStyle] = ["14px system-ui, sans-serif", "#000", 4, "#fff"];
+  pen.strokeText(text, x, y);
+  pen.fillText(text, x, y);
+  pen.restore();
+}
+
+function draw() {
+  const canvas = $("canvas"), pen = canvas.getContext("2d"), [w, h] = [canvas.width, canvas.height];
+  const mark = getComputedStyle(document.documentElement).getPropertyValue("--mark").trim();
+  pen.clearRect(0, 0, w, h);
+  pen.lineJoin = "round";
+  if (image) pen.drawImage(image, 0, 0, w, h);
+  for (const { name, points: at } of shapes[$("which").value] || []) {
+    trace(pen, { w, h }, { kind: at.length > 2 ? "zones" : "lines", points: at }, [["#000", 4], ["#fff", 2]]);
+    write(pen, name, at[0][0] * w + 4, at[0][1] * h + (at[0][1] < .1 ? 16 : -6));
+  }
+  for (const shape of [...drawn, present()]) {
+    trace(pen, { w, h }, shape, [["#fff", 7], [mark, 3]]);
+    pen.fillStyle = mark;
+    for (const [x, y] of shape.points) pen.fillRect(x * w - 5, y * h - 5, 10, 10);
+  }
+  if (document.activeElement === canvas) {
+    pen.beginPath();
+    pen.rect(cursor[0] * w - 8, cursor[1] * h - 8, 16, 16);
+    pen.stroke();
+  }
+  const text = yaml(wanted());
+  $("yaml").textContent = text || (kind === "zones" ? "set three corners or more" : "set two ends");
+  $("copy").disabled = $("next").disabled = !text;
+}
+
+/* Indented as it stands in a pipeline. */
+function yaml(found) {
+  const list = at => at.map(point => "[" + point.map(c => c.toFixed(3)).join(", ") + "]");
+  const lines = [];
+  for (const each of ["zones", "lines"]) {
+    const those = found.filter(shape => shape.kind === each);
+    if (those.length) lines.push(`    ${each}:`);
+    for (const { name, points: at } of those) {
+      const plain = /^[a-z]\w*$/i.test(name) && !/^(y|n|yes|no|on|off|true|false|null)$/i.test(name);
+      const [first, second] = list(at);
+      lines.push(`      ${plain ? name : JSON.stringify(name)}: ` + (each === "zones" ? `{polygon: [${list(at).join(", ")}]}` : `{from: ${first}, to: ${second}}`));
+    }
+  }
+  return lines.join("\n");
+}
+
+/* Keep what is drawn, and begin another. */
+function next() {
+  if (isDone(present())) drawn.push(present());
+  points = [];
+  const names = drawn.filter(shape => shape.kind === kind).length;
+  $("name").value = (kind === "zones" ? "porch" : "gate") + (names ? names + 1 : "");
+  draw();
+}
+
+function undo() {
+  if (!points.length && drawn.length) {
+    const last = drawn.pop();
+    ({ kind, points } = last);
+    $("kind").value = kind;
+    $("name").value = last.name;
+  } else points.pop();
+  draw();
+}
+
+function clear() { drawn = []; points = []; next(); }
+
 function add(point) {
-  if ($("kind").value === "lines" && points.length === 2) points = [];
+  if (kind === "lines" && points.length === 2) return;
   points.push(point.map(c => Math.min(1, Math.max(0, c))));
   draw();
 }
@@ -216,18 +272,24 @@ $("canvas").addEventListener("keydown", event => {
   const step = { ArrowLeft: [-.01, 0], ArrowRight: [.01, 0], ArrowUp: [0, -.01], ArrowDown: [0, .01] }[event.key];
   if (step) cursor = cursor.map((c, i) => Math.min(1, Math.max(0, c + step[i])));
   else if (event.key === "Enter") add([...cursor]);
-  else if (event.key === "Backspace") points.pop();
+  else if (event.key === "Backspace") undo();
   else return;
   event.preventDefault();
   draw();
 });
 $("canvas").addEventListener("focus", draw);
 $("canvas").addEventListener("blur", draw);
-$("kind").addEventListener("change", () => { points = []; draw(); });
+$("kind").addEventListener("change", () => {
+  if (isDone(present())) drawn.push(present());
+  kind = $("kind").value;
+  points = [];
+  next();
+});
 $("name").addEventListener("input", draw);
-$("which").addEventListener("change", still);
-$("undo").addEventListener("click", () => { points.pop(); draw(); });
-$("clear").addEventListener("click", () => { points = []; draw(); });
+$("which").addEventListener("change", () => { clear(); still(); });
+$("next").addEventListener("click", next);
+$("undo").addEventListener("click", undo);
+$("clear").addEventListener("click", clear);
 $("still").addEventListener("click", still);
 $("copy").addEventListener("click", async () => {
   try {

@@ -21,7 +21,9 @@ def wanted_fps(config: Config, model: str) -> Mapping[str, float]:
     for name, pipeline in config.pipelines.items():
         if pipeline.enabled and pipeline.model == model:
             rate = getattr(pipeline.gate.get("rate"), "fps", None)
-            given = getattr(config.sources[pipeline.source].options, "fps", None)
+            source = config.sources[pipeline.source]
+            # That of `http` is for stills: whether it is a stream only the camera knows.
+            given = None if source.type == "http" else getattr(source.options, "fps", None)
             known = [fps for fps in (rate, given) if fps is not None]
             if known:
                 found[name] = min(known)

@@ -74,6 +74,14 @@ def test_speed_against_the_rate(tmp_path: Path) -> None:
     assert judge_model("parts", _MODEL, wanted_fps(off, "parts"), None).state == "OK"
 
 
+def test_the_rate_of_a_stream_is_not_that_of_stills(tmp_path: Path) -> None:
+    """What `http` fetches a second is for stills, and which it is only the camera knows."""
+    camera = {"cam": {"type": "http", "url": "http://127.0.0.1:9/video"}}
+    pipelines = {"p": {"source": "cam", "model": "parts"}}
+    file = write_config(tmp_path, sources=camera, pipelines=pipelines)
+    assert wanted_fps(load_or_raise(file), "parts") == {}
+
+
 @pytest.mark.parametrize("ms", [100.0, 105.7, 7.0, 1333.0])
 def test_the_rates_of_the_cure_are_slow_enough(tmp_path: Path, ms: float) -> None:
     """With what it says in the YAML all is well; who asks for little may go on as before."""
