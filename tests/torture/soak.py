@@ -5,15 +5,16 @@
 The bundled clip runs for ever at its own pace. Every half minute, in turn: the broker is stopped in
 good order for five seconds, the configuration is changed and reloaded, a picture is asked for, the
 clip is away until the agent finds out. Every five seconds somebody looks at the status page, and
-memory, file descriptors and threads of the agent are noted. Printed are the slope of the memory
-after the first fifth (warm-up), how much the other two grew, and every event that did not arrive;
-the exit code is 1 where one is missing.
+memory, file descriptors and threads of the agent, which has the environment of the service, are
+noted. Printed are the slope of the memory after the first fifth (warm-up), how much the other two
+grew, and every event that did not arrive; the exit code is 1 where one is missing.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import signal
 import sys
@@ -29,7 +30,7 @@ import numpy as np
 import yaml
 
 from edge_agent.mqtt.broker import free_port
-from tests.support.agent import ASSETS, BASE, AgentProcess, belt_config, events
+from tests.support.agent import ASSETS, BASE, ROOT, AgentProcess, belt_config, events
 from tests.support.broker import Mosquitto, Subscriber, wait_until
 
 _EVERY = 5.0  # s between samples
@@ -129,11 +130,20 @@ def measured(pid: int) -> tuple[int, int, int]:
     return pages * os.sysconf("SC_PAGE_SIZE"), fds, len(list((proc / "task").iterdir()))
 
 
+def environment_of_the_service() -> dict[str, str]:
+    """What its unit sets."""
+    unit = (ROOT / "systemd" / "edge-agent.service").read_text()
+    found = re.search(r"^Environment=(.*)$", unit, re.MULTILINE)
+    assert found
+    return dict(word.split("=", 1) for word in found[1].split())
+
+
 def main() -> int:
     """Soak and report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=60.0)
     arguments = parser.parse_args()
+    os.environ |= environment_of_the_service()
     with tempfile.TemporaryDirectory(prefix="edge-agent-soak-") as name:
         soak = Soak(Path(name))
         try:
