@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from edge_agent.geometry import Box
 
 EventType = Literal["new", "update", "end"]
+Change = Literal["entered", "left", "loitering", "moved", "surer"]
 EventKind = Literal["object", "class", "keyword", "anomaly", "reading", "text", "line", "zone"]
 
 
@@ -33,6 +34,10 @@ class ModelRef:
 class Event:
     """One event of the device; `id` stays the same from "new" through "update" to "end".
 
+    `changes` is what is new since the story's event before. It is in `zones`, has been in
+    `entered_zones`, and stays in those of `loitering` for longer than it should. Fields with a
+    default came later: agents of before do not send them.
+
     Times are epoch seconds (UTC), `media_time` seconds into a recording. `latency_ms` has one
     entry per stage and `total`, from capture to hand-over to the outbox.
     """
@@ -56,3 +61,5 @@ class Event:
     clock: ClockStamp
     latency_ms: dict[str, float]
     model: ModelRef
+    changes: tuple[str, ...] = field(default=(), kw_only=True)
+    loitering: tuple[str, ...] = field(default=(), kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable
-from dataclasses import is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -37,13 +37,20 @@ def _reader(hint: Any) -> Callable[[Any, Any, str], Any]:
 
 def _object(kind: Any, value: Any, path: str) -> Any:
     _expect(isinstance(value, dict), "an object", value, path)
-    fields = {}
+    found = {}
     for name, hint in _hints(kind).items():
         below = f"{path}.{name}" if path else name
         if name not in value:
+            if name in _optional_fields(kind):
+                continue  # it came later: an agent of before does not send it
             raise WrongShape(f"{below} is missing")
-        fields[name] = _read(hint, value[name], below)
-    return kind(**fields)
+        found[name] = _read(hint, value[name], below)
+    return kind(**found)
+
+
+@cache
+def _optional_fields(kind: Any) -> frozenset[str]:
+    return frozenset(each.name for each in fields(kind) if each.default is not MISSING)
 
 
 @cache

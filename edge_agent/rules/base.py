@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge_agent.event import EventType
+from edge_agent.event import Change, EventType
 from edge_agent.result import Track
 
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """Something worth an event: what happened to a track, and the zones it is in."""
+    """Something worth an event: what happened to a track, and the zones it is in.
+
+    `changes` is what is different from what was told before.
+    """
 
     type: EventType
     track: Track
     zones: tuple[str, ...] = ()
     entered_zones: tuple[str, ...] = ()
+    loitering: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

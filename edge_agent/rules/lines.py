@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 from edge_agent.geometry import Point
 from edge_agent.result import Track
+from edge_agent.rules.areas import bottom
 from edge_agent.rules.base import CountKey
 from edge_agent.rules.options import LineOptions
-from edge_agent.rules.zones import anchor
 
 _MARGIN = 0.01  # a crossing counts once the object is this far beyond the line: jitter is not
 
@@ -41,7 +41,7 @@ class LineWatch:
         """Take in where an object is now."""
         if track.box is None or not track.seen:
             return
-        point = anchor(track.box)
+        point = bottom(track.box)
         for name, line in self._lines.items():
             side = _side(line, point)
             if side == 0:

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from edge_agent.event import EventType
+from edge_agent.event import Change, EventType
 from edge_agent.geometry import iou
 from edge_agent.result import Track
 from edge_agent.rules.base import CountKey, Happening
 from edge_agent.rules.lines import LineWatch
-from edge_agent.rules.zones import ZoneWatch
+from edge_agent.rules.zones import Whereabouts, ZoneWatch
 
 _MOVED = 0.8  # an overlap with the last reported box below this is worth an update
 _SURER = 0.05  # ... and so is a top score that rose by this
 
 
 @dataclass(slots=True)
-class _Report:
-    """What subscribers were last told of a track, and the zones it is in by now."""
+class _Story:
+    """What subscribers were last told of a track, when, and where it is by now.
+
+    `turned` is when they were last told of its way into or out of a zone, by zone.
+    """
 
     track: Track
     time: float
-    zones: tuple[str, ...]
-    entered: tuple[str, ...]
-    zones_now: tuple[str, ...]
+    told: Whereabouts
+    now: Whereabouts
+    turned: dict[str, float] = field(default_factory=dict)
 
 
 class ObjectRules:
@@ -33,8 +37,9 @@ class ObjectRules:
 
     `labels` are counted (as 0) from the start, also over lines, so that a state which an earlier
     run left on the broker is put right at once; other labels are counted from their first object
-    on. An update is worth an event when the object moved, became surer or changed zones, at most
-    every `update_every` seconds; the first entry into a zone is told at once.
+    on. An update is worth an event when the object moved, became surer, changed zones or loiters.
+    Moving and becoming surer are told at most every `update_every` seconds; the way into or out of
+    a zone at once, unless that same zone was told less than `update_every` ago; loitering at once.
     """
 
     def __init__(
@@ -43,7 +48,7 @@ class ObjectRules:
         self._zones = zones
         self._lines = lines
         self._update_every = update_every
-        self._reports: dict[int, _Report] = {}
+        self._stories: dict[int, _Story] = {}
         self._labels = list(labels)
 
     def expect(self, labels: Sequence[str]) -> None:
@@ -64,9 +69,9 @@ class ObjectRules:
             for line in self._lines.names:
                 for direction in ("in", "out"):
                     present[CountKey(label, line=line, direction=direction)] = 0
-        for report in self._reports.values():
-            for place in (None, *report.zones_now):
-                present[CountKey(report.track.label, place)] += 1
+        for story in self._stories.values():
+            for place in (None, *story.now.inside):
+                present[CountKey(story.track.label, place)] += 1
         return {**present, **self._lines.counts}
 
     def new_day(self) -> None:
@@ -75,41 +80,71 @@ class ObjectRules:
 
     def _judge(self, track: Track, timeline: float) -> Happening | None:
         self._lines.update(track)
-        zones, entered = self._zones.update(track, timeline)
+        now = self._zones.update(track, timeline)
         if track.phase == "ended":
             return self._end(track)
         if track.label not in self._labels:
             self._labels.append(track.label)
-        last = self._reports.get(track.id)
-        if last is None:
-            return self._tell("new", track, timeline, zones, entered)
-        last.zones_now = zones  # counts are right at once, the event may wait
-        if entered == last.entered:
-            if timeline - last.time < self._update_every:
-                return None
-            if zones == last.zones and not (track.seen and _differs(track, last.track)):
-                return None
-        return self._tell("update", track, timeline, zones, entered)
+        story = self._stories.get(track.id)
+        if story is None:
+            story = self._stories[track.id] = _Story(track, timeline, Whereabouts(), now)
+            return self._tell("new", story, track, timeline, _turns(story))
+        story.now = now  # counts are right at once, the event may wait
+        changes = _turns(story) + _differences(track, story.track)
+        if not changes:
+            return None
+        if timeline - story.time < self._update_every and not self._is_urgent(story, timeline):
+            return None
+        return self._tell("update", story, track, timeline, changes)
 
+    def _is_urgent(self, story: _Story, timeline: float) -> bool:
+        """Whether there is news that does not wait; a zone in and out of which it flickers does."""
+        if set(story.now.loitering) - set(story.told.loitering):
+            return True
+        turned = set(story.now.inside) ^ set(story.told.inside)
+        return any(
+            timeline - story.turned.get(zone, -math.inf) >= self._update_every for zone in turned
+        )
+
+    @staticmethod
     def _tell(
-        self,
-        what: EventType,
-        track: Track,
-        timeline: float,
-        zones: tuple[str, ...],
-        entered: tuple[str, ...],
+        what: EventType, story: _Story, track: Track, timeline: float, changes: tuple[Change, ...]
     ) -> Happening:
-        self._reports[track.id] = _Report(track, timeline, zones, entered, zones)
-        return Happening(what, track, zones, entered)
+        for zone in set(story.now.inside) ^ set(story.told.inside):
+            story.turned[zone] = timeline
+        story.track, story.time, story.told = track, timeline, story.now
+        now = story.now
+        return Happening(what, track, now.inside, now.entered, now.loitering, changes)
 
     def _end(self, track: Track) -> Happening:
-        report = self._reports.pop(track.id, None)
+        story = self._stories.pop(track.id, None)
         self._zones.forget(track.id)
         self._lines.forget(track.id)
-        return Happening("end", track, (), report.entered if report else ())
+        if story is None:
+            return Happening("end", track)
+        story.now = Whereabouts(entered=story.now.entered)
+        return Happening("end", track, entered_zones=story.now.entered, changes=_turns(story))
 
 
-def _differs(track: Track, told: Track) -> bool:
+def _turns(story: _Story) -> tuple[Change, ...]:
+    """What is new about its zones."""
+    now, told = story.now, story.told
+    inside, before = set(now.inside), set(told.inside)
+    found: dict[Change, bool] = {
+        "entered": bool(inside - before),
+        "left": bool(before - inside),
+        "loitering": bool(set(now.loitering) - set(told.loitering)),
+    }
+    return tuple(change for change, holds in found.items() if holds)
+
+
+def _differences(track: Track, told: Track) -> tuple[Change, ...]:
+    """What is new about the object itself; of one that is out of sight nothing is."""
+    if not track.seen:
+        return ()
+    found: list[Change] = []
+    if track.box is not None and told.box is not None and iou(track.box, told.box) < _MOVED:
+        found.append("moved")
     if track.top_score - told.top_score >= _SURER:
-        return True
-    return track.box is not None and told.box is not None and iou(track.box, told.box) < _MOVED
+        found.append("surer")
+    return tuple(found)

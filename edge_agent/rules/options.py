@@ -10,12 +10,22 @@ from edge_agent.options import Doc, Duration, Options, Polygon, Vertex
 
 @dataclass(frozen=True, slots=True)
 class ZoneOptions(Options):
-    """An area of the frame; an object is in it when the middle of its lower edge is."""
+    """An area of the frame; an object is in it when its anchor is."""
 
     polygon: Annotated[Polygon, Doc("Corners [x, y], 0..1 of the frame, in order.")]
     dwell: Annotated[
         Duration, Doc("An object has entered once it stayed inside for this long.")
     ] = 0.0
+    loiter: Annotated[
+        Duration | None, Doc("An object that stays inside for this long is told as loitering.")
+    ] = None
+    anchor: Annotated[
+        Literal["bottom", "center", "overlap"],
+        Doc(
+            "What of an object must be inside: the middle of its lower edge, the middle of its box,"
+            " or any part of its box."
+        ),
+    ] = "bottom"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,32 @@
-"""Which zones an object is in, and which it has entered."""
+"""Which zones an object is in, which it has entered, and in which it loiters."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from edge_agent.geometry import Box, Point
-from edge_agent.options import Vertex
 from edge_agent.result import Track
+from edge_agent.rules.areas import around, bottom, center, contains, grown, overlaps
 from edge_agent.rules.options import ZoneOptions
+
+_MARGIN = 0.01  # who is in a zone leaves it once this far outside: jitter on the edge is no way out
+_ANCHORS = {"bottom": bottom, "center": center}
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """Zones that an object is in (after their dwell), has entered so far, and loiters in."""
+
+    inside: tuple[str, ...] = ()
+    entered: tuple[str, ...] = ()
+    loitering: tuple[str, ...] = ()
+
+
+_NOWHERE = Whereabouts()
 
 
 class ZoneWatch:
-    """Zones of one pipeline, by the middle of the lower edge of each box (where feet stand)."""
+    """Zones of one pipeline, by the anchor of each zone."""
 
     def __init__(self, zones: Mapping[str, ZoneOptions]) -> None:
         self._zones = dict(zones)
@@ -23,19 +38,25 @@ class ZoneWatch:
         """Names of all zones."""
         return tuple(self._zones)
 
-    def update(self, track: Track, timeline: float) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Zones that the track is in now (after their dwell), and all it has entered so far."""
+    def update(self, track: Track, timeline: float) -> Whereabouts:
+        """Take in where an object is now."""
         if track.box is None or not self._zones:
-            return (), ()
+            return _NOWHERE
         since = self._inside_since.setdefault(track.id, {})
         entered = self._entered.setdefault(track.id, [])
+        inside, loitering = [], []
         for name, zone in self._zones.items():
-            if not contains(zone.polygon, anchor(track.box)):
+            if not (_still_in(zone, track) if name in since else _comes_in(zone, track)):
                 since.pop(name, None)
-            elif timeline - since.setdefault(name, timeline) >= zone.dwell and name not in entered:
-                entered.append(name)
-        inside = tuple(n for n, start in since.items() if timeline - start >= self._zones[n].dwell)
-        return inside, tuple(entered)
+                continue
+            stayed = timeline - since.setdefault(name, timeline)
+            if stayed >= zone.dwell:
+                inside.append(name)
+                if name not in entered:
+                    entered.append(name)
+            if zone.loiter is not None and stayed >= max(zone.loiter, zone.dwell):
+                loitering.append(name)
+        return Whereabouts(tuple(inside), tuple(entered), tuple(loitering))
 
     def forget(self, track_id: int) -> None:
         """Drop what is known of an object that ended."""
@@ -43,23 +64,17 @@ class ZoneWatch:
         self._entered.pop(track_id, None)
 
 
-def anchor(box: Box) -> Point:
-    """Middle of the lower edge."""
-    return (box[0] + box[2]) / 2, box[3]
+def _comes_in(zone: ZoneOptions, track: Track) -> bool:
+    assert track.box is not None
+    if zone.anchor == "overlap":
+        return overlaps(zone.polygon, track.box)
+    return contains(zone.polygon, _ANCHORS[zone.anchor](track.box))
 
 
-def contains(polygon: Sequence[Vertex], point: Point) -> bool:
-    """Whether the point is inside, by the even-odd rule.
-
-    Edges count as inside on their lower-coordinate side, except that the frame's own lower and
-    right border belong to a polygon that reaches them.
-    """
-    x, y = min(point[0], 1.0 - 1e-9), min(point[1], 1.0 - 1e-9)
-    inside = False
-    previous = polygon[-1]
-    for corner in polygon:
-        (x1, y1), (x2, y2) = previous, corner
-        if (y1 > y) != (y2 > y) and x < x1 + (y - y1) * (x2 - x1) / (y2 - y1):
-            inside = not inside
-        previous = corner
-    return inside
+def _still_in(zone: ZoneOptions, track: Track) -> bool:
+    """Whether an object that is in the zone has not come clear of it."""
+    assert track.box is not None
+    if zone.anchor == "overlap":
+        return overlaps(zone.polygon, grown(track.box, _MARGIN))
+    anchor = _ANCHORS[zone.anchor](track.box)
+    return contains(zone.polygon, anchor) or overlaps(zone.polygon, around(anchor, _MARGIN))

@@ -116,7 +116,9 @@ class Reporter:
             replace(
                 event,
                 type="end",
+                changes=("left",) if event.zones else (),
                 zones=(),
+                loitering=(),
                 time=moment.wall,
                 end_time=moment.wall,
                 media_time=moment.media_time,
@@ -223,6 +225,8 @@ class Reporter:
             clock=self._clock(moment),
             latency_ms=dict(moment.latency_ms),
             model=moment.model,
+            changes=happening.changes,
+            loitering=happening.loitering,
         )
 
 

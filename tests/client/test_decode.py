@@ -65,6 +65,13 @@ def test_an_event_comes_out_as_it_went_in() -> None:
         assert getattr(received, each.name) == getattr(made, each.name), each.name
 
 
+def test_fields_that_came_later_may_be_missing() -> None:
+    """An agent of before does not send them: they are empty."""
+    received = changed("event", loitering=..., changes=...)
+    assert (received.loitering, received.changes) == ((), ())
+    assert changed("event", changes=["a word to come"]).changes == ("a word to come",)
+
+
 def test_the_other_payloads_come_out_typed() -> None:
     """Detections, info and health with what is inside them."""
     detections = got(KINDS["detections"][1])

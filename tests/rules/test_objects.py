@@ -40,9 +40,10 @@ def test_new_and_end() -> None:
     """An object is told when it is new and when it ends; between, only what is worth it."""
     new, end = track(INSIDE, phase="new"), track(INSIDE, phase="ended")
     rules = _rules()
-    assert rules.apply([new], 0.0) == (Happening("new", new, ("left",), ("left",)),)
+    left = ("left",)
+    assert rules.apply([new], 0.0) == (Happening("new", new, left, left, (), ("entered",)),)
     assert rules.apply([track(INSIDE)], 10.0) == ()
-    assert rules.apply([end], 20.0) == (Happening("end", end, (), ("left",)),)
+    assert rules.apply([end], 20.0) == (Happening("end", end, (), left, (), ("left",)),)
 
 
 def test_live_track_that_was_never_told_is_new() -> None:
@@ -94,20 +95,45 @@ def test_no_limit() -> None:
     assert _told(_rules(update_every=0.0), path) == ["new", "update", "update", ""]
 
 
-def test_first_entry_is_told_at_once() -> None:
-    """The limit does not hold back an entry, but it does the way out and a second visit."""
-    feet = [OUTSIDE, INSIDE, OUTSIDE, INSIDE]
-    path = [(n / 10, track(foot)) for n, foot in enumerate(feet)]
-    rules = _rules(update_every=5.0)
-    assert _told(rules, path) == ["new", "update", "", ""]
-    (happening,) = rules.apply([track(OUTSIDE)], 6.0)
-    assert (happening.type, happening.zones, happening.entered_zones) == ("update", (), ("left",))
+def _changes(rules: ObjectRules, story: Sequence[tuple[float, Track]]) -> list[str]:
+    """What is told to be new at each time; "-" where nothing is told."""
+    found = [rules.apply([seen], time) for time, seen in story]
+    return [" ".join(happenings[0].changes) if happenings else "-" for happenings in found]
+
+
+def test_ways_in_and_out_are_told_at_once() -> None:
+    """The limit does not hold back the way into a zone or out of it."""
+    feet = [OUTSIDE, INSIDE, INSIDE, OUTSIDE, OUTSIDE, INSIDE]
+    path = [(3.0 * n, track(foot)) for n, foot in enumerate(feet)]
+    changes = _changes(_rules(update_every=5.0), path)
+    assert changes == ["", "entered moved", "-", "left moved", "-", "entered moved"]
+
+
+def test_flickering_at_a_zone_is_told_once_in_a_while() -> None:
+    """One zone is told at most once in `update_every`, and what is told last is true."""
+    path = [(n / 10, track(OUTSIDE if n % 2 else INSIDE)) for n in range(40)]
+    rules = _rules(update_every=1.0)
+    told = [happening for now, seen in path for happening in rules.apply([seen], now)]
+    assert len(told) <= 5
+    (last,) = rules.apply([track(OUTSIDE)], 6.0) or told[-1:]
+    assert last.zones == ()
+
+
+def test_loitering_is_told_once_and_at_once() -> None:
+    """When the time is over, whatever the limit, and then no more."""
+    zones = ZoneWatch({"left": ZoneOptions(LEFT, loiter=2.0)})
+    rules = ObjectRules(zones, LineWatch({}), (), update_every=60.0)
+    path = [(n / 2, track(INSIDE)) for n in range(12)]
+    changes = _changes(rules, path)
+    assert changes == ["entered", "-", "-", "-", "loitering", *["-"] * 7]
+    (end,) = rules.apply([track(INSIDE, phase="ended")], 9.0)
+    assert (end.changes, end.loitering) == (("left",), ())
 
 
 def test_way_out_is_told_however_small_the_step() -> None:
-    """Who leaves a zone by a hair is told, once the limit allows it."""
-    path = [(0.0, track((0.495, 0.5))), (0.5, track((0.505, 0.5))), (1.0, track((0.505, 0.5)))]
-    assert _told(_rules(), path) == ["new", "", "update"]
+    """Who comes clear of a zone by a hair is told."""
+    path = [(0.0, track((0.495, 0.5))), (0.9, track((0.505, 0.5))), (1.0, track((0.511, 0.5)))]
+    assert _changes(_rules(), path) == ["entered", "-", "left"]
 
 
 def test_entry_after_the_dwell() -> None:
@@ -171,7 +197,7 @@ def test_ended_tracks_leave_nothing() -> None:
         rules.apply([track(INSIDE, number, "new")], float(number))
         rules.apply([track(OUTSIDE, number)], float(number))
         rules.apply([track(OUTSIDE, number, "ended")], float(number))
-    kept = (rules._reports, rules._zones._inside_since, rules._zones._entered, rules._lines._last)
+    kept = (rules._stories, rules._zones._inside_since, rules._zones._entered, rules._lines._last)
     assert kept == ({}, {}, {}, {})
     assert rules._labels == ["cat"]
     assert len(rules.counts()) == 4
@@ -181,7 +207,7 @@ def test_end_of_an_unknown_track_leaves_nothing() -> None:
     """An end without a beginning is told and not kept."""
     rules = _rules()
     assert _told(rules, [(0.0, track(INSIDE, phase="ended"))]) == ["end"]
-    assert (rules._reports, rules._zones._entered, rules._lines._last) == ({}, {}, {})
+    assert (rules._stories, rules._zones._entered, rules._lines._last) == ({}, {}, {})
 
 
 _STEPS = st.tuples(
@@ -194,7 +220,7 @@ _STEPS = st.tuples(
 def test_each_object_is_told_from_new_to_end(
     steps: list[tuple[float, int, Point]], update_every: float
 ) -> None:
-    """Each object is new first, ends last, and its updates keep their distance, entries aside."""
+    """Each object is new first, ends last, and its updates keep their distance, zones aside."""
     rules, now, known = _rules(update_every), 0.0, set[int]()
     told: dict[int, list[tuple[float, Happening]]] = {}
     for step, number, foot in steps:
@@ -204,9 +230,9 @@ def test_each_object_is_told_from_new_to_end(
         for happening in rules.apply([track(foot, number, phase)], now):
             told.setdefault(number, []).append((now, happening))
     ends = rules.apply([track(OUTSIDE, number, "ended") for number in known], now)
-    assert [h.type for h in ends] == ["end"] * len(known)
+    assert [(h.type, h.zones) for h in ends] == [("end", ())] * len(known)
     assert set(told) == known
     for happenings in told.values():
         assert [h.type for _, h in happenings] == ["new"] + ["update"] * (len(happenings) - 1)
         for (before, a), (after, b) in pairwise(happenings):
-            assert after - before >= update_every or a.entered_zones != b.entered_zones
+            assert after - before >= update_every or a.zones != b.zones

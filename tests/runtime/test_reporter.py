@@ -46,7 +46,8 @@ def happening(
 ) -> Happening:
     """Something that happened to a cat, last seen at that time."""
     seen = Track(track, "cat", 0.7, 0.8, _BOX if box else None, start, now, _PHASES[what])
-    return Happening(what, seen, () if what == "end" else ("porch",), ("porch",))
+    zones = () if what == "end" else ("porch",)
+    return Happening(what, seen, zones, ("porch",), zones, ("left",) if what == "end" else ())
 
 
 def report(to: Reporter, *what: EventType, step: float = 1.0) -> None:
@@ -70,7 +71,8 @@ def test_fields_of_a_new_event() -> None:
         "zones": ["porch"], "entered_zones": ["porch"],
         "time": WALL, "start_time": WALL - 0.5, "end_time": None, "media_time": None,
         "latency_ms": {"infer": 2.0, "total": 5.0},
-        "model": {"name": "m", "sha256": REF.sha256, "engine": "tflite"}, "replayed": False,
+        "model": {"name": "m", "sha256": REF.sha256, "engine": "tflite"},
+        "loitering": ["porch"], "changes": [], "replayed": False,
     }  # fmt: skip
 
 
@@ -153,6 +155,7 @@ def test_end_open() -> None:
         assert end["time"] == end["end_time"] == WALL + 4.0
         assert end["clock"]["monotonic_ns"] == 1004 * 10**9
         assert (end["zones"], end["entered_zones"], end["latency_ms"]) == ([], ["porch"], {})
+        assert (end["loitering"], end["changes"]) == ([], ["left"])
 
 
 def test_end_open_sets_the_counts_to_zero() -> None:

@@ -26,7 +26,8 @@ CONTRACT = json.loads("""
  "time": 1780000000.125, "start_time": 1780000000.125, "end_time": null, "media_time": null,
  "clock": {"boot_id": "b", "monotonic_ns": 123, "synchronized": true},
  "latency_ms": {"gate": 0.4, "preprocess": 0.6, "infer": 21.3, "decode": 0.2, "total": 24.0},
- "model": {"name": "coco", "sha256": "61d5", "engine": "tflite"}, "replayed": false}
+ "model": {"name": "coco", "sha256": "61d5", "engine": "tflite"},
+ "loitering": [], "changes": ["entered"], "replayed": false}
 """)
 
 
@@ -39,6 +40,8 @@ def event(**changes: Any) -> Event:
         "box": tuple(CONTRACT["box"]),
         "zones": ("porch",),
         "entered_zones": ("porch",),
+        "loitering": (),
+        "changes": ("entered",),
         "clock": ClockStamp("b", 123, True),
         "model": MODEL,
     }
