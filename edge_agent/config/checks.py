@@ -34,7 +34,7 @@ def text_at(root: Mapping, *path: str | int) -> str | None:
     return node.text if isinstance(node, Scalar) and node.value is not None else None
 
 
-def _pipeline_maps(root: Mapping, key: str) -> Iterator[tuple[str, str]]:
+def pipeline_maps(root: Mapping, key: str) -> Iterator[tuple[str, str]]:
     """Pipeline and name of each entry of a mapping by names inside the pipelines."""
     for pipeline in entries(root, "pipelines"):
         for name in entries(root, "pipelines", pipeline, key):
@@ -81,7 +81,7 @@ def topic_names(root: Mapping) -> Iterator[Mistake]:
             yield Mistake(("pipelines", name), fault, "choose another name", at_key=True)
     for key in ("zones", "lines"):
         seen: dict[tuple[str, str], str] = {}
-        for pipeline, name in _pipeline_maps(root, key):
+        for pipeline, name in pipeline_maps(root, key):
             path = ("pipelines", pipeline, key, name)
             topic = (pipeline, name.replace(" ", "_"))
             if fault := _name_fault(name, spaces=True):
@@ -191,7 +191,7 @@ def areas(root: Mapping) -> Iterator[Mistake]:
 
 
 def _polygons(root: Mapping) -> Iterator[YamlPath]:
-    for pipeline, zone in _pipeline_maps(root, "zones"):
+    for pipeline, zone in pipeline_maps(root, "zones"):
         yield ("pipelines", pipeline, "zones", zone, "polygon")
     for pipeline in entries(root, "pipelines"):
         for where in (("privacy", "mask"), ("gate", "motion", "mask")):
@@ -203,7 +203,7 @@ def _polygons(root: Mapping) -> Iterator[YamlPath]:
 
 def crossing_lines(root: Mapping) -> Iterator[Mistake]:
     """A line needs two ends."""
-    for pipeline, line in _pipeline_maps(root, "lines"):
+    for pipeline, line in pipeline_maps(root, "lines"):
         path = ("pipelines", pipeline, "lines", line)
         ends = [_point(node_at(root, (*path, key))) for key in ("from", "to")]
         if None not in ends and ends[0] == ends[1]:
@@ -214,7 +214,7 @@ def labels(root: Mapping) -> Iterator[Mistake]:
     """Labels of a pipeline must be among the model's, where the YAML lists those."""
     for pipeline in entries(root, "pipelines"):
         model = text_at(root, "pipelines", pipeline, "model") or ""
-        known = _texts(node_at(root, ("models", model, "labels")))
+        known = texts_at(root, ("models", model, "labels"))
         wanted = node_at(root, ("pipelines", pipeline, "labels"))
         if not known or not isinstance(wanted, Sequence):
             continue
@@ -273,7 +273,14 @@ def _points(node: Node | None) -> list[Point]:
     return [point for point in points if point is not None] if None not in points else []
 
 
-def _texts(node: Node | None) -> list[str]:
+def number_at(root: Mapping, path: YamlPath, default: float) -> float | None:
+    """The number at a path, the default where nothing is, None where it is no number."""
+    return _number(node_at(root, path), default)
+
+
+def texts_at(root: Mapping, path: YamlPath) -> list[str]:
+    """The single values of the list at a path, none where it is no list."""
+    node = node_at(root, path)
     items = node.items if isinstance(node, Sequence) else ()
     return [item.text for item in items if isinstance(item, Scalar)]
 

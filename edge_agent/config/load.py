@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from edge_agent.config import checks
+from edge_agent.config import checks, rule_checks
 from edge_agent.config.fields import field_at
 from edge_agent.config.paths import rebased
 from edge_agent.config.problem import Problem, YamlPath, path_text
@@ -157,7 +157,7 @@ def _check(
     config, found = validate(root)
     unfilled = {mistake.path for mistake in mistakes}
     mistakes += [mistake for mistake in found if mistake.path not in unfilled]
-    mistakes += _apart_from(_run(checks.ERRORS, root), mistakes)
+    mistakes += _apart_from(_run((*checks.ERRORS, *rule_checks.ERRORS), root), mistakes)
     is_usable = not mistakes and not problems
     mistakes += _apart_from(_run(checks.PARTIAL, root), mistakes)
     warnings = [*later, *_apart_from(_run(checks.WARNINGS, root), mistakes)]

@@ -21,7 +21,13 @@ from edge_agent.options import Doc, Duration, Fraction, Options
 from edge_agent.outbox.options import OutboxOptions
 from edge_agent.page.options import PageOptions
 from edge_agent.preprocess.image import PreprocessOptions
-from edge_agent.rules.options import LineOptions, PrivacyOptions, PublishOptions, ZoneOptions
+from edge_agent.rules.options import (
+    FilterOptions,
+    LineOptions,
+    PrivacyOptions,
+    PublishOptions,
+    ZoneOptions,
+)
 from edge_agent.tracking.options import TrackOptions
 
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
@@ -124,6 +130,9 @@ class PipelineConfig(Section):
         Annotated[list[str], MinLen(1)] | None, Doc("Labels that count; default: all of the model.")
     ] = None
     threshold: Annotated[Fraction, Doc("Least score of a result.")] = 0.5
+    filters: Annotated[
+        dict[str, FilterOptions], Doc("Which results of a label count, by label.")
+    ] = Field(default_factory=dict)
     track: Annotated[
         TrackOptions,
         Doc("How detections become objects; for a source of pictures the default is 1 hit of 1."),
@@ -191,7 +200,9 @@ _MAY_BE_EMPTY: tuple[tuple[Any, ...], ...] = (
     ("sources", "*"),
     ("pipelines", "*"),
     ("pipelines", "*", "gate", "*"),
+    ("pipelines", "*", "filters", "*"),
     ("pipelines", "*", "zones", "*"),
+    ("pipelines", "*", "zones", "*", "filters", "*"),
     ("pipelines", "*", "lines", "*"),
     ("mqtt", "tls"),
     ("prometheus",),

@@ -1,11 +1,32 @@
-"""Options of `zones:`, `lines:`, `privacy:` and `publish:` of a pipeline."""
+"""Options of `filters:`, `zones:`, `lines:`, `privacy:` and `publish:` of a pipeline."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
-from edge_agent.options import Doc, Duration, Options, Polygon, Vertex
+from edge_agent.options import Doc, Duration, Fraction, Options, Polygon, Positive, Vertex
+
+
+@dataclass(frozen=True, slots=True)
+class SizeOptions(Options):
+    """Which objects of a label count in a zone."""
+
+    threshold: Annotated[Fraction | None, Doc("Least score; in a zone the best so far.")] = None
+    min_height: Annotated[Fraction, Doc("Least height of the box, as part of the frame's.")] = 0.0
+    max_height: Annotated[Fraction, Doc("Greatest height of the box.")] = 1.0
+    min_area: Annotated[Fraction, Doc("Least area of the box, as part of the frame's.")] = 0.0
+    max_area: Annotated[Fraction, Doc("Greatest area of the box.")] = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class FilterOptions(SizeOptions):
+    """Which results of a label count."""
+
+    aspect: Annotated[
+        tuple[Positive, Positive] | None,
+        Doc("Narrowest and widest shape: width to height of the box, as it looks."),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +47,9 @@ class ZoneOptions(Options):
             " or any part of its box."
         ),
     ] = "bottom"
+    filters: Annotated[
+        dict[str, SizeOptions], Doc("Which objects can come in, by label; other labels all can.")
+    ] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

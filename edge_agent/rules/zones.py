@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from edge_agent.result import Track
 from edge_agent.rules.areas import around, bottom, center, contains, grown, overlaps
+from edge_agent.rules.filters import passes
 from edge_agent.rules.options import ZoneOptions
 
 _MARGIN = 0.01  # who is in a zone leaves it once this far outside: jitter on the edge is no way out
@@ -66,6 +67,8 @@ class ZoneWatch:
 
 def _comes_in(zone: ZoneOptions, track: Track) -> bool:
     assert track.box is not None
+    if not passes(zone.filters.get(track.label), track):
+        return False  # asked at the entry alone: a size that trembles is no way out
     if zone.anchor == "overlap":
         return overlaps(zone.polygon, track.box)
     return contains(zone.polygon, _ANCHORS[zone.anchor](track.box))

@@ -269,7 +269,9 @@ class Assembly:
         snapshots = _snapshots(item.publish.snapshots, reporter.snapshot)
         has_preview = config.page is not None and config.page.preview
         return Pipeline(
-            PipelineSettings(name, labels, item.threshold, live, item.publish.detections),
+            PipelineSettings(
+                name, labels, item.threshold, live, item.publish.detections, item.filters
+            ),
             PrivacyMask(item.privacy.mask),
             stages,
             reporter,
@@ -354,7 +356,8 @@ def _rules(item: PipelineConfig, crossings: Counter[CountKey]) -> ObjectRules:
 def _warn_of_unknown_labels(pipeline: str, item: PipelineConfig, inference: Inference) -> None:
     """A label that the model does not know would never be seen, and nobody would know why."""
     known = inference.labels
-    unknown = [label for label in item.labels or () if known and label not in known]
+    named = dict.fromkeys([*(item.labels or ()), *item.filters])
+    unknown = [label for label in named if known and label not in known]
     if unknown:
         _log.warning(
             "pipeline %s: the model has no label %s; see them all: edge-agent inspect --labels %s",

@@ -13,8 +13,9 @@ from edge_agent.event import ModelRef
 from edge_agent.frame import Frame
 from edge_agent.gates.chain import GateChain
 from edge_agent.preprocess.mask import PrivacyMask
-from edge_agent.result import Kind, RawOutput, Result, Track
+from edge_agent.result import Kind, Track
 from edge_agent.rules.base import Happening
+from edge_agent.rules.filters import ResultFilter
 from edge_agent.rules.objects import ObjectRules
 from edge_agent.runtime.inbox import Inbox, Job
 from edge_agent.runtime.inference import Outcome
@@ -44,9 +45,10 @@ class StageFactory:
 class Pipeline:
     """Joins the stages of one pipeline.
 
-    `threshold` is the least score of a result; of the frames of a live source that pass the gate
-    one of `divisor` is inferred. Both may be changed at any time. `intake` runs in the source's
-    thread, `complete` and `finish` in the model's worker, `tick` in the supervisor. A stage that
+    `threshold` is the least score of a result whose label has none of its own; of the frames of a
+    live source that pass the gate one of `divisor` is inferred. Both may be changed at any time.
+    `intake` runs in the source's thread, `complete` and `finish` in the model's worker, `tick` in
+    the supervisor. A stage that
     raises takes only this pipeline out: its objects are ended, it is offline with the reason, and
     its stages are made anew after a back-off.
     """
@@ -71,6 +73,7 @@ class Pipeline:
         self.metrics = metrics or PipelineMetrics()
         self.status = PipelineStatus(PARTS, on_status)
         self.finished = threading.Event()
+        self._filter = ResultFilter(settings.labels, settings.filters)
         self._mask = mask
         self._stages = stages
         self._reporter = reporter
@@ -91,6 +94,11 @@ class Pipeline:
     def name(self) -> str:
         """Name in the configuration."""
         return self.settings.name
+
+    @property
+    def least_score(self) -> float:
+        """Score below which no result counts, whatever its label."""
+        return self._filter.least(self.threshold)
 
     @property
     def enabled(self) -> bool:
@@ -214,19 +222,13 @@ class Pipeline:
         self.metrics.counts.inferred += 1
         moment = Moment.of_frame(frame, self._latency(job, outcome), self._model[0])
         self._last = (frame.timeline, moment)
-        results = self._wanted(outcome.results)
+        results = self._filter.apply(outcome.results, self.threshold, frame.size)
         tracks = self._tracker.update(results, frame.timeline)
         happenings = self._tell(tracks, frame.timeline, moment)
         self.snapshots.inferred(frame, tracks, any(each.type == "new" for each in happenings))
         if self.settings.detections:
             self._reporter.detections(moment, results, job.regions)
         self._backoff.reset()
-
-    def _wanted(self, results: Sequence[Result]) -> Sequence[Result]:
-        labels = self.settings.labels
-        if labels is None:
-            return results
-        return [r for r in results if isinstance(r, RawOutput) or r.label in labels]
 
     def _latency(self, job: Job, outcome: Outcome) -> dict[str, float]:
         latency = {

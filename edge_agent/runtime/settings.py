@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from edge_agent.rules.options import FilterOptions
 
 _FEW = 20
 
@@ -22,7 +24,7 @@ class PipelineSettings:
     """Name and choices of one pipeline.
 
     `live` is False for a recording, which waits for its frames to be inferred; `labels` None
-    means all.
+    means all, and `filters` narrow some of them.
     """
 
     name: str
@@ -30,3 +32,4 @@ class PipelineSettings:
     threshold: float
     live: bool
     detections: bool
+    filters: Mapping[str, FilterOptions] = field(default_factory=dict)

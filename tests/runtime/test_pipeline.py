@@ -10,7 +10,7 @@ import pytest
 from edge_agent.frame import Frame
 from edge_agent.gates.base import Verdict
 from edge_agent.result import RawOutput
-from edge_agent.rules.options import PublishOptions
+from edge_agent.rules.options import FilterOptions, PublishOptions
 from edge_agent.runtime.metrics import STAGES
 from edge_agent.sources.reader import SourceStatus
 from tests.support.broker import wait_until
@@ -55,6 +55,22 @@ def test_labels_are_filtered() -> None:
     assert not rig.outbox.of("p/counts/dog")
     (message,) = rig.outbox.json("p/detections")
     assert [result["label"] for result in message["results"]] == ["cat"]
+
+
+def test_a_command_leaves_a_labels_own_threshold_alone() -> None:
+    """What is set over MQTT holds for labels without a threshold of their own."""
+    rig = Rig(filters={"dog": FilterOptions(threshold=0.3)}).begin()
+    rig.pipeline.threshold = 0.8
+    rig.see(cat(0.2, score=0.7), cat(0.8, "dog", score=0.4))
+    assert [event["label"] for event in rig.outbox.events()] == ["dog"]
+    assert rig.pipeline.least_score == 0.3
+
+
+def test_shapes_are_those_of_the_frame() -> None:
+    """A box as wide as high in parts of the frame is wide in a frame that is."""
+    rig = Rig(filters={"cat": FilterOptions(aspect=(1.4, 1.6))}).begin()
+    rig.see(cat())  # 0.2 x 0.2 of 6 x 4 pixels
+    assert rig.outbox.types() == ["new"]
 
 
 def test_without_labels_everything_counts(rig: Rig) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from edge_agent.errors import InferenceError, ModelError
 from edge_agent.result import Result
+from edge_agent.rules.options import FilterOptions
 from edge_agent.runtime.worker import ModelWorker
 from edge_agent.sources.reader import SourceStatus
 from tests.support.broker import wait_until
@@ -64,6 +65,18 @@ def failing(error: Exception, *numbers: int) -> Answer:
         return [cat()]
 
     return answer
+
+
+def test_the_model_is_asked_for_all_that_may_count() -> None:
+    """The decoder keeps what the label with the lowest threshold would take."""
+    crew = Crew(lambda number: [])
+    filters = {"dog": FilterOptions(threshold=0.3)}
+    crew.rigs[0] = Rig("a", filters=filters, ready=crew.rigs[0].ready)
+    crew.rigs[0].pipeline.source_changed(ONLINE)
+    crew.worker.serve([crew.rigs[0].pipeline])
+    with at_work(crew):
+        crew.feed()
+    assert crew.inference.thresholds == [0.3]
 
 
 def test_opened_model_is_told() -> None:

@@ -6,7 +6,7 @@ import itertools
 import json
 import random
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from time import gmtime, struct_time
@@ -28,7 +28,7 @@ from edge_agent.mqtt.topics import Topics
 from edge_agent.outbox.memory import MemoryOutbox
 from edge_agent.preprocess.mask import PrivacyMask
 from edge_agent.result import ClassScore, Detection, Kind, Result
-from edge_agent.rules.options import PublishOptions
+from edge_agent.rules.options import FilterOptions, PublishOptions
 from edge_agent.runtime.inbox import Inbox, Job
 from edge_agent.runtime.inference import Inference, Outcome
 from edge_agent.runtime.pipeline import Pipeline, StageFactory
@@ -169,6 +169,7 @@ class Rig:
     name: str = "p"
     live: bool = True
     labels: frozenset[str] | None = None
+    filters: Mapping[str, FilterOptions] = field(default_factory=dict)
     publish: PublishOptions = field(default_factory=PublishOptions)
     outbox: Told = field(default_factory=Told)
     ready: threading.Condition = field(default_factory=threading.Condition)
@@ -180,7 +181,9 @@ class Rig:
 
     def __post_init__(self) -> None:
         self.pipeline = Pipeline(
-            PipelineSettings(self.name, self.labels, 0.5, self.live, self.publish.detections),
+            PipelineSettings(
+                self.name, self.labels, 0.5, self.live, self.publish.detections, self.filters
+            ),
             PrivacyMask([]),
             StageFactory(self._gate, self._tracker, lambda: FusedRules(self.fuse)),
             Reporter(Identity("dev", "boot"), self.name, self.publish, MESSAGES, self.outbox),
@@ -248,10 +251,12 @@ class FakeInference(Inference):
         self.labels = None
         self.answer = answer
         self.seen: list[int] = []
+        self.thresholds: list[float] = []
         self.closed = 0
 
     def run(self, image: NDArray[Any], threshold: float) -> Outcome:
         """Answer to the number that the frame shows."""
+        self.thresholds.append(threshold)
         self.seen.append(int(image[0, 0, 0]))
         return outcome(*self.answer(self.seen[-1]))
 

@@ -1,0 +1,47 @@
+"""What no single value of filters, lines and zones can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from edge_agent.config.checks import Check, entries, number_at, pipeline_maps, texts_at
+from edge_agent.config.problem import YamlPath, did_you_mean, quoted
+from edge_agent.config.validate import Mistake
+from edge_agent.config.yaml_tree import Mapping
+
+
+def _filters(root: Mapping) -> Iterator[YamlPath]:
+    """Places of all filters, of pipelines and of zones."""
+    for pipeline, label in pipeline_maps(root, "filters"):
+        yield ("pipelines", pipeline, "filters", label)
+    for pipeline, zone in pipeline_maps(root, "zones"):
+        path = ("pipelines", pipeline, "zones", zone, "filters")
+        yield from ((*path, label) for label in entries(root, *path))
+
+
+def filter_labels(root: Mapping) -> Iterator[Mistake]:
+    """A filter must be for a label that counts, where the YAML lists those."""
+    for path in _filters(root):
+        pipeline, label = str(path[1]), str(path[-1])
+        known = texts_at(root, ("pipelines", pipeline, "labels"))
+        if known and label not in known:
+            message = f"{quoted(label)} is not among the labels of the pipeline"
+            yield Mistake(path, message, did_you_mean(label, known), at_key=True)
+
+
+def bounds(root: Mapping) -> Iterator[Mistake]:
+    """What is at least so much cannot be at most less."""
+    for path in _filters(root):
+        for what in ("height", "area"):
+            low = number_at(root, (*path, f"min_{what}"), 0.0)
+            high = number_at(root, (*path, f"max_{what}"), 1.0)
+            if low is not None and high is not None and low > high:
+                message = f"is above max_{what}, so nothing would count"
+                yield Mistake((*path, f"min_{what}"), message)
+        low, high = (number_at(root, (*path, "aspect", i), 1.0) for i in (0, 1))
+        if low is not None and high is not None and low > high:
+            message = "the first number is above the second, so nothing would count"
+            yield Mistake((*path, "aspect"), message, "narrowest first")
+
+
+ERRORS: tuple[Check, ...] = (filter_labels, bounds)

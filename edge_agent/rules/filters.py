@@ -1,0 +1,70 @@
+"""Which results count, label by label: sure enough, and of a plausible size and shape."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from edge_agent.geometry import Box
+from edge_agent.result import Detection, RawOutput, Result, Track
+from edge_agent.rules.options import FilterOptions, SizeOptions
+
+
+class ResultFilter:
+    """Keeps the results of one pipeline that count; `labels` None means all.
+
+    A label's own threshold holds in place of the pipeline's, above or below it.
+    """
+
+    def __init__(
+        self, labels: Collection[str] | None, filters: Mapping[str, FilterOptions]
+    ) -> None:
+        self._labels = labels
+        self._filters = dict(filters)
+
+    def least(self, threshold: float) -> float:
+        """Score from which on a result may count, where the pipeline's threshold is that."""
+        own = (options.threshold for options in self._filters.values())
+        return min([threshold, *(each for each in own if each is not None)])
+
+    def apply(
+        self, results: Iterable[Result], threshold: float, size: tuple[int, int]
+    ) -> Sequence[Result]:
+        """The results that count in a frame of that width and height in pixels."""
+        return [r for r in results if isinstance(r, RawOutput) or self._counts(r, threshold, size)]
+
+    def _counts(self, result: Result, threshold: float, size: tuple[int, int]) -> bool:
+        assert not isinstance(result, RawOutput)
+        if self._labels is not None and result.label not in self._labels:
+            return False
+        options = self._filters.get(result.label)
+        if options is None:
+            return result.score >= threshold
+        if result.score < (threshold if options.threshold is None else options.threshold):
+            return False
+        if not isinstance(result, Detection):
+            return True
+        return fits(options, result.box) and _is_shaped(options, result.box, size)
+
+
+def passes(options: SizeOptions | None, track: Track) -> bool:
+    """Whether a track is sure and large enough for a zone's filter; its best score counts."""
+    if options is None or track.box is None:
+        return True
+    return track.top_score >= (options.threshold or 0.0) and fits(options, track.box)
+
+
+def fits(options: SizeOptions, box: Box) -> bool:
+    """Whether height and area of a box are within their bounds."""
+    width, height = box[2] - box[0], box[3] - box[1]
+    return (
+        options.min_height <= height <= options.max_height
+        and options.min_area <= width * height <= options.max_area
+    )
+
+
+def _is_shaped(options: FilterOptions, box: Box, size: tuple[int, int]) -> bool:
+    if options.aspect is None:
+        return True
+    width, height = (box[2] - box[0]) * size[0], (box[3] - box[1]) * size[1]
+    narrowest, widest = options.aspect
+    return narrowest * height <= width <= widest * height

@@ -1,0 +1,63 @@
+"""What no single value of filters can tell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.configs import MINIMAL, problems
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (
+            "    labels: [person]\n    filters: {persn: {threshold: 0.6}}\n",
+            (
+                "filters.persn: 'persn' is not among the labels of the pipeline"
+                " (did you mean 'person'?)"
+            ),
+        ),
+        (
+            "    filters: {person: {min_height: 0.5, max_height: 0.2}}\n",
+            "filters.person.min_height: is above max_height, so nothing would count",
+        ),
+        (
+            (
+                "    zones: {z: {polygon: [[0, 0], [1, 0], [1, 1]], filters: {cat: {min_area: 1, "
+                "max_area: 0.5}}}}\n"
+            ),
+            "zones.z.filters.cat.min_area: is above max_area, so nothing would count",
+        ),
+        (
+            "    filters: {person: {aspect: [2, 0.5]}}\n",
+            (
+                "filters.person.aspect: the first number is above the second, so nothing would"
+                " count (narrowest first)"
+            ),
+        ),
+        (
+            "    filters: {person: {min_hight: 0.5}}\n",
+            "filters.person.min_hight: unknown key (did you mean 'min_height'?)",
+        ),
+        (
+            "    filters: {person: {threshold: 60}}\n",
+            "filters.person.threshold: expected a number from 0 to 1, got 60",
+        ),
+        (
+            "    zones: {z: {polygon: [[0, 0], [1, 0], [1, 1]], anchor: top}}\n",
+            "zones.z.anchor: expected 'bottom', 'center' or 'overlap', got 'top'",
+        ),
+    ],
+)
+def test_mistakes_have_a_place(tmp_path: Path, text: str, complaint: str) -> None:
+    """Each is told with the path of the value and what to do."""
+    (line,) = problems(tmp_path, MINIMAL + text)
+    assert f": pipelines.p.{complaint}" in line
+
+
+def test_filters_that_make_sense_are_taken(tmp_path: Path) -> None:
+    """Equal bounds, empty filters, and labels that the pipeline does not list."""
+    text = "    filters: {person: {min_area: 0.5, max_area: 0.5, aspect: [1, 1]}, cat: }\n"
+    assert problems(tmp_path, MINIMAL + text) == []

@@ -1,0 +1,116 @@
+"""Which results count."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge_agent.geometry import Box, Point
+from edge_agent.result import ClassScore, Detection, RawOutput, Result
+from edge_agent.rules.filters import ResultFilter
+from edge_agent.rules.options import FilterOptions, SizeOptions, ZoneOptions
+from edge_agent.rules.zones import ZoneWatch
+from tests.rules.tracks import track
+
+WIDE = (640, 320)
+ALL: list[Point] = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)]
+BOX: Box = (0.25, 0.25, 0.5, 0.75)  # a quarter wide, half high: square in a picture twice as wide
+
+
+def _kept(result: Result, options: FilterOptions, threshold: float = 0.5) -> bool:
+    """Whether a result passes a filter for cats."""
+    return bool(ResultFilter(None, {"cat": options}).apply([result], threshold, WIDE))
+
+
+@pytest.mark.parametrize(
+    ("options", "kept"),
+    [
+        ({}, True),
+        ({"min_height": 0.5, "max_height": 0.5}, True),
+        ({"min_height": 0.51}, False),
+        ({"max_height": 0.49}, False),
+        ({"min_area": 0.125, "max_area": 0.125}, True),
+        ({"min_area": 0.13}, False),
+        ({"max_area": 0.12}, False),
+        ({"aspect": (1.0, 1.0)}, True),
+        ({"aspect": (1.1, 3.0)}, False),
+        ({"aspect": (0.1, 0.9)}, False),
+    ],
+)
+def test_size_and_shape(options: dict[str, Any], kept: bool) -> None:
+    """Bounds count as inside, and the shape is the one that people see."""
+    assert _kept(Detection("cat", 0.9, BOX, 0), FilterOptions(**options)) == kept
+
+
+@pytest.mark.parametrize(
+    ("own", "score", "kept"),
+    [
+        (None, 0.5, True),
+        (None, 0.49, False),
+        (0.8, 0.79, False),
+        (0.8, 0.8, True),
+        (0.3, 0.3, True),
+        (0.3, 0.2, False),
+        (0.0, 0.0, True),
+    ],
+)
+def test_own_threshold_holds_in_place_of_the_pipelines(
+    own: float | None, score: float, kept: bool
+) -> None:
+    """Above it and below it, for boxes and for classes of the whole frame."""
+    options = FilterOptions(threshold=own)
+    assert _kept(Detection("cat", score, BOX, 0), options) == kept
+    assert _kept(ClassScore("cat", score, 0), options) == kept
+
+
+def test_classes_have_no_size() -> None:
+    """A class of the whole frame passes bounds of boxes."""
+    assert _kept(ClassScore("cat", 0.9, 0), FilterOptions(max_area=0.0, aspect=(1.0, 1.0)))
+
+
+def test_labels() -> None:
+    """Only those that count; numbers that no decoder understands are nobody's label."""
+    raw = RawOutput("out", np.zeros(3))
+    results = [ClassScore(label, 0.9, 0) for label in ("cat", "dog")]
+    kept = ResultFilter({"cat"}, {}).apply([*results, raw], 0.5, WIDE)
+    assert kept == [results[0], raw]
+    assert ResultFilter(None, {}).apply(results, 0.5, WIDE) == results
+
+
+def test_least_score_that_is_asked_of_the_model() -> None:
+    """The lowest threshold of all, so that no label misses what it would take."""
+    filters = {
+        "cat": FilterOptions(threshold=0.3),
+        "dog": FilterOptions(threshold=0.8),
+        "cow": FilterOptions(),
+    }
+    some = ResultFilter(None, filters)
+    assert [some.least(threshold) for threshold in (0.1, 0.5)] == [0.1, 0.3]
+    assert ResultFilter(None, {}).least(0.5) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("options", "enters"),
+    [
+        (SizeOptions(), True),
+        (SizeOptions(min_height=0.2, max_area=0.07), True),  # 0.25 x 0.25
+        (SizeOptions(min_height=0.3), False),
+        (SizeOptions(max_area=0.05), False),
+        (SizeOptions(threshold=0.6), False),
+    ],
+)
+def test_filter_of_a_zone(options: SizeOptions, enters: bool) -> None:
+    """Who does not fit does not come in; other labels do."""
+    watch = ZoneWatch({"all": ZoneOptions(ALL, filters={"cat": options})})
+    assert bool(watch.update(track(), 0.0).inside) == enters
+    assert watch.update(track(label="dog", track_id=2), 0.0).inside == ("all",)
+
+
+def test_who_is_in_a_zone_is_not_filtered_out_of_it() -> None:
+    """The best score counts at the entry; afterwards size and score may tremble."""
+    zone = ZoneOptions(ALL, filters={"cat": SizeOptions(threshold=0.6)})
+    watch = ZoneWatch({"all": zone})
+    story = [watch.update(track(top=top), 0.0).inside for top in (0.5, 0.6, 0.5)]
+    assert story == [(), ("all",), ("all",)]
