@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
+from itertools import pairwise
 
 from edge_agent.geometry import Point
 from edge_agent.result import Track
@@ -11,11 +13,13 @@ from edge_agent.rules.areas import bottom
 from edge_agent.rules.base import CountKey
 from edge_agent.rules.options import LineOptions
 
-_MARGIN = 0.01  # a crossing counts once the object is this far beyond the line: jitter is not
+_MARGIN = 0.01  # a crossing counts once the object is this far from the line: jitter is not
+
+_Course = tuple[Point, ...]  # the ends of a line and what lies between
 
 
 class LineWatch:
-    """Lines of one pipeline; each object has a side of each line, and a change of it counts.
+    """Lines of one pipeline; the way between two places clear of a line counts if it crosses it.
 
     `crossings` is what was counted before, and goes on; it may know lines that are no more.
     """
@@ -23,8 +27,10 @@ class LineWatch:
     def __init__(
         self, lines: Mapping[str, LineOptions], crossings: Counter[CountKey] | None = None
     ) -> None:
-        self._lines = dict(lines)
-        self._last: dict[tuple[int, str], tuple[Point, int]] = {}
+        self._lines: dict[str, _Course] = {
+            name: (line.from_, *line.via, line.to) for name, line in lines.items()
+        }
+        self._last: dict[tuple[int, str], Point] = {}
         self._crossings: Counter[CountKey] = Counter() if crossings is None else crossings
 
     @property
@@ -42,14 +48,14 @@ class LineWatch:
         if track.box is None or not track.seen:
             return
         point = bottom(track.box)
-        for name, line in self._lines.items():
-            side = _side(line, point)
-            if side == 0:
-                continue  # too near to tell: it keeps the side it had
+        for name, course in self._lines.items():
+            if _distance(course, point) < _MARGIN:
+                continue  # too near to tell: it is where it was
             before = self._last.get((track.id, name))
-            self._last[track.id, name] = (point, side)
-            if before is not None and before[1] != side and _meets(line, before[0], point):
-                direction = "in" if side > 0 else "out"
+            self._last[track.id, name] = point
+            turn = 0 if before is None else _crossed(course, before, point)
+            if turn:
+                direction = "in" if turn > 0 else "out"
                 self._crossings[CountKey(track.label, line=name, direction=direction)] += 1
 
     def forget(self, track_id: int) -> None:
@@ -63,19 +69,37 @@ class LineWatch:
             self._crossings[key] = 0
 
 
-def _side(line: LineOptions, point: Point) -> int:
-    """1 right of someone who walks from `from` to `to`, -1 left, 0 nearer than the margin."""
-    (x1, y1), (x2, y2) = line.from_, line.to
-    length = max(((x2 - x1) ** 2 + (y2 - y1) ** 2) ** 0.5, 1e-9)
-    # y grows downwards, so a positive cross product is the right-hand side.
-    distance = ((x2 - x1) * (point[1] - y1) - (y2 - y1) * (point[0] - x1)) / length
-    return 0 if abs(distance) < _MARGIN else (1 if distance > 0 else -1)
+def _crossed(course: _Course, start: Point, end: Point) -> int:
+    """1 where the way crosses the line from left to right, -1 from right to left, else 0.
+
+    Left and right are those of someone who walks along the line; y grows downwards. A way that
+    crosses a bent line to and fro does not cross it in all.
+    """
+    sides = [_turn(start, end, point) for point in course]
+    # A way over an end of the line crosses it.
+    sides[0] = sides[0] or -sides[1]
+    sides[-1] = sides[-1] or -sides[-2]
+    total = 0
+    for first, second, one, other in zip(course, course[1:], sides, sides[1:], strict=False):
+        if (one > 0.0) == (other > 0.0):
+            continue  # this part is wholly on one side of the way
+        if (_turn(first, second, start) > 0.0) != (_turn(first, second, end) > 0.0):
+            total += 1 if one > 0.0 else -1
+    return (total > 0) - (total < 0)
 
 
-def _meets(line: LineOptions, start: Point, end: Point) -> bool:
-    """Whether the way from start to end, known to change sides, goes between the line's ends."""
-    (x1, y1), (x2, y2) = line.from_, line.to
-    dx, dy = end[0] - start[0], end[1] - start[1]
-    a = dx * (y1 - start[1]) - dy * (x1 - start[0])
-    b = dx * (y2 - start[1]) - dy * (x2 - start[0])
-    return (a <= 0.0 <= b) or (b <= 0.0 <= a)
+def _turn(a: Point, b: Point, point: Point) -> float:
+    """Positive where the point is on the right of someone who walks from a to b."""
+    return (b[0] - a[0]) * (point[1] - a[1]) - (b[1] - a[1]) * (point[0] - a[0])
+
+
+def _distance(course: _Course, point: Point) -> float:
+    """Distance of a point from the nearest point of a line."""
+    return min(_apart(a, b, point) for a, b in pairwise(course))
+
+
+def _apart(a: Point, b: Point, point: Point) -> float:
+    dx, dy = b[0] - a[0], b[1] - a[1]
+    along = (point[0] - a[0]) * dx + (point[1] - a[1]) * dy
+    share = min(max(along / max(dx * dx + dy * dy, 1e-12), 0.0), 1.0)
+    return math.dist(point, (a[0] + share * dx, a[1] + share * dy))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
+from annotated_types import MaxLen
+
 from edge_agent.options import Doc, Duration, Fraction, Options, Polygon, Positive, Vertex
 
 
@@ -57,7 +59,7 @@ class LineOptions(Options):
     """A line that objects cross.
 
     `in` counts those that come from the left-hand side of someone who walks from `from` to `to`
-    (the frame seen with y downwards), `out` the others.
+    (the frame seen with y downwards), `out` the others. Through the points of `via` it is bent.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {
@@ -67,6 +69,10 @@ class LineOptions(Options):
 
     from_: Annotated[Vertex, Doc("First end [x, y], 0..1 of the frame.")]
     to: Annotated[Vertex, Doc("Second end [x, y], 0..1 of the frame.")]
+    via: Annotated[
+        Annotated[list[Vertex], MaxLen(64)],
+        Doc("Points [x, y] at which it bends, on the way from one end to the other."),
+    ] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

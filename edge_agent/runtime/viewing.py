@@ -180,7 +180,12 @@ class View:
 
 
 def _shapes(item: PipelineConfig) -> list[dict[str, Any]]:
-    """Zones and lines, the corners or ends of each."""
-    zones = [{"name": name, "points": zone.polygon} for name, zone in item.zones.items()]
-    lines = [{"name": name, "points": (line.from_, line.to)} for name, line in item.lines.items()]
+    """Zones and lines with their points; the last of a zone is joined to the first."""
+    zones = [
+        {"name": name, "points": zone.polygon, "closed": True} for name, zone in item.zones.items()
+    ]
+    lines = [
+        {"name": name, "points": (line.from_, *line.via, line.to), "closed": False}
+        for name, line in item.lines.items()
+    ]
     return zones + lines

@@ -53,7 +53,11 @@ def _state() -> dict[str, Any]:
         },
         "settings": {name: {"enabled": True, "threshold": 0.5} for name in ("door", "yard")},
         "sources": {"cam": "camera"},
-        "shapes": {"door": [{"name": "porch", "points": [[0.1, 0.5], [0.9, 0.5], [0.9, 0.9]]}]},
+        "shapes": {
+            "door": [
+                {"name": "porch", "points": [[0.1, 0.5], [0.9, 0.5], [0.9, 0.9]], "closed": True}
+            ]
+        },
         "mqtt": {"connected": False, "reason": "connection refused"},
         "events": [event],
         "log": [f"12:00:00 INFO    {_EVIL}"],

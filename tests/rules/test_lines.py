@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from edge_agent.geometry import Point
 from edge_agent.rules.base import CountKey
-from edge_agent.rules.lines import LineWatch
+from edge_agent.rules.lines import LineWatch, _distance
 from edge_agent.rules.options import LineOptions
 from tests.rules.tracks import track
 
@@ -70,6 +71,35 @@ def test_jitter_around_the_line_counts_once() -> None:
     assert _cross(_along(0.4, *tremble, 0.6)) == (1, 0)
     assert _cross(_along(0.4, *tremble, 0.4)) == (0, 0)
     assert _cross(_along(*tremble, 0.6)) == (0, 0)
+
+
+def test_first_seen_beyond_the_line() -> None:
+    """What came into sight on the far side was not seen to cross; its way back counts."""
+    assert _cross(_along(0.6, 0.9)) == (0, 0)
+    assert _cross(_along(0.6, 0.9, 0.4)) == (0, 1)
+    assert _cross(_along(0.495, 0.9)) == (0, 0)
+
+
+# A gate in the middle of a fence that bends around a yard.
+FENCE = LineOptions((0.25, 1.0), (0.75, 1.0), [(0.25, 0.5), (0.75, 0.5)])
+
+
+@pytest.mark.parametrize(
+    ("way", "counted"),
+    [
+        ([(0.1, 0.8), (0.5, 0.8)], (1, 0)),
+        ([(0.5, 0.2), (0.5, 0.8)], (1, 0)),
+        ([(0.9, 0.8), (0.5, 0.8)], (1, 0)),
+        ([(0.5, 0.8), (0.9, 0.8)], (0, 1)),
+        ([(0.1, 0.8), (0.9, 0.8)], (0, 0)),
+        ([(0.1, 0.8), (0.5, 0.8), (0.9, 0.8)], (1, 1)),
+        ([(0.1, 0.35), (0.5, 0.75)], (1, 0)),  # over the very corner
+        ([(0.1, 0.8), (0.1, 0.2), (0.9, 0.2), (0.9, 0.8)], (0, 0)),
+    ],
+)
+def test_bent_line(way: list[Point], counted: tuple[int, int]) -> None:
+    """In is into the yard through any part; straight through it is no crossing in all."""
+    assert _cross(way, FENCE) == counted
 
 
 def test_way_around_the_line_is_no_crossing() -> None:
@@ -154,3 +184,82 @@ def test_every_change_of_side_counts_once(xs: list[float]) -> None:
     sides = [x > 0.5 for x in xs if abs(x - 0.5) > 0.01]
     changes = list(pairwise(sides))
     assert _cross(_along(*xs)) == (changes.count((False, True)), changes.count((True, False)))
+
+
+_ANGLES = st.floats(0.0, 2 * math.pi)
+_TREMBLE = st.lists(
+    st.tuples(st.floats(-0.3, 0.3), st.floats(-0.0099, 0.0099)), min_size=1, max_size=40
+)
+
+
+def _turned(angle: float) -> tuple[LineOptions, Callable[[float, float], Point]]:
+    """A line through the middle, and the place so far along it and to the right of it."""
+    dx, dy = math.cos(angle), math.sin(angle)
+
+    def place(along: float, right: float) -> Point:
+        return 0.5 + along * dx - right * dy, 0.5 + along * dy + right * dx
+
+    return LineOptions(place(-0.4, 0.0), place(0.4, 0.0)), place
+
+
+@settings(deadline=None)
+@given(angle=_ANGLES, begin=st.sampled_from([-1, 1]), ends=st.lists(_TREMBLE, max_size=6))
+def test_trembling_within_the_margin_never_counts_twice(
+    angle: float, begin: int, ends: list[list[tuple[float, float]]]
+) -> None:
+    """Between any two places clear of the line, however it trembles, there is one crossing."""
+    line, place = _turned(angle)
+    side, way, crossed = begin, [place(0.0, 0.1 * begin)], [0, 0]
+    for tremble in ends:
+        way += [place(along, right) for along, right in tremble]
+        fresh = 1 if tremble[-1][1] > 0.0 else -1
+        if fresh != side:
+            crossed[0 if fresh > 0 else 1] += 1
+        side = fresh
+        way.append(place(0.0, 0.1 * side))
+    assert _cross(way, line) == tuple(crossed)
+
+
+@settings(deadline=None)
+@given(
+    angle=_ANGLES,
+    start=st.floats(-0.3, 0.3),
+    end=st.floats(-0.3, 0.3),
+    stops=st.sets(st.integers(1, 99), max_size=20),
+)
+def test_sparse_frames_count_the_same(
+    angle: float, start: float, end: float, stops: set[int]
+) -> None:
+    """A straight way across is one crossing, at whichever of its places it was seen."""
+    line, place = _turned(angle)
+    way = [
+        place(start + (end - start) * n / 100, -0.3 + 0.6 * n / 100)
+        for n in (0, *sorted(stops), 100)
+    ]
+    assert _cross(way, line) == (1, 0)
+    assert _cross(way[::-1], line) == (0, 1)
+
+
+_HEIGHTS = st.lists(st.integers(4, 12).map(lambda n: n / 16), min_size=2, max_size=6)
+
+
+@settings(deadline=None)
+@given(heights=_HEIGHTS, feet=st.lists(st.tuples(_PLACES, _PLACES), max_size=20))
+def test_bent_line_across_the_frame_parts_it(heights: list[float], feet: list[Point]) -> None:
+    """From border to border each change of side counts, whatever the bends in between."""
+    last = len(heights) - 1
+    corners = [(n / last, height) for n, height in enumerate(heights)]
+    line = LineOptions(corners[0], corners[-1], corners[1:-1])
+    clear = [foot for foot in feet if _distance(tuple(corners), foot) >= 0.01 + 1e-9]
+    below = [foot[1] > _height(corners, foot[0]) for foot in clear]
+    changes = list(pairwise(below))
+    counted = (changes.count((False, True)), changes.count((True, False)))
+    assert _cross(clear, line) == counted
+
+
+def _height(corners: Sequence[Point], x: float) -> float:
+    """Height of a bent line at x."""
+    for (x1, y1), (x2, y2) in pairwise(corners):
+        if x <= x2:
+            return y1 + (y2 - y1) * (x - x1) / (x2 - x1)
+    return corners[-1][1]

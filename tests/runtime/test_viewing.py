@@ -76,7 +76,7 @@ def test_the_page_of_a_running_agent(tmp_path: Path) -> None:
     """Health, events, settings and a picture; it goes on while the broker is away."""
     port = free_port()
     corner = [[0, 0], [0.2, 0], [0.2, 0.3], [0, 0.3]]
-    lines = {"gate": {"from": [0.5, 0], "to": [0.5, 1]}}
+    lines = {"gate": {"from": [0.5, 0], "to": [0.5, 1], "via": [[0.25, 0.5]]}}
     zones = {"end": {"polygon": corner}}
     config = belt_config(
         free_port(), pace="loop", privacy={"mask": [corner]}, lines=lines, zones=zones
@@ -98,8 +98,8 @@ def test_the_page_of_a_running_agent(tmp_path: Path) -> None:
         assert state["info"]["models"][0]["name"] == "parts"
         assert state["settings"] == {"belt": {"enabled": True, "threshold": 0.5}}
         assert state["shapes"]["belt"] == [
-            {"name": "end", "points": corner},
-            {"name": "gate", "points": [[0.5, 0], [0.5, 1]]},
+            {"name": "end", "points": corner, "closed": True},
+            {"name": "gate", "points": [[0.5, 0], [0.25, 0.5], [0.5, 1]], "closed": False},
         ]
         assert state["mqtt"]["connected"] is False
         assert state["health"]["pipelines"]["belt"]["state"] == "online"

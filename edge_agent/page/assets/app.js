@@ -160,7 +160,7 @@ function trace(pen, ink, shape, colours) {
   pen.beginPath();
   at.forEach(([x, y], i) => pen[i ? "lineTo" : "moveTo"](x, y));
   if (at.length > 2 && shape.kind !== "lines") pen.closePath();
-  if (shape.kind === "lines" && at.length === 2) arrow(pen, ...at);
+  if (shape.kind === "lines" && at.length > 1) arrow(pen, at[0], at[1]);
   for (const [colour, width] of colours) {
     pen.strokeStyle = colour;
     pen.lineWidth = width;
@@ -195,8 +195,8 @@ function draw() {
   pen.clearRect(0, 0, w, h);
   pen.lineJoin = "round";
   if (image) pen.drawImage(image, 0, 0, w, h);
-  for (const { name, points: at } of shapes[$("which").value] || []) {
-    trace(pen, { w, h }, { kind: at.length > 2 ? "zones" : "lines", points: at }, [["#000", 4], ["#fff", 2]]);
+  for (const { name, points: at, closed } of shapes[$("which").value] || []) {
+    trace(pen, { w, h }, { kind: closed ? "zones" : "lines", points: at }, [["#000", 4], ["#fff", 2]]);
     write(pen, name, at[0][0] * w + 4, at[0][1] * h + (at[0][1] < .1 ? 16 : -6));
   }
   for (const shape of [...drawn, present()]) {
