@@ -8,7 +8,7 @@ from typing import Literal
 from edge_agent.geometry import Box
 
 EventType = Literal["new", "update", "end"]
-Change = Literal["entered", "left", "loitering", "moved", "surer"]
+Change = Literal["entered", "left", "loitering", "stationary", "moving", "moved", "surer"]
 EventKind = Literal["object", "class", "keyword", "anomaly", "reading", "text", "line", "zone"]
 
 
@@ -35,8 +35,9 @@ class Event:
     """One event of the device; `id` stays the same from "new" through "update" to "end".
 
     `changes` is what is new since the story's event before. It is in `zones`, has been in
-    `entered_zones`, and stays in those of `loitering` for longer than it should. Fields with a
-    default came later: agents of before do not send them.
+    `entered_zones`, and stays in those of `loitering` for longer than it should; `stationary` says
+    that it has not moved for a while. Fields with a default came later: agents of before do not
+    send them.
 
     Times are epoch seconds (UTC), `media_time` seconds into a recording. `latency_ms` has one
     entry per stage and `total`, from capture to hand-over to the outbox.
@@ -63,3 +64,4 @@ class Event:
     model: ModelRef
     changes: tuple[str, ...] = field(default=(), kw_only=True)
     loitering: tuple[str, ...] = field(default=(), kw_only=True)
+    stationary: bool = field(default=False, kw_only=True)

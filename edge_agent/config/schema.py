@@ -137,6 +137,13 @@ class PipelineConfig(Section):
         TrackOptions,
         Doc("How detections become objects; for a source of pictures the default is 1 hit of 1."),
     ] = TrackOptions()
+    cooldown: Annotated[
+        Duration,
+        Doc("A new object of a label is told at the earliest this long after the last one."),
+    ] = 0.0
+    stationary: Annotated[
+        Duration | None, Doc("An object that has not moved for this long is told as stationary.")
+    ] = None
     zones: Annotated[dict[str, ZoneOptions], Doc("Areas of the frame, by name.")] = Field(
         default_factory=dict
     )

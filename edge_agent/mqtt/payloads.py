@@ -157,6 +157,7 @@ def event_payload(event: Event, seq: int, replayed: bool = False) -> bytes:
             "latency_ms": _numbers(event.latency_ms, 3),
             "model": _model(event.model),
             "loitering": event.loitering,
+            "stationary": event.stationary,
             "changes": event.changes,
             "replayed": replayed,  # last: as_replayed() finds it there
         }

@@ -12,7 +12,7 @@ from edge_agent.result import Track
 class Happening:
     """Something worth an event: what happened to a track, and the zones it is in.
 
-    `changes` is what is different from what was told before.
+    `changes` is what is different from what was told before; `stationary` says that it rests.
     """
 
     type: EventType
@@ -21,6 +21,7 @@ class Happening:
     entered_zones: tuple[str, ...] = ()
     loitering: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
+    stationary: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,25 +11,37 @@ from edge_agent.event import Change, EventType
 from edge_agent.geometry import iou
 from edge_agent.result import Track
 from edge_agent.rules.base import CountKey, Happening
+from edge_agent.rules.cooldown import Cooldown
 from edge_agent.rules.lines import LineWatch
+from edge_agent.rules.rest import RestWatch
 from edge_agent.rules.zones import Whereabouts, ZoneWatch
 
 _MOVED = 0.8  # an overlap with the last reported box below this is worth an update
 _SURER = 0.05  # ... and so is a top score that rose by this
 
 
+@dataclass(frozen=True, slots=True)
+class _State:
+    """Where an object is, and whether it rests there."""
+
+    place: Whereabouts = field(default_factory=Whereabouts)
+    rests: bool = False
+
+
 @dataclass(slots=True)
 class _Story:
-    """What subscribers were last told of a track, when, and where it is by now.
+    """What subscribers were last told of a track, when, and how it is by now.
 
-    `turned` is when they were last told of its way into or out of a zone, by zone.
+    `turned` is when they were last told of its way into or out of a zone, by zone. One that has
+    not begun waits for the cooldown: it counts, but nothing was told.
     """
 
     track: Track
     time: float
-    told: Whereabouts
-    now: Whereabouts
+    told: _State = field(default_factory=_State)
+    now: _State = field(default_factory=_State)
     turned: dict[str, float] = field(default_factory=dict)
+    begun: bool = False
 
 
 class ObjectRules:
@@ -39,14 +51,26 @@ class ObjectRules:
     run left on the broker is put right at once; other labels are counted from their first object
     on. An update is worth an event when the object moved, became surer, changed zones or loiters.
     Moving and becoming surer are told at most every `update_every` seconds; the way into or out of
-    a zone at once, unless that same zone was told less than `update_every` ago; loitering at once.
+    a zone at once, unless that same zone was told less than `update_every` ago; loitering, coming
+    to rest after `stationary` seconds and moving on at once.
+
+    With a `cooldown` in seconds, an object waits to be told until the one of its label that was
+    told last has been for so long; one that ends while it waits is not told at all. It counts.
     """
 
     def __init__(
-        self, zones: ZoneWatch, lines: LineWatch, labels: Sequence[str], update_every: float
+        self,
+        zones: ZoneWatch,
+        lines: LineWatch,
+        labels: Sequence[str],
+        update_every: float,
+        cooldown: float = 0.0,
+        stationary: float | None = None,
     ) -> None:
         self._zones = zones
         self._lines = lines
+        self._cooldown = Cooldown(cooldown)
+        self._rest = RestWatch(stationary)
         self._update_every = update_every
         self._stories: dict[int, _Story] = {}
         self._labels = list(labels)
@@ -70,7 +94,7 @@ class ObjectRules:
                 for direction in ("in", "out"):
                     present[CountKey(label, line=line, direction=direction)] = 0
         for story in self._stories.values():
-            for place in (None, *story.now.inside):
+            for place in (None, *story.now.place.inside):
                 present[CountKey(story.track.label, place)] += 1
         return {**present, **self._lines.counts}
 
@@ -80,71 +104,87 @@ class ObjectRules:
 
     def _judge(self, track: Track, timeline: float) -> Happening | None:
         self._lines.update(track)
-        now = self._zones.update(track, timeline)
+        now = _State(self._zones.update(track, timeline), self._rest.update(track, timeline))
         if track.phase == "ended":
             return self._end(track)
         if track.label not in self._labels:
             self._labels.append(track.label)
         story = self._stories.get(track.id)
         if story is None:
-            story = self._stories[track.id] = _Story(track, timeline, Whereabouts(), now)
-            return self._tell("new", story, track, timeline, _turns(story))
+            story = self._stories[track.id] = _Story(track, timeline)
         story.now = now  # counts are right at once, the event may wait
-        changes = _turns(story) + _differences(track, story.track)
-        if not changes:
-            return None
-        if timeline - story.time < self._update_every and not self._is_urgent(story, timeline):
+        if not story.begun:
+            if not self._cooldown.allows(track.label, timeline):
+                return None
+            story.begun = True
+            return self._tell("new", story, track, timeline, _turns(story))
+        changes = _turns(story) + _differences(track, story)
+        if not changes or not self._is_time(story, timeline):
             return None
         return self._tell("update", story, track, timeline, changes)
 
-    def _is_urgent(self, story: _Story, timeline: float) -> bool:
-        """Whether there is news that does not wait; a zone in and out of which it flickers does."""
-        if set(story.now.loitering) - set(story.told.loitering):
+    def _is_time(self, story: _Story, timeline: float) -> bool:
+        """Whether news are due or cannot wait; flickering in and out of a zone can."""
+        if timeline - story.time >= self._update_every or story.now.rests != story.told.rests:
             return True
-        turned = set(story.now.inside) ^ set(story.told.inside)
+        now, told = story.now.place, story.told.place
+        if set(now.loitering) - set(told.loitering):
+            return True
         return any(
-            timeline - story.turned.get(zone, -math.inf) >= self._update_every for zone in turned
+            timeline - story.turned.get(zone, -math.inf) >= self._update_every
+            for zone in set(now.inside) ^ set(told.inside)
         )
 
     @staticmethod
     def _tell(
         what: EventType, story: _Story, track: Track, timeline: float, changes: tuple[Change, ...]
     ) -> Happening:
-        for zone in set(story.now.inside) ^ set(story.told.inside):
+        place = story.now.place
+        for zone in set(place.inside) ^ set(story.told.place.inside):
             story.turned[zone] = timeline
         story.track, story.time, story.told = track, timeline, story.now
-        now = story.now
-        return Happening(what, track, now.inside, now.entered, now.loitering, changes)
+        return Happening(
+            what, track, place.inside, place.entered, place.loitering, changes, story.now.rests
+        )
 
-    def _end(self, track: Track) -> Happening:
+    def _end(self, track: Track) -> Happening | None:
         story = self._stories.pop(track.id, None)
         self._zones.forget(track.id)
         self._lines.forget(track.id)
+        self._rest.forget(track.id)
         if story is None:
             return Happening("end", track)
-        story.now = Whereabouts(entered=story.now.entered)
-        return Happening("end", track, entered_zones=story.now.entered, changes=_turns(story))
+        if not story.begun:
+            return None
+        entered = story.now.place.entered
+        left: tuple[Change, ...] = ("left",) if story.told.place.inside else ()
+        return Happening("end", track, entered_zones=entered, changes=left)
 
 
 def _turns(story: _Story) -> tuple[Change, ...]:
-    """What is new about its zones."""
-    now, told = story.now, story.told
+    """What is new about its zones and its rest."""
+    now, told = story.now.place, story.told.place
     inside, before = set(now.inside), set(told.inside)
     found: dict[Change, bool] = {
         "entered": bool(inside - before),
         "left": bool(before - inside),
         "loitering": bool(set(now.loitering) - set(told.loitering)),
+        "stationary": story.now.rests and not story.told.rests,
+        "moving": story.told.rests and not story.now.rests,
     }
     return tuple(change for change, holds in found.items() if holds)
 
 
-def _differences(track: Track, told: Track) -> tuple[Change, ...]:
-    """What is new about the object itself; of one that is out of sight nothing is."""
+def _differences(track: Track, story: _Story) -> tuple[Change, ...]:
+    """What is new about the object itself; of one that is out of sight nothing is.
+
+    The box of an object at rest trembles, but it does not move.
+    """
     if not track.seen:
         return ()
-    found: list[Change] = []
-    if track.box is not None and told.box is not None and iou(track.box, told.box) < _MOVED:
-        found.append("moved")
+    told, found = story.track, list[Change]()
+    if track.box is not None and told.box is not None and not story.now.rests:
+        found += ["moved"] if iou(track.box, told.box) < _MOVED else []
     if track.top_score - told.top_score >= _SURER:
         found.append("surer")
     return tuple(found)

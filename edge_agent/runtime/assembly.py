@@ -350,7 +350,14 @@ def _tracker(options: TrackOptions, ids: Iterator[int], kind: Kind) -> Tracker:
 
 def _rules(item: PipelineConfig, crossings: Counter[CountKey]) -> ObjectRules:
     lines = LineWatch(item.lines, crossings)
-    return ObjectRules(ZoneWatch(item.zones), lines, item.labels or (), item.publish.update_every)
+    return ObjectRules(
+        ZoneWatch(item.zones),
+        lines,
+        item.labels or (),
+        item.publish.update_every,
+        item.cooldown,
+        item.stationary,
+    )
 
 
 def _warn_of_unknown_labels(pipeline: str, item: PipelineConfig, inference: Inference) -> None:

@@ -119,6 +119,7 @@ class Reporter:
                 changes=("left",) if event.zones else (),
                 zones=(),
                 loitering=(),
+                stationary=False,
                 time=moment.wall,
                 end_time=moment.wall,
                 media_time=moment.media_time,
@@ -227,6 +228,7 @@ class Reporter:
             model=moment.model,
             changes=happening.changes,
             loitering=happening.loitering,
+            stationary=happening.stationary,
         )
 
 

@@ -23,11 +23,14 @@ INSIDE, OUTSIDE, AWAY = (0.25, 0.5), (0.75, 0.5), (0.75, 0.9)
 
 
 def _rules(
-    update_every: float = 1.0, labels: Sequence[str] = (), dwell: float = 0.0
+    update_every: float = 1.0,
+    labels: Sequence[str] = (),
+    dwell: float = 0.0,
+    stationary: float | None = None,
 ) -> ObjectRules:
     zones = ZoneWatch({"left": ZoneOptions(LEFT, dwell)})
     lines = LineWatch({"door": LineOptions((0.5, 1.0), (0.5, 0.0))})
-    return ObjectRules(zones, lines, labels, update_every)
+    return ObjectRules(zones, lines, labels, update_every, stationary=stationary)
 
 
 def _told(rules: ObjectRules, story: Sequence[tuple[float, Track]]) -> list[str]:
@@ -142,6 +145,94 @@ def test_entry_after_the_dwell() -> None:
     assert _told(_rules(update_every=60.0, dwell=2.0), path) == ["new", "", "", "", "update", ""]
 
 
+def test_rest_is_told_when_it_begins_and_ends() -> None:
+    """Once each and at once; what trembles meanwhile is no news."""
+    rules = ObjectRules(ZoneWatch({}), LineWatch({}), (), 60.0, stationary=2.0)
+    feet = [(0.5 + (0.02 if n % 2 else -0.01), 0.5) for n in range(8)] + [(0.8, 0.5)] * 3
+    path = [(float(n), track(foot)) for n, foot in enumerate(feet)]
+    told = {now: rules.apply([seen], now) for now, seen in path}
+    news = {now: (h[0].changes, h[0].stationary) for now, h in told.items() if h}
+    assert news == {
+        0.0: ((), False), 2.0: (("stationary",), True), 9.0: (("moving", "moved"), False)
+    }  # fmt: skip
+
+
+def test_trembling_at_rest_is_no_update() -> None:
+    """Without a limit every change of the box is told, but not of a parked car."""
+    feet = [(0.5 + (0.03 if n % 2 else 0.0), 0.5) for n in range(20)]
+    path = [(float(n), track(foot)) for n, foot in enumerate(feet)]
+    rules = ObjectRules(ZoneWatch({}), LineWatch({}), (), 0.0, stationary=5.0)
+    assert _told(rules, path)[6:] == [""] * 14
+    assert "update" in _told(_rules(update_every=0.0), path)[6:]
+
+
+def _cooling(seconds: float) -> ObjectRules:
+    return ObjectRules(ZoneWatch({}), LineWatch({}), (), 1.0, cooldown=seconds)
+
+
+def test_cooldown_holds_back_whole_stories() -> None:
+    """While it lasts a second object counts, but neither begin nor end of it is told."""
+    rules = _cooling(30.0)
+    stories = [
+        (0.0, track(track_id=1, phase="new")),
+        (5.0, track(track_id=1, phase="ended")),
+        (6.0, track(track_id=2, phase="new")),
+        (9.0, track((0.9, 0.5), track_id=2)),
+    ]
+    assert _told(rules, stories) == ["new", "end", "", ""]
+    assert rules.counts()[CountKey("cat")] == 1
+    assert _told(rules, [(12.0, track(track_id=2, phase="ended"))]) == [""]
+    assert rules.counts()[CountKey("cat")] == 0
+    assert _told(rules, [(30.0, track(track_id=3, phase="new"))]) == ["new"]
+
+
+def test_who_outstays_the_cooldown_is_told() -> None:
+    """When it is over the object that waited begins, with all of its zones, and ends as others."""
+    zones = ZoneWatch({"left": ZoneOptions(LEFT)})
+    rules = ObjectRules(zones, LineWatch({}), (), 1.0, cooldown=10.0)
+    rules.apply([track(INSIDE, 1, "new")], 0.0)
+    rules.apply([track(INSIDE, 1, "ended")], 1.0)
+    assert rules.apply([track(INSIDE, 2, "new")], 2.0) == ()
+    (late,) = rules.apply([track(INSIDE, 2)], 10.0)
+    assert (late.type, late.zones, late.changes) == ("new", ("left",), ("entered",))
+    assert _told(rules, [(11.0, track(INSIDE, 2, "ended"))]) == ["end"]
+
+
+def test_each_label_cools_down_on_its_own() -> None:
+    """And where time runs backwards, as a recording that begins again, nothing is held back."""
+    rules = _cooling(30.0)
+    stories = [
+        (5.0, track(track_id=1)),
+        (6.0, track(track_id=2, label="dog")),
+        (7.0, track(track_id=3, label="dog")),
+        (1.0, track(track_id=4)),
+    ]
+    assert _told(rules, stories) == ["new", "new", "", "new"]
+
+
+@settings(deadline=None)
+@given(
+    steps=st.lists(st.tuples(st.sampled_from([0.0, 2.0, 5.0]), st.integers(1, 5)), max_size=40),
+    cooldown=st.sampled_from([0.0, 4.0, 20.0]),
+)
+def test_cooldown_keeps_beginnings_apart(steps: list[tuple[float, int]], cooldown: float) -> None:
+    """Beginnings of a label keep their distance, every one has its end, and counts are right."""
+    rules, now, present = _cooling(cooldown), 0.0, set[int]()
+    told: list[tuple[float, str, int]] = []
+    for step, number in steps:
+        now += step
+        ended = number in present
+        present ^= {number}
+        seen = track(track_id=number, phase="ended" if ended else "live")
+        told += [(now, h.type, h.track.id) for h in rules.apply([seen], now)]
+        assert rules.counts()[CountKey("cat")] == len(present)
+    begins = [at for at, what, _ in told if what == "new"]
+    assert all(after - before >= cooldown for before, after in pairwise(begins))
+    for number in range(1, 6):
+        kinds = [what for _, what, who in told if who == number]
+        assert kinds == ["new", "end"] * (len(kinds) // 2) + ["new"] * (len(kinds) % 2)
+
+
 def test_classes_without_boxes_are_told() -> None:
     """A class of the whole frame is new, becomes surer and ends, in no zone."""
     path = [
@@ -192,13 +283,13 @@ def test_new_day() -> None:
 
 def test_ended_tracks_leave_nothing() -> None:
     """Thousands of visitors leave no more behind than their counts."""
-    rules = _rules()
+    rules = _rules(stationary=0.0)
     for number in range(2000):
         rules.apply([track(INSIDE, number, "new")], float(number))
         rules.apply([track(OUTSIDE, number)], float(number))
         rules.apply([track(OUTSIDE, number, "ended")], float(number))
     kept = (rules._stories, rules._zones._inside_since, rules._zones._entered, rules._lines._last)
-    assert kept == ({}, {}, {}, {})
+    assert (*kept, rules._rest._rests) == ({}, {}, {}, {}, {})
     assert rules._labels == ["cat"]
     assert len(rules.counts()) == 4
 
