@@ -32,10 +32,7 @@ MAX_BYTES = 2**20
 
 _log = logging.getLogger(__name__)
 
-_LATER: tuple[tuple[str, ...], ...] = (
-    ("pipelines", "*", "gate", "schedule"),
-    ("pipelines", "*", "gate", "trigger"),
-)
+_LATER: tuple[tuple[str, ...], ...] = (("pipelines", "*", "gate", "trigger"),)
 """Keys that the documentation promises and that this version may not have yet."""
 
 

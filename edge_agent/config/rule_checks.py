@@ -1,12 +1,12 @@
-"""What no single value of filters, lines and zones can tell."""
+"""What no single value of filters and schedules can tell."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edge_agent.config.checks import Check, entries, number_at, pipeline_maps, texts_at
+from edge_agent.config.checks import Check, entries, number_at, pipeline_maps, text_at, texts_at
 from edge_agent.config.problem import YamlPath, did_you_mean, quoted
-from edge_agent.config.validate import Mistake
+from edge_agent.config.validate import Mistake, node_at
 from edge_agent.config.yaml_tree import Mapping
 
 
@@ -44,4 +44,18 @@ def bounds(root: Mapping) -> Iterator[Mistake]:
             yield Mistake((*path, "aspect"), message, "narrowest first")
 
 
-ERRORS: tuple[Check, ...] = (filter_labels, bounds)
+def sun(root: Mapping) -> Iterator[Mistake]:
+    """Whoever goes by the sun must say where he is."""
+    if node_at(root, ("agent", "location")) is not None:
+        return
+    for pipeline in entries(root, "pipelines"):
+        path = ("pipelines", pipeline, "gate", "schedule")
+        given = entries(root, *path)
+        for key in ("active", "quiet"):
+            texts = [text_at(root, *path, key) or "", *texts_at(root, (*path, key))]
+            if "location" not in given and any("sun" in text for text in texts):
+                cure = "agent: {location: [LATITUDE, LONGITUDE]}"
+                yield Mistake((*path, key), "sunrise and sunset need a location", cure)
+
+
+ERRORS: tuple[Check, ...] = (filter_labels, bounds, sun)

@@ -69,6 +69,10 @@ class AgentConfig(Section):
         Path | None,
         Doc("Folder for what must survive a restart; default: systemd's, else the user's own."),
     ] = None
+    location: Annotated[
+        tuple[Annotated[float, Ge(-90), Le(90)], Annotated[float, Ge(-180), Le(180)]] | None,
+        Doc("Latitude and longitude in degrees, north and east positive; for sunrise and sunset."),
+    ] = None
     health_interval: Annotated[
         Duration, Gt(0), Doc("How often the health numbers are published.")
     ] = 60.0

@@ -10,6 +10,7 @@ GATES: Registry[Gate] = Registry(
     {
         "motion": "edge_agent.gates.motion:MotionGate",
         "rate": "edge_agent.gates.rate:RateGate",
+        "schedule": "edge_agent.gates.schedule:ScheduleGate",
     },
 )
 

@@ -12,11 +12,15 @@ from edge_agent.options import Options
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a frame passes, why, and where something moved (boxes 0..1 of the frame)."""
+    """Whether a frame passes, why, and where something moved (boxes 0..1 of the frame).
+
+    `closed` says that none will pass for long: what is followed cannot be seen to its end.
+    """
 
     passed: bool
     reason: str
     regions: tuple[Box, ...] = ()
+    closed: bool = False
 
 
 class Gate(Protocol):

@@ -7,7 +7,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -16,7 +16,9 @@ from edge_agent.event import Event
 from edge_agent.frame import Frame
 from edge_agent.gates import GATES
 from edge_agent.gates.chain import GateChain
+from edge_agent.gates.schedule import ScheduleOptions
 from edge_agent.mqtt.messages import Messages
+from edge_agent.options import Options
 from edge_agent.outbox.base import Outbox
 from edge_agent.preprocess.mask import PrivacyMask
 from edge_agent.result import Kind
@@ -258,7 +260,7 @@ class Assembly:
     ) -> Pipeline:
         labels = frozenset(item.labels) if item.labels is not None else None
         stages = StageFactory(
-            gate=partial(_gates, item),
+            gate=partial(_gates, item, config.agent.location),
             tracker=partial(_tracker, _track_options(config, item), self._ids),
             rules=partial(_rules, item, metrics.crossings),
         )
@@ -340,8 +342,17 @@ def _snapshots(
     return NoSnapshots() if mode == "off" else JpegSnapshots(mode, publish)
 
 
-def _gates(item: PipelineConfig) -> GateChain:
-    return GateChain([GATES.load(name)(options) for name, options in item.gate.items()])
+def _gates(item: PipelineConfig, location: tuple[float, float] | None) -> GateChain:
+    return GateChain(
+        [GATES.load(name)(_located(options, location)) for name, options in item.gate.items()]
+    )
+
+
+def _located(options: Options, location: tuple[float, float] | None) -> Options:
+    """The options of a gate that goes by the sun, with the place of the agent unless it has one."""
+    if isinstance(options, ScheduleOptions) and options.location is None:
+        return replace(options, location=location)
+    return options
 
 
 def _tracker(options: TrackOptions, ids: Iterator[int], kind: Kind) -> Tracker:

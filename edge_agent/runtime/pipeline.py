@@ -156,6 +156,8 @@ class Pipeline:
         verdict = self._gate.check(visible, tracker is not None and tracker.active)
         gate_ms = 1e3 * (time.perf_counter() - start)
         self.metrics.latency["gate"].add(gate_ms)
+        if verdict.closed and tracker is not None and tracker.active:
+            self._end_all()
         if not verdict.passed or self._is_left_out():
             self.metrics.counts.gated += 1
             return None

@@ -238,12 +238,11 @@ def test_the_defaults(tmp_path: Path) -> None:
 
 def test_what_comes_later_is_a_warning(tmp_path: Path) -> None:
     """A key that a later version will know is neither unknown nor silently ignored."""
-    text = MINIMAL + ("    gate: {schedule: {}, motion: {}, trigger: {}}\n")
+    text = MINIMAL + ("    gate: {motion: {}, trigger: {}}\n")
     later = "not in this version yet, it is ignored"
     assert good(tmp_path, text)
     assert warnings(tmp_path, text) == [
-        f"c.yaml:9:12: pipelines.p.gate.schedule: {later}",
-        f"c.yaml:9:38: pipelines.p.gate.trigger: {later}",
+        f"c.yaml:9:24: pipelines.p.gate.trigger: {later}",
     ]
 
 

@@ -49,6 +49,29 @@ from tests.support.configs import MINIMAL, problems
             "    zones: {z: {polygon: [[0, 0], [1, 0], [1, 1]], anchor: top}}\n",
             "zones.z.anchor: expected 'bottom', 'center' or 'overlap', got 'top'",
         ),
+        (
+            "    gate: {schedule: {quiet: 22-6}}\n",
+            "gate.schedule.quiet: '22-6' are no hours such as 22:00-06:00, sunset-sunrise or",
+        ),
+        (
+            "    gate: {schedule: {active: [08:00-18:00, sunset]}}\n",
+            "gate.schedule.active: 'sunset' are no hours",
+        ),
+        (
+            "    gate: {schedule: {active: sunset-sunrise}}\n",
+            (
+                "gate.schedule.active: sunrise and sunset need a location"
+                " (agent: {location: [LATITUDE, LONGITUDE]})"
+            ),
+        ),
+        (
+            "    gate: {schedule: {timezone: Europe/Berln}}\n",
+            "gate.schedule.timezone: this machine knows no time zone 'Europe/Berln'",
+        ),
+        (
+            "    gate: {schedule: {location: [91, 0]}}\n",
+            "gate.schedule.location[0]: expected a number from -90 to 90, got 91",
+        ),
     ],
 )
 def test_mistakes_have_a_place(tmp_path: Path, text: str, complaint: str) -> None:
@@ -61,3 +84,11 @@ def test_filters_that_make_sense_are_taken(tmp_path: Path) -> None:
     """Equal bounds, empty filters, and labels that the pipeline does not list."""
     text = "    filters: {person: {min_area: 0.5, max_area: 0.5, aspect: [1, 1]}, cat: }\n"
     assert problems(tmp_path, MINIMAL + text) == []
+
+
+@pytest.mark.parametrize("here", ["agent: {location: [52.5, 13.4]}\n", ""])
+def test_the_sun_with_a_place(tmp_path: Path, here: str) -> None:
+    """The agent's, or the gate's own."""
+    own = "" if here else ", location: [52.5, 13.4]"
+    text = f"    gate: {{schedule: {{active: sunset-sunrise{own}}}}}\n"
+    assert problems(tmp_path, MINIMAL + text + here) == []

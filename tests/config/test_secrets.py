@@ -48,7 +48,9 @@ def test_a_configuration_to_show(tmp_path: Path) -> None:
     }
     assert shown["sources"]["c"]["device"] == "***"
     assert shown["sources"]["c"]["size"] == [640, 480]
-    assert shown["pipelines"]["p"]["lines"]["l"] == {"from": [0.0, 0.0], "to": [0.0, 1.0]}
+    assert shown["pipelines"]["p"]["lines"]["l"] == {
+        "from": [0.0, 0.0], "to": [0.0, 1.0], "via": []
+    }  # fmt: skip
 
 
 def test_what_is_shown_is_a_configuration(tmp_path: Path) -> None:

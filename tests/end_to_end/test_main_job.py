@@ -34,6 +34,32 @@ def test_counts_every_part_of_the_clip(
     assert subscriber.of(f"{BASE}/belt/status")[-1] == b"offline"
 
 
+# The parts move to the right; one washer and one bolt lie beyond the line from the start.
+_OVER_THE_LINE = {"bolt": 7, "nut": 7, "washer": 5}
+
+
+def test_rules_of_the_yaml(tmp_path: Path, broker: Mosquitto, subscriber: Subscriber) -> None:
+    """A filtered label is never seen; others are told once in a cooldown, and all are counted."""
+    config = belt_config(
+        broker.port,
+        cooldown="1h",
+        filters={"gear": {"min_height": 1.0}},
+        zones={"belt": {"polygon": [[0, 0], [1, 0], [1, 1], [0, 1]], "anchor": "overlap"}},
+        lines={"end": {"from": [0.75, 1], "to": [0.75, 0]}},
+    )
+    with AgentProcess(tmp_path, config) as agent:
+        assert agent.wait() == 0, agent.said
+    subscriber.expect(f"{BASE}/status", b"offline")
+    new = [event for event in events(subscriber) if event["type"] == "new"]
+    assert Counter(event["label"] for event in new) == dict.fromkeys(_OVER_THE_LINE, 1)
+    assert all(event["zones"] == ["belt"] for event in new)
+    for label, count in _OVER_THE_LINE.items():
+        crossed = f"{BASE}/belt/lines/end/counts/{label}"
+        assert subscriber.of(f"{crossed}/in")[-1] == b"%d" % count
+        assert subscriber.of(f"{crossed}/out") == [b"0"]
+    assert not subscriber.of(f"{BASE}/belt/lines/end/counts/gear/in")[1:]
+
+
 def test_payloads_are_as_their_schemas_say(
     tmp_path: Path, broker: Mosquitto, subscriber: Subscriber
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from edge_agent.runtime.agent import Agent
 from edge_agent.runtime.wire import build_agent
 from tests.support.agent import belt_config
 from tests.support.configs import good
+from tests.support.runtime import live_frame
 
 IN = CountKey("nut", line="gate", direction="in")
 
@@ -60,3 +62,21 @@ def test_counters_survive_another_broker(tmp_path: Path) -> None:
     fresh = build_agent(elsewhere, publish=False, metrics=agent.metrics)
     assert counted(fresh) == (2, 2)
     fresh.stop()
+
+
+def test_the_sun_rises_where_the_agent_is(tmp_path: Path) -> None:
+    """`agent.location` reaches the gate, unless that has a location of its own."""
+    noon = 1782043200.0  # 2026-06-21 12:00 UTC, midnight in the Pacific
+    for place, own, passed in (
+        ([52.5, 13.4], {}, True),
+        ([0.0, 180.0], {}, False),
+        ([0.0, 180.0], {"location": [52.5, 13.4]}, True),
+    ):
+        gate = {"schedule": {"active": "sunrise-sunset", "timezone": "UTC", **own}}
+        pipelines = {"belt": {"source": "clip", "model": "parts", "gate": gate}}
+        chosen = config(tmp_path, agent={"location": place}, pipelines=pipelines)
+        agent = build_agent(chosen, publish=False)
+        (pipeline,) = agent.pipelines
+        pipeline.intake(replace(live_frame(0), wall=noon))
+        assert (pipeline.metrics.counts.gated == 0) == passed
+        agent.stop()

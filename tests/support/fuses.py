@@ -31,7 +31,10 @@ class Fuse:
 
 
 class FusedGate:
-    """Passes every frame whose number is not in `held`; keeps what it was asked."""
+    """Passes every frame whose number is not in `held`; keeps what it was asked.
+
+    Of those in `shut` it says that none will pass for long.
+    """
 
     Options: ClassVar[type[Options]] = Options
 
@@ -39,12 +42,15 @@ class FusedGate:
         self._fuse = fuse
         self.active: list[bool] = []
         self.held: set[int] = set()
+        self.shut: set[int] = set()
         self.resets = 0
 
     def check(self, frame: Frame, active: bool) -> Verdict:
         """Judge by the number of the frame."""
         self._fuse.check("gate")
         self.active.append(active)
+        if frame.seq in self.shut:
+            return Verdict(False, "test", closed=True)
         return Verdict(frame.seq not in self.held, "test", ((0.0, 0.0, 0.5, 0.5),))
 
     def reset(self) -> None:
@@ -79,9 +85,10 @@ class FusedTracker(IouTracker):
 class FusedRules(ObjectRules):
     """The real rules with a fuse; one line at x = 0.5, `cat` counted from the start."""
 
-    def __init__(self, fuse: Fuse) -> None:
+    def __init__(self, fuse: Fuse, zones: ZoneWatch | None = None, **times: float) -> None:
         line = LineOptions((0.5, 0.0), (0.5, 1.0))
-        super().__init__(ZoneWatch({}), LineWatch({"door": line}), ["cat"], 0.0)
+        lines = LineWatch({"door": line})
+        super().__init__(zones or ZoneWatch({}), lines, ["cat"], 0.0, **times)
         self._fuse = fuse
 
     def new_day(self) -> None:

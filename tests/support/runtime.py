@@ -28,6 +28,7 @@ from edge_agent.mqtt.topics import Topics
 from edge_agent.outbox.memory import MemoryOutbox
 from edge_agent.preprocess.mask import PrivacyMask
 from edge_agent.result import ClassScore, Detection, Kind, Result
+from edge_agent.rules.objects import ObjectRules
 from edge_agent.rules.options import FilterOptions, PublishOptions
 from edge_agent.runtime.inbox import Inbox, Job
 from edge_agent.runtime.inference import Inference, Outcome
@@ -171,6 +172,7 @@ class Rig:
     labels: frozenset[str] | None = None
     filters: Mapping[str, FilterOptions] = field(default_factory=dict)
     publish: PublishOptions = field(default_factory=PublishOptions)
+    rules: Callable[[Fuse], ObjectRules] = FusedRules
     outbox: Told = field(default_factory=Told)
     ready: threading.Condition = field(default_factory=threading.Condition)
     time: HandTime = field(default_factory=HandTime)
@@ -185,7 +187,7 @@ class Rig:
                 self.name, self.labels, 0.5, self.live, self.publish.detections, self.filters
             ),
             PrivacyMask([]),
-            StageFactory(self._gate, self._tracker, lambda: FusedRules(self.fuse)),
+            StageFactory(self._gate, self._tracker, lambda: self.rules(self.fuse)),
             Reporter(Identity("dev", "boot"), self.name, self.publish, MESSAGES, self.outbox),
             Inbox(self.ready),
             self._note_status,
