@@ -7,32 +7,10 @@ from collections import Counter
 from pathlib import Path
 
 import jsonschema
-import pytest
 
 from edge_agent.mqtt.payloads import load_schema
 from tests.support.agent import ASSETS, BASE, TRUTH, AgentProcess, belt_config, events
 from tests.support.broker import Mosquitto, Subscriber
-from tests.support.data import data_file
-
-# data/README.md: seconds of video in which somebody is there.
-_VISITS = [(6.4, 19.2), (22.8, 44.0), (50.8, 69.2), (74.8, 86.0), (93.2, 119.2), (123.6, 135.6)]
-
-
-def test_counts_every_part_of_the_clip(
-    tmp_path: Path, broker: Mosquitto, subscriber: Subscriber
-) -> None:
-    """Each part of the bundled clip begins once, ends once, and is counted under its label."""
-    with AgentProcess(tmp_path, belt_config(broker.port, gate={"motion": {}})) as agent:
-        assert agent.wait() == 0, agent.said
-    subscriber.expect(f"{BASE}/status", b"offline")
-    found = events(subscriber)
-    assert Counter(e["label"] for e in found if e["type"] == "new") == TRUTH
-    assert Counter(e["label"] for e in found if e["type"] == "end") == TRUTH
-    assert [event["seq"] for event in found] == list(range(1, len(found) + 1))
-    for label in TRUTH:
-        assert subscriber.of(f"{BASE}/belt/counts/{label}")[-1] == b"0"
-    assert subscriber.of(f"{BASE}/belt/status")[-1] == b"offline"
-
 
 # The parts move to the right; one washer and one bolt lie beyond the line from the start.
 _OVER_THE_LINE = {"bolt": 7, "nut": 7, "washer": 5}
@@ -104,23 +82,6 @@ def test_two_pipelines_share_a_source_and_a_model(
     gears = [event for event in events(subscriber, "gears") if event["type"] == "new"]
     assert Counter(event["label"] for event in new) == TRUTH
     assert Counter(event["label"] for event in gears) == {"gear": TRUTH["gear"]}
-
-
-@pytest.mark.data
-def test_six_visits(tmp_path: Path, broker: Mosquitto, subscriber: Subscriber) -> None:
-    """Six people come and go: six begins, each within 2 s of the truth, none overlapping."""
-    model = data_file("models/coco_ssd_mobilenet_v1_1.0_quant.tflite")
-    clip = data_file("video/one-by-one-person-detection.mp4")
-    config = belt_config(broker.port, labels=["person"])
-    config["models"]["parts"]["file"] = str(model)
-    config["sources"]["clip"]["file"] = str(clip)
-    with AgentProcess(tmp_path, config) as agent:
-        assert agent.wait(240) == 0, agent.said
-    subscriber.expect(f"{BASE}/status", b"offline")
-    found = [event for event in events(subscriber) if event["type"] != "update"]
-    assert [event["type"] for event in found] == ["new", "end"] * 6
-    begins = [event["media_time"] for event in found[::2]]
-    assert all(abs(b - v[0]) <= 2.0 for b, v in zip(begins, _VISITS, strict=True)), begins
 
 
 def test_the_bundled_clip_is_what_its_truth_says() -> None:
