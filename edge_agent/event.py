@@ -8,7 +8,7 @@ from typing import Literal
 from edge_agent.geometry import Box
 
 EventType = Literal["new", "update", "end"]
-Change = Literal["entered", "left", "loitering", "stationary", "moving", "moved", "surer"]
+Change = Literal["label", "entered", "left", "loitering", "stationary", "moving", "moved", "surer"]
 EventKind = Literal["object", "class", "keyword", "anomaly", "reading", "text", "line", "zone"]
 
 

@@ -22,8 +22,9 @@ _SURER = 0.05  # ... and so is a top score that rose by this
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """Where an object is, and whether it rests there."""
+    """What an object is taken for, where it is, and whether it rests there."""
 
+    label: str = ""
     place: Whereabouts = field(default_factory=Whereabouts)
     rests: bool = False
 
@@ -51,8 +52,8 @@ class ObjectRules:
     run left on the broker is put right at once; other labels are counted from their first object
     on. An update is worth an event when the object moved, became surer, changed zones or loiters.
     Moving and becoming surer are told at most every `update_every` seconds; the way into or out of
-    a zone at once, unless that same zone was told less than `update_every` ago; loitering, coming
-    to rest after `stationary` seconds and moving on at once.
+    a zone at once, unless that same zone was told less than `update_every` ago; another label,
+    loitering, coming to rest after `stationary` seconds and moving on at once.
 
     With a `cooldown` in seconds, an object waits to be told until the one of its label that was
     told last has been for so long; one that ends while it waits is not told at all. It counts.
@@ -95,7 +96,7 @@ class ObjectRules:
                     present[CountKey(label, line=line, direction=direction)] = 0
         for story in self._stories.values():
             for place in (None, *story.now.place.inside):
-                present[CountKey(story.track.label, place)] += 1
+                present[CountKey(story.now.label, place)] += 1
         return {**present, **self._lines.counts}
 
     def new_day(self) -> None:
@@ -104,7 +105,8 @@ class ObjectRules:
 
     def _judge(self, track: Track, timeline: float) -> Happening | None:
         self._lines.update(track)
-        now = _State(self._zones.update(track, timeline), self._rest.update(track, timeline))
+        place = self._zones.update(track, timeline)
+        now = _State(track.label, place, self._rest.update(track, timeline))
         if track.phase == "ended":
             return self._end(track)
         if track.label not in self._labels:
@@ -126,6 +128,8 @@ class ObjectRules:
     def _is_time(self, story: _Story, timeline: float) -> bool:
         """Whether news are due or cannot wait; flickering in and out of a zone can."""
         if timeline - story.time >= self._update_every or story.now.rests != story.told.rests:
+            return True
+        if story.now.label != story.told.label:
             return True
         now, told = story.now.place, story.told.place
         if set(now.loitering) - set(told.loitering):
@@ -162,10 +166,11 @@ class ObjectRules:
 
 
 def _turns(story: _Story) -> tuple[Change, ...]:
-    """What is new about its zones and its rest."""
+    """What is new about its label, its zones and its rest."""
     now, told = story.now.place, story.told.place
     inside, before = set(now.inside), set(told.inside)
     found: dict[Change, bool] = {
+        "label": story.told.label not in ("", story.now.label),
         "entered": bool(inside - before),
         "left": bool(before - inside),
         "loitering": bool(set(now.loitering) - set(told.loitering)),

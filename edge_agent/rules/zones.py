@@ -47,7 +47,10 @@ class ZoneWatch:
         entered = self._entered.setdefault(track.id, [])
         inside, loitering = [], []
         for name, zone in self._zones.items():
-            if not (_still_in(zone, track) if name in since else _comes_in(zone, track)):
+            is_in = name in since
+            if track.seen:  # out of sight it is where it was
+                is_in = _still_in(zone, track) if is_in else _comes_in(zone, track)
+            if not is_in:
                 since.pop(name, None)
                 continue
             stayed = timeline - since.setdefault(name, timeline)

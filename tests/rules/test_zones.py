@@ -131,6 +131,14 @@ def test_overlap_leaves_only_when_clear_of_the_zone() -> None:
     assert _foot(0.62, 0.63, 0.636, 0.63, zone=overlap) == [True, True, False, False]
 
 
+def test_out_of_sight_it_is_where_it_was() -> None:
+    """Where an object is believed to be neither enters nor leaves, and its dwell goes on."""
+    watch = _watch(dwell=2.0)
+    steps = [(INSIDE, True), (OUTSIDE, False), (OUTSIDE, False), (OUTSIDE, True), (INSIDE, False)]
+    found = [watch.update(track(f, seen=s), float(n)).inside for n, (f, s) in enumerate(steps)]
+    assert [bool(each) for each in found] == [False, False, True, False, False]
+
+
 def test_loitering() -> None:
     """Who stays is told in `loitering` for as long as it stays, and anew at the next stay."""
     watch = ZoneWatch({"left": ZoneOptions(LEFT, loiter=2.0)})
