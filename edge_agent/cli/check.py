@@ -11,8 +11,8 @@ from pathlib import Path
 from edge_agent.cli.options import add_config
 from edge_agent.cli.output import print_json
 from edge_agent.config.load import Loaded, load_config
-from edge_agent.config.problem import Problem, did_you_mean
-from edge_agent.config.schema import Config
+from edge_agent.config.problem import Problem, YamlPath, did_you_mean
+from edge_agent.config.schema import Config, PipelineConfig
 from edge_agent.errors import ConfigError, ModelError
 from edge_agent.runtime.wire import build_agent, check_model
 
@@ -82,11 +82,19 @@ def _model_problems(
                 yield loaded.problem(file, ("models", name, "file"), error.message, error.cure)
             continue
         for pipeline, item in config.pipelines.items():
-            for i, label in enumerate(item.labels or () if item.model == name else ()):
+            for place, label in _labels_in(item) if item.model == name else ():
                 if labels and label not in labels:
-                    path = ("pipelines", pipeline, "labels", i)
+                    path = ("pipelines", pipeline, *place)
                     message = f"the model has no label {label!r}"
                     yield loaded.problem(file, path, message, did_you_mean(label, labels))
+
+
+def _labels_in(item: PipelineConfig) -> Iterator[tuple[YamlPath, str]]:
+    """Every label that a pipeline names, with its place in it."""
+    yield from ((("labels", i), label) for i, label in enumerate(item.labels or ()))
+    yield from ((("filters", label), label) for label in item.filters)
+    for name, zone in item.zones.items():
+        yield from ((("zones", name, "filters", label), label) for label in zone.filters)
 
 
 def print_problems(loaded: Loaded) -> None:

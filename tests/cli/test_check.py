@@ -195,6 +195,17 @@ def test_what_a_model_tells(terminal: Terminal, tmp_path: Path) -> None:
         f"{file}:9:20: pipelines.p.labels[1]: the model has no label 'weasher' "
         "(did you mean 'washer'?)\n"
     )
+    polygon = "polygon: [[0, 0], [1, 0], [1, 1]]"
+    zones = f"    zones: {{z: {{{polygon}, filters: {{gaer: {{min_area: 0.1}}}}}}}}\n"
+    file.write_text(MINIMAL + "    filters: {bolt: {}, nutt: {threshold: 0.6}}\n" + zones)
+    lines = terminal("check", "-c", file).out.split("\n")
+    told = [line.partition("pipelines.p.")[2] for line in lines]
+    assert told == [
+        "filters.nutt: the model has no label 'nutt' (did you mean 'nut'?)",
+        "zones.z.filters.gaer: the model has no label 'gaer' (did you mean 'gear'?)",
+        "",
+    ]
+    file.write_text(MINIMAL)
     (tmp_path / "m.tflite").write_bytes(b"no model at all")
     answer = terminal("check", "-c", file)
     assert answer.code == 78
