@@ -19,6 +19,9 @@ def center(box: Box) -> Point:
     return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
 
 
+ANCHORS = {"bottom": bottom, "center": center}
+
+
 def around(point: Point, margin: float) -> Box:
     """The square that reaches so far from a point to each side."""
     x, y = point

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from edge_agent.geometry import Point
 from edge_agent.result import Track
-from edge_agent.rules.areas import bottom
+from edge_agent.rules.areas import ANCHORS
 from edge_agent.rules.base import CountKey
 from edge_agent.rules.options import LineOptions
 
@@ -27,8 +27,8 @@ class LineWatch:
     def __init__(
         self, lines: Mapping[str, LineOptions], crossings: Counter[CountKey] | None = None
     ) -> None:
-        self._lines: dict[str, _Course] = {
-            name: (line.from_, *line.via, line.to) for name, line in lines.items()
+        self._lines: dict[str, tuple[str, _Course]] = {
+            name: (line.anchor, (line.from_, *line.via, line.to)) for name, line in lines.items()
         }
         self._last: dict[tuple[int, str], Point] = {}
         self._crossings: Counter[CountKey] = Counter() if crossings is None else crossings
@@ -47,8 +47,8 @@ class LineWatch:
         """Take in where an object is now."""
         if track.box is None or not track.seen:
             return
-        point = bottom(track.box)
-        for name, course in self._lines.items():
+        for name, (anchor, course) in self._lines.items():
+            point = ANCHORS[anchor](track.box)
             if _distance(course, point) < _MARGIN:
                 continue  # too near to tell: it is where it was
             before = self._last.get((track.id, name))

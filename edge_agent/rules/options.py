@@ -73,6 +73,10 @@ class LineOptions(Options):
         Annotated[list[Vertex], MaxLen(64)],
         Doc("Points [x, y] at which it bends, on the way from one end to the other."),
     ] = field(default_factory=list)
+    anchor: Annotated[
+        Literal["bottom", "center"],
+        Doc("What of an object crosses: the middle of its lower edge, or the middle of its box."),
+    ] = "bottom"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edge_agent.result import Track
-from edge_agent.rules.areas import around, bottom, center, contains, grown, overlaps
+from edge_agent.rules.areas import ANCHORS, around, contains, grown, overlaps
 from edge_agent.rules.filters import passes
 from edge_agent.rules.options import ZoneOptions
 
 _MARGIN = 0.01  # who is in a zone leaves it once this far outside: jitter on the edge is no way out
-_ANCHORS = {"bottom": bottom, "center": center}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ def _comes_in(zone: ZoneOptions, track: Track) -> bool:
         return False  # asked at the entry alone: a size that trembles is no way out
     if zone.anchor == "overlap":
         return overlaps(zone.polygon, track.box)
-    return contains(zone.polygon, _ANCHORS[zone.anchor](track.box))
+    return contains(zone.polygon, ANCHORS[zone.anchor](track.box))
 
 
 def _still_in(zone: ZoneOptions, track: Track) -> bool:
@@ -82,5 +81,5 @@ def _still_in(zone: ZoneOptions, track: Track) -> bool:
     assert track.box is not None
     if zone.anchor == "overlap":
         return overlaps(zone.polygon, grown(track.box, _MARGIN))
-    anchor = _ANCHORS[zone.anchor](track.box)
+    anchor = ANCHORS[zone.anchor](track.box)
     return contains(zone.polygon, anchor) or overlaps(zone.polygon, around(anchor, _MARGIN))

@@ -49,7 +49,7 @@ def test_a_configuration_to_show(tmp_path: Path) -> None:
     assert shown["sources"]["c"]["device"] == "***"
     assert shown["sources"]["c"]["size"] == [640, 480]
     assert shown["pipelines"]["p"]["lines"]["l"] == {
-        "from": [0.0, 0.0], "to": [0.0, 1.0], "via": []
+        "from": [0.0, 0.0], "to": [0.0, 1.0], "via": [], "anchor": "bottom"
     }  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -78,6 +79,14 @@ def test_first_seen_beyond_the_line() -> None:
     assert _cross(_along(0.6, 0.9)) == (0, 0)
     assert _cross(_along(0.6, 0.9, 0.4)) == (0, 1)
     assert _cross(_along(0.495, 0.9)) == (0, 0)
+
+
+def test_anchor() -> None:
+    """Of a car from above the middle crosses, an eighth of the frame above its lower edge."""
+    way = [(0.5, 0.6), (0.5, 0.7)]
+    line = LineOptions((0.0, 0.52), (1.0, 0.52))
+    assert _cross(way, line) == (0, 0)
+    assert _cross(way, replace(line, anchor="center")) == (1, 0)
 
 
 # A gate in the middle of a fence that bends around a yard.
