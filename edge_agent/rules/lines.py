@@ -70,7 +70,7 @@ class LineWatch:
 
 
 def _crossed(course: _Course, start: Point, end: Point) -> int:
-    """1 where the way crosses the line from left to right, -1 from right to left, else 0.
+    """Above 0 where the way crosses the line from left to right, below 0 the other way round.
 
     Left and right are those of someone who walks along the line; y grows downwards. A way that
     crosses a bent line to and fro does not cross it in all.
@@ -85,7 +85,7 @@ def _crossed(course: _Course, start: Point, end: Point) -> int:
             continue  # this part is wholly on one side of the way
         if (_turn(first, second, start) > 0.0) != (_turn(first, second, end) > 0.0):
             total += 1 if one > 0.0 else -1
-    return (total > 0) - (total < 0)
+    return total
 
 
 def _turn(a: Point, b: Point, point: Point) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.gates.hours import parse_span
+from edge_agent.gates.hours import around, parse_span
 from edge_agent.gates.schedule import ScheduleGate, ScheduleOptions
 from tests.gates.scenes import frame
 
@@ -152,6 +152,17 @@ def test_polar_day_and_night(day: str, by_day: bool) -> None:
     assert not any(_at(gates[False], minute) for minute in minutes)
 
 
+def test_spans_that_meet_are_one() -> None:
+    """No moment falls between one and the next, and none is made of rounding alone."""
+    day, zone = date(2026, 6, 21), ZoneInfo("Europe/Oslo")
+    (light,) = around([parse_span("sunrise-sunset")], day, zone, TROMSO)
+    assert light[1] - light[0] == pytest.approx(72 * 3600, abs=120)
+    assert around([parse_span("sunset-sunrise")], day, zone, TROMSO) == []
+    assert around([parse_span("sunrise-sunset")], date(2026, 12, 21), zone, TROMSO) == []
+    halves = [parse_span(text) for text in ("13:00-18:00", "08:00-13:00", "09:00-12:00")]
+    assert [end - start for start, end in around(halves, day, zone, None)] == [36000.0] * 3
+
+
 def test_a_clock_that_jumps() -> None:
     """A machine without a battery for its clock wakes up in 1970; once set, it is right at once."""
     gate = _gate(active=["08:00-18:00"])
@@ -159,6 +170,7 @@ def test_a_clock_that_jumps() -> None:
     assert _open(gate, "2026-05-04T12:00")
     assert not _open(gate, "2026-05-04T20:00")
     assert _open(gate, "2026-05-03T12:00")
+    assert _open(gate, "2026-04-03T12:00")
 
 
 _CLOCK = st.integers(0, 24 * 12 - 1).map(lambda n: f"{n // 12:02}:{n % 12 * 5:02}")

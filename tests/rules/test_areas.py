@@ -120,6 +120,8 @@ def test_a_vertex_on_the_ray_counts_once(polygon: list[Point]) -> None:
         ((0.3, 0.2, 0.7, 0.9), True),  # up to the back
         ((0.2, 0.5, 0.7, 0.9), True),  # into one tooth
         ((0.25, 0.25, 0.75, 1.0), False),  # fills the gap, touches all round
+        ((0.255, 0.255, 0.745, 1.0), False),  # nearly does
+        ((0.245, 0.5, 0.5, 0.6), True),  # reaches into a tooth by a hair
         ((0.1, 0.4, 0.2, 0.5), True),  # inside a tooth
         ((-1.0, -1.0, 2.0, 2.0), True),  # around everything
         ((0.0, 0.0, 0.0, 0.0), False),  # nothing
@@ -128,6 +130,8 @@ def test_a_vertex_on_the_ray_counts_once(polygon: list[Point]) -> None:
 def test_overlap_with_a_comb(box: Box, shares: bool) -> None:
     """Between the teeth is outside, however the pieces are joined; touching is not sharing."""
     assert overlaps(COMB, box) == shares
+    lying, turned = [(y, x) for x, y in COMB], (box[1], box[0], box[3], box[2])
+    assert overlaps(lying, turned) == shares
 
 
 _CELLS = 16

@@ -28,7 +28,7 @@ def test_without_the_option_nothing_rests() -> None:
 
 def test_one_bad_box_is_no_departure() -> None:
     """A single sighting elsewhere does not end a rest, two in a row do; the time begins anew."""
-    assert _rests(0.5, 0.5, 0.5, 0.5, 0.8, 0.5, 0.5) == "...rrrr"
+    assert _rests(0.5, 0.5, 0.5, 0.5, 0.8, 0.5, 0.8, 0.5) == "...rrrrr"
     assert _rests(0.5, 0.5, 0.5, 0.5, 0.8, 0.8, 0.8, 0.8, 0.8) == "...rr...r"
 
 
