@@ -201,15 +201,6 @@ def _polygons(root: Mapping) -> Iterator[YamlPath]:
             yield from ((*path, i) for i in range(count))
 
 
-def crossing_lines(root: Mapping) -> Iterator[Mistake]:
-    """A line needs two ends."""
-    for pipeline, line in pipeline_maps(root, "lines"):
-        path = ("pipelines", pipeline, "lines", line)
-        ends = [_point(node_at(root, (*path, key))) for key in ("from", "to")]
-        if None not in ends and ends[0] == ends[1]:
-            yield Mistake((*path, "to"), "is the same point as from: a line needs two ends")
-
-
 def labels(root: Mapping) -> Iterator[Mistake]:
     """Labels of a pipeline must be among the model's, where the YAML lists those."""
     for pipeline in entries(root, "pipelines"):
@@ -260,7 +251,8 @@ def _number(node: Node | None, default: float) -> float | None:
         return None
 
 
-def _point(node: Node | None) -> Point | None:
+def point_of(node: Node | None) -> Point | None:
+    """The point that a node holds, None where it is none."""
     if not isinstance(node, Sequence) or len(node.items) != 2:
         return None
     x, y = (_number(item, 0.0) for item in node.items)
@@ -269,7 +261,7 @@ def _point(node: Node | None) -> Point | None:
 
 def _points(node: Node | None) -> list[Point]:
     """The corners, none where one of them is no point."""
-    points = [_point(item) for item in node.items] if isinstance(node, Sequence) else []
+    points = [point_of(item) for item in node.items] if isinstance(node, Sequence) else []
     return [point for point in points if point is not None] if None not in points else []
 
 
@@ -292,7 +284,6 @@ ERRORS: tuple[Check, ...] = (
     tracks,
     certificates,
     areas,
-    crossing_lines,
     labels,
 )
 PARTIAL: tuple[Check, ...] = (model_files,)

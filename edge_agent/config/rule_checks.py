@@ -1,10 +1,18 @@
-"""What no single value of filters and schedules can tell."""
+"""What no single value of lines, filters and schedules can tell."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edge_agent.config.checks import Check, entries, number_at, pipeline_maps, text_at, texts_at
+from edge_agent.config.checks import (
+    Check,
+    entries,
+    number_at,
+    pipeline_maps,
+    point_of,
+    text_at,
+    texts_at,
+)
 from edge_agent.config.problem import YamlPath, did_you_mean, quoted
 from edge_agent.config.validate import Mistake, node_at
 from edge_agent.config.yaml_tree import Mapping
@@ -58,4 +66,13 @@ def sun(root: Mapping) -> Iterator[Mistake]:
                 yield Mistake((*path, key), "sunrise and sunset need a location", cure)
 
 
-ERRORS: tuple[Check, ...] = (filter_labels, bounds, sun)
+def crossing_lines(root: Mapping) -> Iterator[Mistake]:
+    """A line needs two ends."""
+    for pipeline, line in pipeline_maps(root, "lines"):
+        path = ("pipelines", pipeline, "lines", line)
+        ends = [point_of(node_at(root, (*path, key))) for key in ("from", "to")]
+        if None not in ends and ends[0] == ends[1]:
+            yield Mistake((*path, "to"), "is the same point as from: a line needs two ends")
+
+
+ERRORS: tuple[Check, ...] = (crossing_lines, filter_labels, bounds, sun)
