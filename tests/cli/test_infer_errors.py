@@ -22,10 +22,7 @@ UNKNOWN_ENGINE = (
         (
             "picture.tflite",
             b"\x89PNG\r\n\x1a\n" + bytes(100),
-            (
-                "{} is damaged or not supported: header: identifier b'\\r\\n\\x1a\\n', "
-                "a TFLite model has b'TFL3' (download or export the model again)"
-            ),
+            "{} is a PNG picture, not a TFLite model (name the .tflite file)",
         ),
         (
             "half.tflite",

@@ -39,9 +39,10 @@ def _with_files(tmp_path: Path, files: Mapping[str, bytes | str], **more: Any) -
         (b"PK\x03\x04" + bytes(40), r"an archive \(.npz"),
         (b'{"error": "not found"}', "a JSON document"),
         (b"\x1f\x8b\x08", "gzip"),
+        (b"\xff\xd8\xff\xe0\x00\x10JFIF", "a JPEG picture, not a TFLite model"),
         (_MODEL[:20], "outside|do not fit"),
-        (b"abc", "do not fit"),
-        (_MODEL.replace(b"TFL3", b"TFL2"), "identifier b'TFL2'"),
+        (b"abc", "not a TFLite model"),
+        (_MODEL.replace(b"TFL3", b"TFL2"), "not a TFLite model"),
     ],
 )
 def test_wrong_files_say_what_they_are(tmp_path: Path, content: bytes, said: str) -> None:

@@ -10,6 +10,7 @@ from edge_agent.errors import ModelError
 
 _CONVERT = "convert it to .tflite first"
 _AGAIN = "download the file itself, not the page about it"
+_NAME_IT = "name the .tflite file"
 _FOREIGN = (
     (b"version https://git-lfs", "a Git LFS pointer, not the model", "run: git lfs pull"),
     (b"\x89HDF\r\n\x1a\n", "a Keras model (HDF5)", _CONVERT),
@@ -22,6 +23,8 @@ _FOREIGN = (
     (b"<!doctype", "a web page", _AGAIN),
     (b"<html", "a web page", _AGAIN),
     (b"<?xml", "an XML document", _AGAIN),
+    (b"\xff\xd8\xff", "a JPEG picture, not a TFLite model", _NAME_IT),
+    (b"\x89PNG", "a PNG picture, not a TFLite model", _NAME_IT),
     (b"{", "a JSON document", _AGAIN),
 )
 _SUFFIXES = {

@@ -36,6 +36,7 @@ from edge_agent.engines.modelfile.schema import (
     TensorType,
     operator_name,
 )
+from edge_agent.errors import ModelError
 
 MAX_RANK = 16
 
@@ -51,8 +52,9 @@ def parse_model(data: memoryview, what: str) -> Model:
     Raises ModelError where anything is out of range or at odds with itself.
     """
     file = FlatBuffer(data, what)
-    if file.span(4, 4, "header") != IDENTIFIER:
-        file.fail("header", f"identifier {bytes(data[4:8])!r}, a TFLite model has {IDENTIFIER!r}")
+    if data[4:8] != IDENTIFIER:
+        cure = "give a .tflite file, or download or export it again"
+        raise ModelError(f"{what} is not a TFLite model", cure)
     root = file.root("header")
     root.where = ""
     version = root.number(0, U32)
