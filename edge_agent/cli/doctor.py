@@ -50,7 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
     if file is None and os.access(CONFIG, os.R_OK):
         file = CONFIG
     if file is None:
-        print(f"{CONFIG} cannot be read: looking at the machine alone", file=sys.stderr)
+        fault = "cannot be read" if os.path.lexists(CONFIG) else "does not exist"
+        print(f"{CONFIG} {fault}: looking at the machine alone", file=sys.stderr)
         return _examine(None, None, arguments.json)
     loaded = load_with_models(file, labels_only=True)
     if loaded.config is None:

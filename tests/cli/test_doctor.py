@@ -105,7 +105,11 @@ def test_without_a_file(terminal: Terminal, no_service: Path) -> None:
     """The machine alone, and the service's own configuration where it is there."""
     answer = terminal("doctor", "--json")
     assert set(states(answer)) == _MACHINE
+    assert answer.err == f"{no_service} does not exist: looking at the machine alone\n"
+    no_service.symlink_to("nowhere")
+    answer = terminal("doctor", "--json")
     assert answer.err == f"{no_service} cannot be read: looking at the machine alone\n"
+    no_service.unlink()
     no_service.write_text("mqtt: {port: 0}")
     answer = terminal("doctor")
     assert answer.code == 78
