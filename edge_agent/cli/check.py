@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,8 +54,11 @@ def load_with_stages(file: Path) -> Loaded:
     try:
         build_agent(loaded.config)
     except ConfigError as error:
-        found = tuple(Problem(str(file), 0, 0, "", text) for text in error.problems)
-        return dataclasses.replace(loaded, config=None, problems=(*loaded.problems, *found))
+        found = tuple(loaded.located(str(file), text) for text in error.problems)
+        problems = (*loaded.problems, *found)
+        return dataclasses.replace(
+            loaded, config=None, problems=problems, warnings=_apart(loaded.warnings, found)
+        )
     return loaded
 
 
@@ -67,7 +71,15 @@ def load_with_models(file: Path, *, labels_only: bool = False) -> Loaded:
     if loaded.config is None or loaded.problems:
         return loaded
     problems = tuple(_model_problems(loaded, loaded.config, str(file), labels_only))
-    return dataclasses.replace(loaded, problems=problems)
+    return dataclasses.replace(
+        loaded, problems=problems, warnings=_apart(loaded.warnings, problems)
+    )
+
+
+def _apart(warnings: tuple[Problem, ...], problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    """The warnings about what is not wrong altogether."""
+    wrong = {problem.path for problem in problems}
+    return tuple(warning for warning in warnings if warning.path not in wrong)
 
 
 def _model_problems(
@@ -86,7 +98,12 @@ def _model_problems(
                 if labels and label not in labels:
                     path = ("pipelines", pipeline, *place)
                     message = f"the model has no label {label!r}"
-                    yield loaded.problem(file, path, message, did_you_mean(label, labels))
+                    hint = did_you_mean(label, labels) or _see_labels(model.file)
+                    yield loaded.problem(file, path, message, hint)
+
+
+def _see_labels(model: Path) -> str:
+    return f"see them: {shlex.join(['edge-agent', 'inspect', '--labels', str(model)])}"
 
 
 def _labels_in(item: PipelineConfig) -> Iterator[tuple[YamlPath, str]]:

@@ -54,6 +54,7 @@ class Plugins:
 
     registry: Registry[Any]
     what: str
+    synonyms: tuple[tuple[str, str], ...] = ()
 
     def options_class(self, name: str) -> Any:
         """Options class of a stage, None where there is none of that name or it is broken."""
@@ -92,6 +93,9 @@ class Plugins:
         return found
 
     def _known(self, name: str) -> str:
+        for words, meant in self.synonyms:
+            if name.lower() in words.split():
+                return f"write {meant}"
         return did_you_mean(name, self.registry.names())
 
 
@@ -100,7 +104,22 @@ def _adapter(options: Any) -> TypeAdapter[Any]:
     return TypeAdapter(options)
 
 
-_SOURCES = Plugins(SOURCES, "source type")
+_SOURCES = Plugins(
+    SOURCES,
+    "source type",
+    (
+        ("mjpeg mjpg jpeg jpg https snapshot", "http, with the http:// address of the pictures"),
+        ("onvif rtsps h264 h265", "rtsp, with the rtsp:// address that the camera gives"),
+        ("ip ipcam ipcamera network stream", "rtsp or http, as the camera's address begins"),
+        ("webcam usb uvc v4l v4l2 device", "camera"),
+        ("libcamera rpicam raspicam csi", "picamera"),
+        ("ffmpeg opencv gstreamer", "rtsp for a camera's stream, video for a file"),
+        ("file mp4 avi mkv", "video, or images for pictures"),
+        ("folder directory", "images"),
+    ),
+)
+"""With what other programs call the same."""
+
 _GATES = Plugins(GATES, "gate")
 _DECODERS = Plugins(DECODERS, "decoder")
 

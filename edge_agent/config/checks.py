@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from edge_agent.config.problem import YamlPath, did_you_mean, is_secret_path, quoted
+from edge_agent.config.problem import Mistake, YamlPath, did_you_mean, is_secret_path, quoted
 from edge_agent.config.shapes import polygon_fault
-from edge_agent.config.validate import Mistake, node_at
+from edge_agent.config.text_checks import comments, odd_characters
+from edge_agent.config.validate import node_at
 from edge_agent.config.yaml_tree import Mapping, Node, Scalar, Sequence
 from edge_agent.geometry import Point
 from edge_agent.tracking.options import TrackOptions
@@ -19,6 +20,7 @@ from edge_agent.tracking.options import TrackOptions
 Check = Callable[[Mapping], Iterator[Mistake]]
 
 _TOPIC_MARKS = "/+#"
+_RENAME = "choose another name"
 _RESERVED = {"cmd"}  # P/cmd/snapshot is a command, P/{pipeline}/snapshot a picture
 
 
@@ -57,10 +59,8 @@ def references(root: Mapping) -> Iterator[Mistake]:
 
 
 def unused(root: Mapping) -> Iterator[Mistake]:
-    """A source or model that no pipeline uses, or no pipeline at all, is likely an oversight."""
+    """A source or model that no pipeline uses is likely an oversight."""
     pipelines = entries(root, "pipelines")
-    if not pipelines:
-        yield Mistake(("pipelines",), "there are none, so nothing is inferred")
     for kind, section in (("source", "sources"), ("model", "models")):
         used = {text_at(root, "pipelines", pipeline, kind) for pipeline in pipelines}
         for name in entries(root, section):
@@ -72,23 +72,23 @@ def topic_names(root: Mapping) -> Iterator[Mistake]:
     """Names that become parts of MQTT topics."""
     agent = text_at(root, "agent", "name")
     if agent is not None and (fault := _name_fault(agent, spaces=False)):
-        yield Mistake(("agent", "name"), fault)
+        yield Mistake(("agent", "name"), fault, _RENAME)
     for name in entries(root, "pipelines"):
         fault = _name_fault(name, spaces=False)
         if name in _RESERVED:
             fault = f"{quoted(name)} is taken by the topics of commands"
         if fault:
-            yield Mistake(("pipelines", name), fault, "choose another name", at_key=True)
+            yield Mistake(("pipelines", name), fault, _RENAME, at_key=True)
     for key in ("zones", "lines"):
         seen: dict[tuple[str, str], str] = {}
         for pipeline, name in pipeline_maps(root, key):
             path = ("pipelines", pipeline, key, name)
             topic = (pipeline, name.replace(" ", "_"))
             if fault := _name_fault(name, spaces=True):
-                yield Mistake(path, fault, "choose another name", at_key=True)
+                yield Mistake(path, fault, _RENAME, at_key=True)
             elif topic in seen:
                 message = f"has the same topic as {quoted(seen[topic])}: a space becomes _"
-                yield Mistake(path, message, "choose another name", at_key=True)
+                yield Mistake(path, message, _RENAME, at_key=True)
             seen[topic] = name
 
 
@@ -107,10 +107,10 @@ def mqtt(root: Mapping) -> Iterator[Mistake]:
     """Options of the broker that go together, and a prefix that makes sound topics."""
     given = {key for key in entries(root, "mqtt") if text_at(root, "mqtt", key) is not None}
     if "password" in given and "username" not in given:
-        yield Mistake(("mqtt", "password"), "is of no use without username", at_key=True)
+        yield _useless(("mqtt", "password"), "username")
     tls = {key for key in entries(root, "mqtt", "tls") if text_at(root, "mqtt", "tls", key)}
     if "key_file" in tls and "cert_file" not in tls:
-        yield Mistake(("mqtt", "tls", "key_file"), "is of no use without cert_file", at_key=True)
+        yield _useless(("mqtt", "tls", "key_file"), "cert_file")
     for path in (("mqtt", "topic_prefix"), ("mqtt", "homeassistant", "prefix")):
         prefix = text_at(root, *path) or "x"
         wrong = any(mark in prefix for mark in "+#") or prefix.startswith("$")
@@ -119,6 +119,11 @@ def mqtt(root: Mapping) -> Iterator[Mistake]:
                 "must be words with single / between them, without + or #, not beginning with $"
             )
             yield Mistake(path, message)
+
+
+def _useless(path: tuple[str, ...], other: str) -> Mistake:
+    cure = f"set {'.'.join((*path[:-1], other))}"
+    return Mistake(path, f"is of no use without {other}", cure, at_key=True)
 
 
 def tracks(root: Mapping) -> Iterator[Mistake]:
@@ -232,16 +237,6 @@ def shared_devices(root: Mapping) -> Iterator[Mistake]:
             yield Mistake(("sources", source), message, at_key=True)
 
 
-def comments(root: Mapping, node: Node | None = None, path: YamlPath = ()) -> Iterator[Mistake]:
-    """A `#` after a space begins a comment, which may have been meant as part of a password."""
-    node = root if node is None else node
-    if isinstance(node, Mapping):
-        for key, item in node.items.items():
-            yield from comments(root, item, (*path, key))
-    elif isinstance(node, Scalar) and node.cut and (is_secret_path(path) or node.text == ""):
-        yield Mistake(path, "ends before the '#', which begins a comment", "or put it in quotes")
-
-
 def _number(node: Node | None, default: float) -> float | None:
     if node is None:
         return default
@@ -289,4 +284,4 @@ ERRORS: tuple[Check, ...] = (
 PARTIAL: tuple[Check, ...] = (model_files,)
 """Mistakes with which the rest of the configuration can still be run."""
 
-WARNINGS: tuple[Check, ...] = (unused, recordings, shared_devices, comments)
+WARNINGS: tuple[Check, ...] = (unused, recordings, shared_devices, comments, odd_characters)

@@ -152,9 +152,21 @@ def holds_secret(annotation: Any) -> bool:
     return any(unwrap(member)[0] is Secret for member in members(annotation))
 
 
-def has_unit(annotation: Any) -> bool:
-    """True for durations and sizes."""
-    return any(_unit(unwrap(member)[1]) for member in (annotation, *members(annotation)))
+def held_section(annotation: Any) -> tuple[Any, bool]:
+    """The section that a field holds, and whether by names; None for a plain value."""
+    if section_fields(annotation, None):
+        return annotation, False
+    for member in members(annotation):
+        bare = unwrap(member)[0]
+        if get_origin(bare) is dict and section_fields(get_args(bare)[1], None):
+            return get_args(bare)[1], True
+    return None, False
+
+
+def unit_of(annotation: Any) -> Any:
+    """What reads the unit of a duration or size; None for anything else."""
+    metas = (unwrap(member)[1] for member in (annotation, *members(annotation)))
+    return next((unit for unit in map(_unit, metas) if unit is not None), None)
 
 
 def describe(annotation: Any) -> str:
@@ -204,8 +216,7 @@ def limits(annotation: Any) -> str:
 
 def unit_text(annotation: Any, value: Any) -> str:
     """A value as people write it: in the largest unit that gives a whole number."""
-    metas = (*unwrap(annotation)[1], *(m for a in members(annotation) for m in unwrap(a)[1]))
-    unit = _unit(metas)
+    unit = unit_of(annotation)
     if unit is None or not value:
         return f"{value:g}" if isinstance(value, float) else str(value)
     counts = [(factor, name, value / factor) for name, factor in unit.factors]

@@ -10,16 +10,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from edge_agent.config import checks, rule_checks
+from edge_agent.config import checks, rule_checks, text_checks
 from edge_agent.config.fields import field_at
+from edge_agent.config.lookalikes import odd_place, plain_hint, without_odd_ends
 from edge_agent.config.paths import rebased
-from edge_agent.config.problem import Problem, YamlPath, path_text
+from edge_agent.config.problem import Mistake, Problem, YamlPath, path_text
 from edge_agent.config.schema import Config
+from edge_agent.config.stage_words import mistake_of
 from edge_agent.config.substitute import Substitution
-from edge_agent.config.validate import Mistake, node_at, place_of, plain_values, validate
+from edge_agent.config.validate import node_at, place_of, plain_values, validate
 from edge_agent.config.yaml_tree import (
     Mapping,
     Node,
+    Repeated,
     Scalar,
     Sequence,
     YamlError,
@@ -55,6 +58,12 @@ class Loaded:
             return Problem(file, 0, 0, path_text(path), message, hint)
         return _problem(file, self.root, Mistake(path, message, hint))
 
+    def located(self, file: str, text: str) -> Problem:
+        """The problem of a stage's own words, such as `sources.door: url must be ...`."""
+        if self.root is None:
+            return Problem(file, 0, 0, "", text)
+        return _problem(file, self.root, mistake_of(text, self.root))
+
     def or_raise(self) -> Config:
         """The configuration; logs warnings and problems, or raises ConfigError with all of them."""
         for warning in self.warnings:
@@ -76,18 +85,16 @@ def load_config(path: str | Path, environ: Environment[str, str] = os.environ) -
     except YamlError as error:
         at = error.at
         return Loaded(None, (Problem(file, at.line, at.column, "", error.message, error.hint),))
-    twice = [
-        Problem(
-            file,
-            item.at.line,
-            item.at.column,
-            path_text(item.path),
-            "stands here again",
-            f"it is on line {item.first.line} already",
-        )
-        for item in repeated
-    ]
+    twice = [_twice(file, item) for item in repeated]
     return _check(root, file, Path(path).absolute().parent, environ, twice)
+
+
+def _twice(file: str, item: Repeated) -> Problem:
+    hint = f"it is on line {item.first.line} already"
+    if item.is_section:
+        hint += f"; put the content of both under one {item.path[-1]}:"
+    path = path_text(item.path)
+    return Problem(file, item.at.line, item.at.column, path, "stands here again", hint)
 
 
 def load_or_raise(path: str | Path, environ: Environment[str, str] = os.environ) -> Config:
@@ -153,7 +160,9 @@ def _check(
     root = rebased_root
     config, found = validate(root)
     unfilled = {mistake.path for mistake in mistakes}
-    mistakes += [mistake for mistake in found if mistake.path not in unfilled]
+    odd = list(text_checks.odd_names(root))
+    told = unfilled | {(*m.path[:-1], without_odd_ends(str(m.path[-1]))) for m in odd}
+    mistakes += [*odd, *(m for m in _apart_from(found, odd) if m.path not in told)]
     mistakes += _apart_from(_run((*checks.ERRORS, *rule_checks.ERRORS), root), mistakes)
     is_usable = not mistakes and not problems
     mistakes += _apart_from(_run(checks.PARTIAL, root), mistakes)
@@ -249,7 +258,16 @@ def _hidden(node: Node, path: YamlPath) -> Iterator[YamlPath]:
 def _problem(file: str, root: Mapping, mistake: Mistake) -> Problem:
     at = place_of(root, mistake.path, mistake.at_key)
     path = path_text(mistake.path)
-    return Problem(file, at.line, at.column, path, mistake.message, mistake.hint)
+    hint = _odd_hint(node_at(root, mistake.path)) or mistake.hint
+    return Problem(file, at.line, at.column, path, mistake.message, hint)
+
+
+def _odd_hint(node: Node | None) -> str:
+    """Of a value that is wrong, a character that is not what it looks like is the likely cause."""
+    if not isinstance(node, Scalar) or node.secret:
+        return ""
+    place = odd_place(node.text)
+    return "" if place is None else plain_hint(node.text[place])
 
 
 def _place(problem: Problem) -> tuple[int, int]:

@@ -16,6 +16,9 @@ _SECRET_KEY = re.compile(r"(password|passwd|secret|token|key)(?!.*_file$)", re.I
 _SHOWN = 40
 _COMPARED = 200
 
+MISSING = "is missing"
+"""The message about a key that must be there and is not."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -35,6 +38,16 @@ class Problem:
         place = self.file if self.line == 0 else f"{self.file}:{self.line}:{self.column}"
         parts = ": ".join(part for part in (place, self.path, self.message) if part)
         return " ".join((f"{parts} ({self.hint})" if self.hint else parts).splitlines())
+
+
+@dataclass(slots=True)
+class Mistake:
+    """A mistake with its place in the values, before it has a line."""
+
+    path: YamlPath
+    message: str
+    hint: str = ""
+    at_key: bool = False
 
 
 def path_text(path: YamlPath) -> str:

@@ -4,37 +4,34 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
+from edge_agent.config.cures import cure, lacks_corners
 from edge_agent.config.fields import (
-    choices,
     describe,
     field_at,
-    has_unit,
     holds_secret,
     section_fields,
+    unit_of,
 )
 from edge_agent.config.masked import leaves
-from edge_agent.config.problem import YamlPath, did_you_mean, is_secret_path, quoted
+from edge_agent.config.misplaced import entry_hint, home_hint, regrouped
+from edge_agent.config.problem import (
+    MISSING,
+    Mistake,
+    YamlPath,
+    did_you_mean,
+    is_secret_path,
+    quoted,
+)
 from edge_agent.config.schema import Config, may_be_empty
 from edge_agent.config.yaml_tree import Mapping, Node, Position, Scalar, Sequence
 from edge_agent.options import without_credentials
 
 _UNKNOWN_KEY = ("extra_forbidden", "unexpected_keyword_argument")
 _OWN_WORDS = ("config", "value_error", "assertion_error")
-
-
-@dataclass(slots=True)
-class Mistake:
-    """A mistake with its place in the values, before it has a line."""
-
-    path: YamlPath
-    message: str
-    hint: str = ""
-    at_key: bool = False
 
 
 def validate(root: Mapping) -> tuple[Config | None, list[Mistake]]:
@@ -52,7 +49,7 @@ def validate(root: Mapping) -> tuple[Config | None, list[Mistake]]:
             found = error.errors(include_url=False, include_input=False)
             again = {path for path in _places(found, root) if _rereads(node_at(root, path))}
             if again <= other:
-                return None, _mistakes(found, root, values)
+                return None, regrouped(_mistakes(found, root, values), values)
             other |= again
         else:
             wrong = list(_wrong_numbers(config, root, values))
@@ -144,29 +141,47 @@ def _mistakes(errors: list[Any], root: Mapping, values: Any) -> list[Mistake]:
 def _mistake(path: YamlPath, error: Any, root: Mapping, values: Any) -> Mistake:
     kind = error["type"]
     if kind in _UNKNOWN_KEY:
-        hint = did_you_mean(str(path[-1]), _known_keys(path[:-1], values))
-        return Mistake(path, "unknown key", hint, at_key=True)
+        return Mistake(path, "unknown key", _unknown_hint(path, values), at_key=True)
     target = field_at(Config, path, values)
     if kind == "missing" and node_at(root, path) is None:
-        return Mistake(path, "is missing", target.doc.rstrip(".") if target else "", at_key=True)
+        return Mistake(path, MISSING, target.doc.rstrip(".") if target else "", at_key=True)
     secret = _is_secret(path, root, target.annotation if target else None)
     if kind == "config":
         return Mistake(path, *_own_words(error["ctx"], secret))
-    if kind in _OWN_WORDS and not (target and has_unit(target.annotation)):
+    if kind in _OWN_WORDS and not (target and unit_of(target.annotation)):
         text = without_credentials(str(error["ctx"]["error"]))
         return Mistake(path, "this value is not valid" if secret else text)
     if target is None:
         return Mistake(path, "this value is not valid")
-    shown = "" if secret else _shown(node_at(root, path))
+    node = node_at(root, path)
+    if few := lacks_corners(target.annotation, node):
+        return Mistake(path, few)
+    shown = "" if secret else _shown(node)
     message = f"expected {describe(target.annotation)}{shown and ', got '}{shown}"
-    return Mistake(path, message, _meant(target.annotation, node_at(root, path), secret))
+    return Mistake(path, message, "" if secret else cure(path, target.annotation, node))
+
+
+def _unknown_hint(path: YamlPath, values: Any) -> str:
+    """Where the key belongs, else the key that was meant."""
+    key = str(path[-1])
+    known = _known_keys(path[:-1], values)
+    section = _value_at(values, path[:-1])
+    return (
+        home_hint(path[:-1], key, known)
+        or entry_hint(path[:-1], section[key])
+        or did_you_mean(key, known)
+    )
 
 
 def _known_keys(path: YamlPath, values: Any) -> tuple[str, ...]:
     section = field_at(Config, path, values)
+    return tuple(section_fields(section.annotation, _value_at(values, path))) if section else ()
+
+
+def _value_at(values: Any, path: YamlPath) -> Any:
     for part in path:
         values = values[part]
-    return tuple(section_fields(section.annotation, values)) if section else ()
+    return values
 
 
 def _own_words(context: dict[str, Any], secret: bool) -> tuple[str, str]:
@@ -201,14 +216,6 @@ def _shown(node: Node | None) -> str:
     if len(node.items) > 6 or not all(isinstance(item, Scalar) for item in node.items):
         return f"a list of {len(node.items)}"
     return f"[{', '.join(texts)}]"
-
-
-def _meant(annotation: Any, node: Node | None, secret: bool) -> str:
-    words = choices(annotation)
-    if secret or not words or not isinstance(node, Scalar):
-        return ""
-    hint = did_you_mean(node.text, words)
-    return hint if hint.startswith("did") else ""
 
 
 def _wrong_numbers(config: Config, root: Mapping, values: Any) -> Iterator[Mistake]:

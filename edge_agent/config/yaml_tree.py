@@ -1,14 +1,11 @@
 """YAML text to a tree of values that know their line and column.
 
 PyYAML's events are put together here instead of by its constructor: every mistake gets a place, a
-deep or self-multiplying file is refused, and words keep their meaning. Plain scalars follow the
-core schema of YAML 1.2: `off` and `no` are texts, `0755` and `12:30` too; only `true`, `false`,
-`null` and decimal or hexadecimal numbers are more than text (a `bool` field takes `off` as well).
+deep or self-multiplying file is refused, and words keep their meaning.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,22 +14,13 @@ from typing import Any
 import yaml
 
 from edge_agent.config.problem import YamlPath
-from edge_agent.config.yaml_words import syntax_words
+from edge_agent.config.yaml_scalars import resolve
+from edge_agent.config.yaml_words import AMPERSAND, syntax_words
 
 MAX_DEPTH = 32
 MAX_VALUES = 20_000
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_CONSTANTS: dict[str, bool | None] = {
-    **dict.fromkeys(("true", "True", "TRUE"), True),
-    **dict.fromkeys(("false", "False", "FALSE"), False),
-    **dict.fromkeys(("null", "Null", "NULL", "~", ""), None),
-}
-_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,30})")
-_HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]{1,16}")
-_FLOAT = re.compile(
-    r"[-+]?((0|[1-9][0-9]{0,30})(\.[0-9]{0,30})?|\.[0-9]{1,30})([eE][-+]?[0-9]{1,3})?"
-)
 _UNPRINTABLE = re.compile(
     "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
@@ -111,6 +99,7 @@ class Repeated:
     path: YamlPath
     at: Position
     first: Position
+    is_section: bool
 
 
 def parse(text: str, loader: Any = _LOADER) -> tuple[Mapping, tuple[Repeated, ...]]:
@@ -142,19 +131,6 @@ def from_values(value: Any, depth: int = 0) -> Node:
         return Scalar("null", None, nowhere)
     kept = value if isinstance(value, str | int | float | bool) else str(value)
     return Scalar(str(kept), kept, nowhere)
-
-
-def resolve(text: str) -> str | int | float | bool | None:
-    """What a scalar without quotes means."""
-    if text in _CONSTANTS:
-        return _CONSTANTS[text]
-    if _INTEGER.fullmatch(text):
-        return int(text)
-    if _HEXADECIMAL.fullmatch(text):
-        return int(text, 16)
-    if _FLOAT.fullmatch(text) and math.isfinite(number := float(text)):
-        return number
-    return text
 
 
 def _check_characters(text: str) -> None:
@@ -213,6 +189,8 @@ class _Builder:
             self._anchors[anchor] = None
         node = self._new_node(event, depth)
         if anchor is not None:
+            if isinstance(node, Scalar) and node.text == "" and node.value is None:
+                raise YamlError(node.at, *AMPERSAND)
             self._anchors[anchor] = node
         return node
 
@@ -278,7 +256,7 @@ class _Builder:
             if key == "<<" and is_plain:
                 merged += _merge_sources(value)
             elif key in items:
-                self.repeated.append(Repeated(tuple(self._path), at, keys[key]))
+                self._repeat(at, keys[key], value)
             else:
                 items[key], keys[key] = value, at
             self._path.pop()
@@ -286,6 +264,10 @@ class _Builder:
             for key in other.items.keys() - items.keys():
                 items[key], keys[key] = other.items[key], other.keys[key]
         return Mapping(items, keys, _position(start), size)
+
+    def _repeat(self, at: Position, first: Position, value: Node) -> None:
+        is_section = isinstance(value, Mapping)
+        self.repeated.append(Repeated(tuple(self._path), at, first, is_section))
 
     def _key(self, event: yaml.Event, depth: int) -> tuple[Position, str, bool]:
         at = _position(event)

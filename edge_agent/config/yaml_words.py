@@ -11,7 +11,12 @@ from typing import Any
 
 import yaml
 
+from edge_agent.config.lookalikes import odd_near, plain_hint, words_for
+
 _QUOTE = "a text that begins with it must stand in quotes"
+
+AMPERSAND = ("'&' has a meaning of its own", _QUOTE)
+"""Message and hint about a text that was taken for the name of an anchor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +94,7 @@ _KNOWN = (
     _Words(
         ("block end", "expected key", "'-' indicator"),
         "this line does not fit what stands above it",
-        "indent it as its neighbours, or put the whole value in quotes",
+        "indent it, or the line above it, as its neighbours, or put the whole value in quotes",
     ),
     _Words(
         ("document start", "directive", "incompatible"),
@@ -106,6 +111,16 @@ _KNOWN = (
 
 def syntax_words(error: yaml.YAMLError, lines: list[str]) -> tuple[int, int, str, str]:
     """Line and column (from 0), message and hint of a parser's error."""
+    line, column, message, hint = _syntax_words(error, lines)
+    odd = odd_near(lines, line)
+    if odd is None:
+        return line, column, message, hint
+    line, column = odd
+    character = lines[line][column]
+    return line, column, f"{words_for(character)} stands here", plain_hint(character, named=True)
+
+
+def _syntax_words(error: yaml.YAMLError, lines: list[str]) -> tuple[int, int, str, str]:
     problem = str(getattr(error, "problem", "") or "")
     mark = getattr(error, "problem_mark", None)
     start = getattr(error, "context_mark", None) or mark

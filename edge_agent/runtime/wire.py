@@ -165,7 +165,7 @@ def build_agent(
     only a stage itself can judge.
     """
     if not config.running:
-        raise ConfigError(("no pipeline is enabled: there is nothing to do",))
+        raise ConfigError((_nothing_to_do(config),))
     outbox = outbox or MemoryOutbox(config.outbox)
     try:
         topics = Topics(config.mqtt.topic_prefix, config.agent.name)
@@ -212,6 +212,14 @@ def build_agent(
         health=health,
         exporters=exporters,
     )
+
+
+def _nothing_to_do(config: Config) -> str:
+    if config.pipelines:
+        return "pipelines: none is enabled, so there is nothing to do (set enabled: true in one)"
+    source, model = (next(iter(names), "...") for names in (config.sources, config.models))
+    example = f"pipelines: {{door: {{source: {source}, model: {model}}}}}"
+    return f"pipelines: there are none, so there is nothing to do (write {example})"
 
 
 def _governor(options: AgentConfig) -> Governor:

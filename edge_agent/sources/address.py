@@ -9,6 +9,8 @@ from urllib.parse import unquote, urlsplit
 # Some cameras take the password in the path or the query.
 _SECRET_PARTS = re.compile(r"(?i)((?:user|usr|login|pass|passwd|password|pwd|token|key)=)[^&/?]*")
 
+_TYPES = {"http": ("http", "https"), "rtsp": ("rtsp", "rtsps")}
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -21,6 +23,14 @@ class Address:
     user: str
     password: str
     shown: str
+
+
+def _cure(scheme: str, ports: dict[str, int]) -> str:
+    """What to write; another source type where that is the one for such an address."""
+    for kind, schemes in _TYPES.items():
+        if scheme in schemes and scheme not in ports:
+            return f"an address with {scheme}:// needs type: {kind}"
+    return f"write {next(iter(ports))}://HOST/PATH"
 
 
 def parse_address(url: str, ports: dict[str, int]) -> Address:
@@ -38,7 +48,7 @@ def parse_address(url: str, ports: dict[str, int]) -> Address:
             ": as %3A, # as %23 and ? as %3F"
         ) from None
     if parts.scheme not in ports or not parts.hostname:
-        raise ValueError(f"url must be {schemes} with a host")
+        raise ValueError(f"url must be {schemes} with a host ({_cure(parts.scheme, ports)})")
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     shown = f"{parts.scheme}://{host}{f':{port}' if port else ''}{parts.path}"

@@ -136,7 +136,13 @@ def test_numbers_that_make_no_sense(terminal: Terminal, option: str, value: str)
     ("text", "message"),
     [
         ("mqtt: {port: 0}", ":1:14: mqtt.port: expected a whole number from 1 to 65535, got 0"),
-        ("{}", "no pipeline is enabled: there is nothing to do"),
+        (
+            "{}",
+            (
+                "pipelines: there are none, so there is nothing to do "
+                "(write pipelines: {door: {source: ..., model: ...}})"
+            ),
+        ),
     ],
 )
 def test_a_configuration_that_cannot_run(

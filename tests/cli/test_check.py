@@ -56,7 +56,13 @@ LINES = [
     ("12:13", "pipelines.a.source: 'frnt' is not among the sources (did you mean 'front'?)"),
     ("14:16", "pipelines.a.threshold: expected a number from 0 to 1, got 1.5"),
     ("15:12", "pipelines.a.gate.motoin: unknown key (did you mean 'motion'?)"),
-    ("19:19", "pipelines.b.track.lost: expected a duration such as 3s, got '3 parsecs'"),
+    (
+        "19:19",
+        (
+            "pipelines.b.track.lost: expected a duration such as 3s, got '3 parsecs' "
+            "(one number and one unit; the units are ms, s, m, h, d)"
+        ),
+    ),
 ]
 
 
@@ -166,7 +172,41 @@ def test_the_environment_fills_in(
 
 @pytest.mark.parametrize(
     ("wrong", "told"),
-    [("mqtt: {host: a/b}", "mqtt.host"), ("sources: {clip: {type: http, url: 'ftp://x'}}", "clip")],
+    [
+        (
+            "mqtt: {host: a/b}",
+            "1:14: mqtt.host: must be a plain host name or address, such as broker.local",
+        ),
+        (
+            "sources: {clip: {type: http, url: cam/video}}",
+            (
+                "1:35: sources.clip.url: must be http:// or https:// with a host "
+                "(write http://HOST/PATH)"
+            ),
+        ),
+        (
+            "sources: {clip: {type: http, url: 'rtsp://cam'}}",
+            (
+                "1:35: sources.clip.url: must be http:// or https:// with a host "
+                "(an address with rtsp:// needs type: rtsp)"
+            ),
+        ),
+        (
+            "sources: {clip: {type: http, url: “http://cam”}}",
+            (
+                "1:35: sources.clip.url: must be http:// or https:// with a host "
+                '(write " instead of the left double quotation mark (U+201C))'
+            ),
+        ),
+        (
+            "sources: {clip: {type: images, files: []}}",
+            "1:11: sources.clip: give either files or folder",
+        ),
+        (
+            "page: {address: 0.0.0.0}",
+            "1:1: page.token: is needed where page.address is not this machine's own",
+        ),
+    ],
 )
 def test_what_only_a_stage_can_judge(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], wrong: str, told: str
@@ -179,11 +219,12 @@ def test_what_only_a_stage_can_judge(
         "pipelines": {"p": {"source": "clip", "model": "m"}},
     }
     file = tmp_path / "c.yaml"
-    file.write_text(yaml.safe_dump(values | yaml.safe_load(wrong)))
+    wanted = {key: value for key, value in values.items() if key not in wrong.split(":")}
+    file.write_text(f"{wrong}\n{yaml.safe_dump(wanted)}", encoding="utf-8")
     assert main(["check", "-c", str(file)]) == 78
-    (line,) = capsys.readouterr().out.splitlines()
-    assert line.startswith(f"{file}: ")
-    assert told in line
+    answer = capsys.readouterr()
+    assert answer.out == f"{file}:{told}\n"
+    assert "warning" not in answer.err
 
 
 def test_what_a_model_tells(terminal: Terminal, tmp_path: Path) -> None:
@@ -210,4 +251,46 @@ def test_what_a_model_tells(terminal: Terminal, tmp_path: Path) -> None:
     answer = terminal("check", "-c", file)
     assert answer.code == 78
     assert answer.out.startswith(f"{file}:2:13: models.m.file: ")
-    assert "is damaged" in answer.out
+    assert "m.tflite is not a TFLite model (" in answer.out
+
+
+def test_a_label_that_nothing_is_like(terminal: Terminal, tmp_path: Path) -> None:
+    """Few labels are told; of many, how to see them."""
+    file = valid(tmp_path, MINIMAL + "    labels: [human]\n")
+    few = "the model has no label 'human' (known: bolt, nut, washer, gear)\n"
+    assert terminal("check", "-c", file).out == f"{file}:9:14: pipelines.p.labels[0]: {few}"
+    names = "".join(f"{i:04}\n" for i in range(30))
+    (tmp_path / "names.txt").write_text(names, encoding="utf-8")
+    text = file.read_text(encoding="utf-8").replace(".tflite}", ".tflite, labels: names.txt}")
+    file.write_text(text, encoding="utf-8")
+    command = f"edge-agent inspect --labels {tmp_path / 'm.tflite'}"
+    assert (
+        f"the model has no label 'human' (see them: {command})\n"
+        in terminal("check", "-c", file).out
+    )
+
+
+@pytest.mark.parametrize(
+    ("rest", "told"),
+    [
+        (
+            "",
+            (
+                "1:1: pipelines: there are none, so there is nothing to do "
+                "(write pipelines: {door: {source: s, model: m}})"
+            ),
+        ),
+        (
+            "pipelines: {p: {source: s, model: m, enabled: off}}\n",
+            (
+                "5:1: pipelines: none is enabled, so there is nothing to do "
+                "(set enabled: true in one)"
+            ),
+        ),
+    ],
+)
+def test_nothing_to_do(terminal: Terminal, tmp_path: Path, rest: str, told: str) -> None:
+    """One line, and what to write."""
+    file = valid(tmp_path, MINIMAL[: MINIMAL.index("pipelines:")] + rest)
+    answer = terminal("check", "-c", file)
+    assert (answer.code, answer.out, answer.err) == (78, f"{file}:{told}\n", "")

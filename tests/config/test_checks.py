@@ -76,10 +76,10 @@ def test_zone_and_line_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("mqtt", "message"),
     [
-        ("{password: x}", "mqtt.password: is of no use without username"),
+        ("{password: x}", "mqtt.password: is of no use without username (set mqtt.username)"),
         (
             "{username: x, tls: {key_file: m.tflite}}",
-            "mqtt.tls.key_file: is of no use without cert_file",
+            "mqtt.tls.key_file: is of no use without cert_file (set mqtt.tls.cert_file)",
         ),
         (
             "{tls: {ca_file: none.pem}}",

@@ -44,7 +44,10 @@ pipelines:
 def test_ten_mistakes_are_ten_lines(tmp_path: Path) -> None:
     """Every mistake is found at once, each on one line at its own place."""
     assert problems(tmp_path, TEN) == [
-        "c.yaml:2:9: agent.name: a name cannot have spaces in it: it is part of MQTT topics",
+        (
+            "c.yaml:2:9: agent.name: a name cannot have spaces in it: it is part of MQTT topics "
+            "(choose another name)"
+        ),
         "c.yaml:4:3: mqtt.hots: unknown key (did you mean 'host'?)",
         "c.yaml:5:9: mqtt.port: expected a whole number from 1 to 65535, got 70000",
         "c.yaml:9:14: models.m.threads: expected a whole number from 1 to 64, got 'many'",
@@ -58,9 +61,12 @@ def test_ten_mistakes_are_ten_lines(tmp_path: Path) -> None:
         "c.yaml:18:12: pipelines.p.gate.motoin: unknown key (did you mean 'motion'?)",
         (
             "c.yaml:19:30: pipelines.p.zones.porch.polygon: "
-            "expected a list of 3 to 256 lists of 2 numbers from 0 to 1, got a list of 2"
+            "a polygon needs three corners [x, y] or more, this has 2"
         ),
-        "c.yaml:20:45: pipelines.q.track.lost: expected a duration such as 3s, got '3 parsecs'",
+        (
+            "c.yaml:20:45: pipelines.q.track.lost: expected a duration such as 3s, "
+            "got '3 parsecs' (one number and one unit; the units are ms, s, m, h, d)"
+        ),
     ]
 
 
@@ -282,12 +288,10 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
         assert problem.message == message
 
 
-def test_an_empty_file_says_that_nothing_runs(tmp_path: Path) -> None:
-    """No mistake, but a warning."""
+def test_an_empty_file_is_read(tmp_path: Path) -> None:
+    """That there is nothing to do is told by what would run it, and only there."""
     assert good(tmp_path, "").pipelines == {}
-    assert warnings(tmp_path, "") == [
-        "c.yaml:1:1: pipelines: there are none, so nothing is inferred"
-    ]
+    assert warnings(tmp_path, "") == []
 
 
 def test_or_raise(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -297,8 +301,10 @@ def test_or_raise(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert len(caught.value.problems) == 11
     assert caught.value.exit_code == 78
     with caplog.at_level(logging.WARNING):
-        assert load_or_raise(write(tmp_path, ""), {}).pipelines == {}
-    assert "there are none" in caplog.text
+        load_or_raise(
+            write(tmp_path, MINIMAL.replace("  s: {", "  t: {type: picamera}\n  s: {")), {}
+        )
+    assert "sources.t: no pipeline uses it" in caplog.text
 
 
 def test_without_a_file(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.config.validate import node_at, place_of, plain_values
-from edge_agent.config.yaml_tree import MAX_DEPTH, Position, YamlError, from_values, parse, resolve
+from edge_agent.config.yaml_scalars import resolve
+from edge_agent.config.yaml_tree import MAX_DEPTH, Position, YamlError, from_values, parse
 
 PARSERS = [yaml.SafeLoader, getattr(yaml, "CSafeLoader", yaml.SafeLoader)]
 
@@ -110,6 +111,7 @@ def test_a_merged_value_is_placed_where_it_stands() -> None:
         ("a: 'b' c\n", 1, 8, "this line does not fit"),
         ("a: ]\n", 1, 4, "a value is missing here"),
         ("a: *\n", 1, 4, "'*' and '&' have a meaning"),
+        ("a: &b\n", 1, 4, "'&' has a meaning"),
         ("a: !<x\n", 1, 4, "'!' has a meaning"),
         ("a: - b\n", 1, 4, "a list cannot begin here"),
         ("a: |x\n", 1, 5, "text after '|' or '>'"),
