@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from typing import Any, get_args, get_origin
+from typing import Any
 
 from edge_agent.config.by_name import TaskConfig
 from edge_agent.config.fields import (
     REQUIRED,
     Field,
     describe,
-    members,
+    held_section,
     section_fields,
     unit_text,
     unwrap,
 )
 from edge_agent.config.schema import Config
 from edge_agent.gates import GATES
+from edge_agent.options import Secret
 
 _INTRODUCTION = """\
 # Configuration
@@ -48,7 +49,8 @@ def _sections(path: str, annotation: Any, doc: str) -> Iterator[str]:
             yield from _section(f"{path}` with `{choice}", fields, "")
         return
     used = dict.fromkeys(GATES.names()) if path.endswith(".gate") else None
-    yield from _section(path, section_fields(annotation, used), doc or _first_paragraph(kind))
+    fields = section_fields(annotation, used)
+    yield from _section(path, fields, doc or _first_paragraph(kind))
 
 
 def _section(path: str, fields: dict[str, Field], doc: str) -> Iterator[str]:
@@ -56,35 +58,24 @@ def _section(path: str, fields: dict[str, Field], doc: str) -> Iterator[str]:
     if path:
         yield from (f"## `{path}`", "", *([doc, ""] if doc else []))
         yield from rows and ("| key | value | default | meaning |", "|---|---|---|---|", *rows, "")
-        yield from () if rows or _has_sections(fields) else ("No options.", "")
+        if not rows:
+            yield from (_contents(fields), "")
     for name, field in fields.items():
         below = f"{path}.{name}" if path else name
-        inner = _inner(field.annotation)
+        inner, by_name = held_section(field.annotation)
         if inner is not None:
-            is_map = (
-                get_origin(unwrap(field.annotation)[0]) is dict and inner is not field.annotation
-            )
-            yield from _sections(f"{below}.NAME" if is_map else below, inner, field.doc)
+            yield from _sections(f"{below}.NAME" if by_name else below, inner, field.doc)
 
 
 def _has_row(annotation: Any) -> bool:
     """True for a plain value, and for a section that a single word may stand for."""
-    return _inner(annotation) is None or hasattr(unwrap(annotation)[0], "words")
+    return held_section(annotation)[0] is None or hasattr(unwrap(annotation)[0], "words")
 
 
-def _has_sections(fields: dict[str, Field]) -> bool:
-    return any(_inner(field.annotation) is not None for field in fields.values())
-
-
-def _inner(annotation: Any) -> Any:
-    """The section that a field holds, alone or by names; None for a plain value."""
-    if section_fields(annotation, None):
-        return annotation
-    for member in members(annotation):
-        bare = unwrap(member)[0]
-        if get_origin(bare) is dict and section_fields(get_args(bare)[1], None):
-            return get_args(bare)[1]
-    return None
+def _contents(fields: dict[str, Field]) -> str:
+    """What there is in a section without plain values."""
+    names = [f"`{name}`" for name, field in fields.items() if held_section(field.annotation)[0]]
+    return f"Sections of it, each described below: {', '.join(names)}." if names else "No options."
 
 
 def _row(name: str, field: Field) -> str:
@@ -95,7 +86,7 @@ def _row(name: str, field: Field) -> str:
 def _default(field: Field) -> str:
     if field.default is REQUIRED:
         return "required"
-    if field.default in (None, "", (), [], {}):
+    if field.default in (None, "", (), [], {}) or field.default == Secret(""):
         return "-"
     if isinstance(field.default, TaskConfig):
         return "`auto`"

@@ -180,6 +180,9 @@ def test_the_reference_has_a_table_for_everything() -> None:
         "| `task` | 'auto', a decoder's name, or a mapping with name and options | `auto` |" in text
     )
     assert "object at 0x" not in text
+    assert "***" not in text
+    gates = ", ".join(f"`{name}`" for name in GATES.names())
+    assert f"Sections of it, each described below: {gates}.\n" in text
 
 
 def test_the_reference_says_nothing_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
