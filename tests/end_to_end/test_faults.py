@@ -109,7 +109,7 @@ def _with_a_bad_model(port: int, file: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("content", "told"),
-    [(None, "no such file"), (b"no model", "is damaged"), (b"", "is empty")],
+    [(None, "no such file"), (b"no model", "is not a TFLite model"), (b"", "is empty")],
 )
 def test_bad_model_leaves_the_others_alone(
     tmp_path: Path, broker: Mosquitto, subscriber: Subscriber, content: bytes | None, told: str
