@@ -84,7 +84,8 @@ def _misplaced(section: YamlPath, value: Any) -> Mistake | None:
     if given & here.fields.keys():
         return None
     if name in here.fields:
-        return Mistake(section, f"belongs inside {here.words}", _DEEPER, at_key=True)
+        cure = f"{_DEEPER}, below the name of one"
+        return Mistake(section, f"belongs inside {here.words}", cure, at_key=True)
     for home in _homes():
         if _is_inside(home, here) and home.path[-1] == _NAME and _fits(given, home):
             cure = f"{home.path[-2]} belong inside {here.words}: {_DEEPER}"

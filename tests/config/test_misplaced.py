@@ -9,6 +9,7 @@ import pytest
 from tests.support.configs import MINIMAL, problems
 
 _AREA = "[[0, 0], [1, 0], [1, 1]]"
+_BELOW = "belongs inside a pipeline (indent it further, below the name of one)"
 _ZONE = f"{{polygon: {_AREA}}}"
 
 
@@ -17,15 +18,15 @@ _ZONE = f"{{polygon: {_AREA}}}"
     [
         (
             f"  zones:\n    porch: {_ZONE}\n",
-            ["9:3: pipelines.zones: belongs inside a pipeline (indent it further)"],
+            [f"9:3: pipelines.zones: {_BELOW}"],
         ),
         (
             "  lines:\n    door: {from: [0, 0], to: [1, 0]}\n",
-            ["9:3: pipelines.lines: belongs inside a pipeline (indent it further)"],
+            [f"9:3: pipelines.lines: {_BELOW}"],
         ),
         (
             "  threshold: 0.4\n",
-            ["9:3: pipelines.threshold: belongs inside a pipeline (indent it further)"],
+            [f"9:3: pipelines.threshold: {_BELOW}"],
         ),
         (
             f"zones:\n  porch: {_ZONE}\n",
