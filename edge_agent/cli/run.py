@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from edge_agent.cli.check import load_with_models
+from edge_agent.cli.check import load_with_models, load_with_stages
 from edge_agent.cli.options import (
     add_config,
     add_model,
@@ -22,7 +22,6 @@ from edge_agent.cli.options import (
     model_values,
     usage_error,
 )
-from edge_agent.config.load import load_or_raise
 from edge_agent.config.schema import Config
 from edge_agent.errors import ConfigError, UsageError
 from edge_agent.runtime.agent import Agent
@@ -139,7 +138,7 @@ def _configuration(arguments: argparse.Namespace) -> Config:
     if arguments.config is not None:
         if source or arguments.model:
             raise UsageError("give either -c FILE or a source with --model, not both")
-        return load_or_raise(arguments.config)
+        return load_with_stages(arguments.config).or_raise()
     if not source or not arguments.model:
         raise UsageError(
             "nothing to run",

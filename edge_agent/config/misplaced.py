@@ -47,6 +47,7 @@ def home_hint(section: YamlPath, key: str, known: Iterable[str]) -> str:
         homes = [home for home in homes if _is_inside(here, home) or _is_inside(home, here)]
     shared = [_shared(home.path, here.path) for home in homes]
     nearest = [home for home, n in zip(homes, shared, strict=True) if n == max(shared)]
+    nearest = [home for home in nearest if _is_inside(here, home)] or nearest
     if len(nearest) != 1:
         return ""
     direction = ": indent it less" if _is_inside(here, nearest[0]) else ""

@@ -13,8 +13,8 @@ from edge_agent.config.checks import (
     text_at,
     texts_at,
 )
-from edge_agent.config.problem import YamlPath, did_you_mean, quoted
-from edge_agent.config.validate import Mistake, node_at
+from edge_agent.config.problem import Mistake, YamlPath, did_you_mean, quoted
+from edge_agent.config.validate import node_at
 from edge_agent.config.yaml_tree import Mapping
 
 

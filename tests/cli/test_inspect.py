@@ -97,7 +97,7 @@ def test_a_model_that_no_engine_runs(terminal: Terminal, tmp_path: Path) -> None
     [
         (None, "(check the path)"),
         (b"", "(download or export it again)"),
-        (b"this is no model at all", "(download or export the model again)"),
+        (b"this is no model at all", "(give a .tflite file, or download or export it again)"),
         (Path(MODEL).read_bytes()[:100_000], "(download or export the model again)"),
     ],
     ids=["missing", "empty", "text", "cut"],
