@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from edge_agent.cli.output import print_json, table
+from edge_agent.decoders.base import letterbox_pad
 from edge_agent.decoders.choose import choose_decoder
 from edge_agent.engines import engine_support
 from edge_agent.engines.modelfile import read_model_info
@@ -49,8 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
         "outputs": [_tensor(spec) for spec in info.outputs],
         "ops": dict(Counter(info.operators)),
         "labels": list(info.labels) if info.labels is not None else None,
-        "preprocess": _preprocess(info),
-        "decoder": _decoder(info),
+        **_reading(info),
         "engines": engine_support(info),
     }
     if arguments.json:
@@ -74,19 +74,24 @@ def _plain(value: Any) -> Any:
     return value.tolist() if isinstance(value, np.ndarray) else value
 
 
-def _decoder(info: ModelInfo) -> dict[str, str | None]:
+def _reading(info: ModelInfo) -> dict[str, Any]:
+    """How pictures go in and results come out."""
     try:
         decoder, why = choose_decoder(info, info.labels)
     except ModelError as error:
-        return {"name": None, "why": str(error)}
-    return {"name": decoder.name, "why": why}
+        return {"preprocess": _preprocess(info, None), "decoder": {"name": None, "why": str(error)}}
+    return {
+        "preprocess": _preprocess(info, letterbox_pad(decoder)),
+        "decoder": {"name": decoder.name, "why": why},
+    }
 
 
-def _preprocess(info: ModelInfo) -> str:
+def _preprocess(info: ModelInfo, pad: int | None) -> str:
     try:
         if len(info.inputs) != 1:
             return f"{len(info.inputs)} inputs: no picture"
-        return ImagePreprocessor(info.inputs[0], info.metadata, PreprocessOptions()).describe()
+        spec = info.inputs[0]
+        return ImagePreprocessor(spec, info.metadata, PreprocessOptions(), pad).describe()
     except (ModelError, ValueError) as error:
         return str(error)
 

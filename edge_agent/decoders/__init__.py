@@ -19,6 +19,7 @@ DECODERS: Registry[Decoder] = Registry(
     "edge_agent.decoders",
     {
         "ssd": "edge_agent.decoders.ssd:SsdDecoder",
+        "yolo": "edge_agent.decoders.yolo:YoloDecoder",
         "classification": "edge_agent.decoders.classification:ClassificationDecoder",
         "raw": "edge_agent.decoders.raw:RawDecoder",
     },

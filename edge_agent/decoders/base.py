@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, ClassVar, Protocol
 
@@ -13,11 +14,17 @@ from edge_agent.model import ModelInfo, TensorSpec, dequantize
 from edge_agent.result import Kind, Result
 
 
+class Unsure(Exception):
+    """What a model may be, why that is not certain, and the option that settles it."""
+
+
 class Decoder(Protocol):
     """Turns the outputs of one model into results.
 
     `note` tells what the constructor decided beyond the options (say, a label row left out), else
-    it is empty. `Options` is the dataclass of its options.
+    it is empty. `Options` is the dataclass of its options. A decoder whose models are trained on
+    whole pictures with grey borders has a further attribute `pad`, their grey value (see
+    `letterbox_pad`).
     """
 
     name: str
@@ -30,7 +37,10 @@ class Decoder(Protocol):
 
     @classmethod
     def match(cls, info: ModelInfo) -> str | None:
-        """Why this decoder fits the model, in words; None where it does not."""
+        """Why this decoder fits the model, in words; None where it does not.
+
+        Raise Unsure where it may well fit, but another may too.
+        """
 
     def decode(
         self, outputs: Sequence[NDArray[Any]], mapping: BoxMapping, threshold: float
@@ -40,6 +50,54 @@ class Decoder(Protocol):
         `outputs` are the model's tensors in its order and native dtypes, valid only during the
         call. Boxes are 0..1 of the frame, clipped to it.
         """
+
+
+def letterbox_pad(decoder: Decoder) -> int | None:
+    """Grey value of the borders that the model's pictures have; None where they are stretched."""
+    pad: int | None = getattr(decoder, "pad", None)
+    return pad
+
+
+def input_size(info: ModelInfo) -> tuple[int, int] | None:
+    """Width and height of the model's picture; None where it takes none of a fixed size."""
+    shape = info.inputs[0].shape if info.inputs else ()
+    if len(shape) != 4 or min(shape[1:]) < 1:
+        return None
+    channels_first = shape[1] in (1, 3) and shape[3] not in (1, 3, 4)
+    height, width = shape[2:] if channels_first else shape[1:3]
+    return width, height
+
+
+class Reader:
+    """One output in its own numbers: compared as they are, made real only where they count."""
+
+    def __init__(self, spec: TensorSpec) -> None:
+        self.spec = spec
+        self._whole = spec.dtype.kind in "iu" and isinstance(spec.scale, float)
+
+    def native(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Numbers that order as the real ones do: the tensor itself, or float32."""
+        return values if self._whole else real_values(values, self.spec).reshape(values.shape)
+
+    def least(self, real: float) -> float:
+        """The least of the native numbers whose real one is at least `real`."""
+        if not self._whole:
+            return real
+        assert isinstance(self.spec.scale, float)
+        assert isinstance(self.spec.zero_point, int)
+        least = math.ceil(real / self.spec.scale) + self.spec.zero_point
+        while self._one(least - 1) >= real:
+            least -= 1
+        while self._one(least) < real:
+            least += 1
+        return least
+
+    def real(self, native: NDArray[Any]) -> NDArray[np.float32]:
+        """Real numbers of some of the native ones, in their shape."""
+        return dequantize(native, self.spec) if self._whole else native
+
+    def _one(self, native: int) -> float:
+        return float(dequantize(np.array(native), self.spec))
 
 
 def real_values(values: NDArray[Any], spec: TensorSpec) -> NDArray[np.float32]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edge_agent.decoders import DECODERS
-from edge_agent.decoders.base import Decoder
+from edge_agent.decoders.base import Decoder, Unsure
 from edge_agent.errors import ModelError
 from edge_agent.model import ModelInfo
 from edge_agent.registry import UnknownName
@@ -46,18 +46,25 @@ def _named(name: str) -> tuple[type[Decoder], str]:
 
 
 def _first_match(info: ModelInfo) -> tuple[type[Decoder], str]:
+    """The first decoder that is sure, else the raw numbers with what the others think of them."""
+    doubts: list[str] = []
     for name in DECODERS.names():
-        if name != _LAST and (match := _try(name, info)) is not None:
+        if name != _LAST and (match := _try(name, info, doubts)) is not None:
             return match
+    if doubts:
+        return DECODERS.load(_LAST), "; ".join(doubts)
     tried = ", ".join(name for name in DECODERS.names() if name != _LAST)
     return DECODERS.load(_LAST), f"no other decoder ({tried}) fits the outputs"
 
 
-def _try(name: str, info: ModelInfo) -> tuple[type[Decoder], str] | None:
+def _try(name: str, info: ModelInfo, doubts: list[str]) -> tuple[type[Decoder], str] | None:
     """A plug-in that fails must not keep the others from their model: it is logged and passed."""
     try:
         decoder = DECODERS.load(name)
         why = decoder.match(info)
+    except Unsure as doubt:
+        doubts.append(str(doubt))
+        return None
     except Exception:
         log.exception("decoder %r failed while it was asked whether it fits %s", name, info.path)
         return None

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from edge_agent.decoders.coco import COCO_80
 from edge_agent.errors import ModelError
 
+Labels = tuple[str, ...] | None
+
 _BACKGROUND = {"background", "???", "__background__"}
+_GAPS = {"n/a", "???"}  # the ten numbers that COCO's lists of 90 leave out
+_NONE: tuple[Labels, str] = (None, "")
 
 
 def class_name(labels: tuple[str, ...] | None, index: int) -> str:
@@ -36,3 +41,22 @@ def wrong_count(labels: tuple[str, ...], classes: int) -> ModelError:
     return ModelError(
         message, "give the labels that belong to this model, one for each class in its order"
     )
+
+
+def fit_to_classes(labels: tuple[str, ...] | None, classes: int) -> tuple[Labels, str]:
+    """Labels of a detector without a background class, and a note on what was done to them.
+
+    Without labels, 80 classes are taken for COCO's, on which such detectors are published. Raises
+    ModelError where the number does not fit.
+    """
+    if labels is None:
+        return (COCO_80, "80 classes without labels: taken for COCO's") if classes == 80 else _NONE
+    if len(labels) == classes:
+        return labels, ""
+    if len(labels) == classes + 1 and has_background(labels):
+        return without_background(labels)
+    named = tuple(label for label in labels if label.strip().lower() not in _GAPS)
+    if len(named) == classes:
+        gaps = len(labels) - classes
+        return named, f"{gaps} rows of the labels that name nothing are left out"
+    raise wrong_count(labels, classes)

@@ -19,6 +19,7 @@ from edge_agent.preprocess.placement import Fit, Placement, place
 from edge_agent.preprocess.values import Normalisation, pixel_values
 
 _CHANNELS = (1, 3, 4)
+_PAD = 114  # the grey of Ultralytics
 _CONVERSIONS: Mapping[tuple[str, int], int | None] = {
     ("gray", 1): cv2.COLOR_BGR2GRAY,
     ("rgb", 3): cv2.COLOR_BGR2RGB,
@@ -36,7 +37,7 @@ class PreprocessOptions(Options):
         Literal["auto", "stretch", "letterbox", "crop"],
         Doc(
             "stretch to the model's shape, letterbox (whole frame, borders added), or crop (middle "
-            "of the frame). auto: as Ultralytics trains where the model says so, else stretch."
+            "of the frame). auto: as the model says or its family is trained, else stretch."
         ),
     ] = "auto"
     color: Annotated[
@@ -54,7 +55,12 @@ class PreprocessOptions(Options):
         float | tuple[float, ...] | None,
         Doc("Divides the pixel value after mean is subtracted; 1 where only mean is given."),
     ] = None
-    pad: Annotated[int, Ge(0), Le(255), Doc("Grey value of the borders of a letterbox.")] = 114
+    pad: Annotated[
+        int | None,
+        Ge(0),
+        Le(255),
+        Doc("Grey value of a letterbox's borders; default: that of the model's family, else 114."),
+    ] = None
 
 
 class ImagePreprocessor:
@@ -65,20 +71,27 @@ class ImagePreprocessor:
     """
 
     def __init__(
-        self, spec: TensorSpec, metadata: Mapping[str, Any], options: PreprocessOptions
+        self,
+        spec: TensorSpec,
+        metadata: Mapping[str, Any],
+        options: PreprocessOptions,
+        pad: int | None = None,
     ) -> None:
-        """Raise ModelError where the input is no image, ValueError where the options do not fit."""
+        """`pad` is the grey of the letterbox that the model's family is trained with, if any.
+
+        Raise ModelError where the input is no image, ValueError where the options do not fit.
+        """
         height, width, channels, self._planar = _image_shape(spec)
         self._spec = spec
         self._size = (width, height)
-        self._fit = _choose_fit(options.fit, metadata)
+        self._fit = _choose_fit(options.fit, metadata, pad)
         self._color = _choose_color(options.color, channels)
         self._conversion = _CONVERSIONS[self._color, channels]
         self._values = pixel_values(spec, channels, metadata, _wanted(options, channels))
-        self._pad = options.pad
+        self._pad = next(grey for grey in (options.pad, pad, _PAD) if grey is not None)
         flat = (height, width) if channels == 1 else (height, width, channels)
         self._shape = (channels, height, width) if self._planar and channels > 1 else flat
-        self._canvas = np.full((height, width, 3), options.pad, np.uint8)
+        self._canvas = np.full((height, width, 3), self._pad, np.uint8)
         self._colored = np.empty(flat, np.uint8)
         self._planes = np.empty(self._shape, np.uint8)
         self._frame_shape: tuple[int, ...] = ()
@@ -191,11 +204,13 @@ def _no_image(spec: TensorSpec, cure: str) -> ModelError:
 
 
 def _choose_fit(
-    fit: Literal["auto", "stretch", "letterbox", "crop"], meta: Mapping[str, Any]
+    fit: Literal["auto", "stretch", "letterbox", "crop"], meta: Mapping[str, Any], pad: int | None
 ) -> Fit:
     """Ultralytics letterboxes, but crops for classification (its `classify_transforms`)."""
     if fit != "auto":
         return fit
+    if pad is not None:
+        return "letterbox"
     if "imgsz" not in meta or not {"task", "stride"} & meta.keys():
         return "stretch"
     return "crop" if meta.get("task") == "classify" else "letterbox"

@@ -11,7 +11,7 @@ from functools import partial
 
 from edge_agent.clock import boot_id
 from edge_agent.config.schema import AgentConfig, Config, ModelConfig, PrometheusConfig
-from edge_agent.decoders.base import Decoder
+from edge_agent.decoders.base import Decoder, letterbox_pad
 from edge_agent.decoders.choose import choose_decoder
 from edge_agent.engines import open_engine
 from edge_agent.engines.base import Rounding
@@ -89,9 +89,9 @@ def _made_ready(
             "restore the file, or write its new sha256 into the configuration",
         )
     labels = model_labels(model, info)
-    preprocessor = _preprocessor(name, model, info, any_input)
     options = dataclasses.asdict(model.task.options) if model.task.name else {}
     decoder, why = choose_decoder(info, labels, model.task.name, options)
+    preprocessor = _preprocessor(name, model, info, letterbox_pad(decoder), any_input)
     return info, preprocessor, decoder, why, labels
 
 
@@ -105,12 +105,12 @@ def model_labels(model: ModelConfig, info: ModelInfo) -> tuple[str, ...] | None:
 
 
 def _preprocessor(
-    name: str, model: ModelConfig, info: ModelInfo, any_input: bool
+    name: str, model: ModelConfig, info: ModelInfo, pad: int | None, any_input: bool
 ) -> ImagePreprocessor | NoPictures:
     """For the first input; the others, and one that is no picture, are let pass on request."""
     try:
         spec = _picture_input(info, any_input)
-        return ImagePreprocessor(spec, info.metadata, model.preprocess)
+        return ImagePreprocessor(spec, info.metadata, model.preprocess, pad)
     except ModelError as error:
         if not any_input:
             raise

@@ -15,12 +15,14 @@ from edge_agent.model import ModelInfo, Origin
 from edge_agent.options import Options
 from edge_agent.result import ClassScore, Detection, Kind, RawOutput, Result
 from tests.decoders.ssd_models import ssd_info, ssd_values
+from tests.decoders.yolo_models import Truth, yolo_model
 from tests.support.models import make_info, make_spec
 
 _VECTOR = make_info([make_spec((1, 3))], [Origin("SOFTMAX", 0)])
 _GRID = make_info([make_spec((1, 14, 14, 6), "int8", 0.1, 3)])
 _FITTING: dict[str, tuple[ModelInfo, list[Any]]] = {
     "ssd": (ssd_info(), ssd_values([(0.9, 0, (0.0, 0.0, 0.5, 0.5))])),
+    "yolo": yolo_model("v8", [Truth(0, 0.9, (0.0, 0.0, 0.5, 0.5))]),
     "classification": (_VECTOR, [np.array([[0.1, 0.7, 0.2]], np.float32)]),
     "raw": (_GRID, [np.zeros((1, 14, 14, 6), np.int8)]),
 }

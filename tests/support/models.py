@@ -66,6 +66,7 @@ def make_info(
     outputs: Sequence[TensorSpec],
     origins: Sequence[Origin | None] | None = None,
     operators: Sequence[str] = (),
+    inputs: Sequence[TensorSpec] = (),
     **more: Any,
 ) -> ModelInfo:
     """A model that exists on paper only."""
@@ -74,7 +75,7 @@ def make_info(
         sha256="",
         size=0,
         description="",
-        inputs=(),
+        inputs=tuple(inputs),
         outputs=tuple(outputs),
         origins=tuple(origins or [None] * len(outputs)),
         operators=tuple(operators),
