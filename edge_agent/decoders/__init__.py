@@ -20,6 +20,10 @@ DECODERS: Registry[Decoder] = Registry(
     {
         "ssd": "edge_agent.decoders.ssd:SsdDecoder",
         "yolo": "edge_agent.decoders.yolo:YoloDecoder",
+        "yolo_anchors": "edge_agent.decoders.yolo_anchors:YoloAnchorsDecoder",
+        "yolox": "edge_agent.decoders.yolox:YoloxDecoder",
+        "nanodet": "edge_agent.decoders.nanodet:NanodetDecoder",
+        "fastestdet": "edge_agent.decoders.fastestdet:FastestdetDecoder",
         "classification": "edge_agent.decoders.classification:ClassificationDecoder",
         "raw": "edge_agent.decoders.raw:RawDecoder",
     },

@@ -85,6 +85,11 @@ class Reader:
             return real
         assert isinstance(self.spec.scale, float)
         assert isinstance(self.spec.zero_point, int)
+        limits = np.iinfo(self.spec.dtype)
+        if real <= self._one(limits.min):
+            return limits.min
+        if real > self._one(limits.max):
+            return limits.max + 1
         least = math.ceil(real / self.spec.scale) + self.spec.zero_point
         while self._one(least - 1) >= real:
             least -= 1

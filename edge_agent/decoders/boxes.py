@@ -15,19 +15,23 @@ from edge_agent.geometry import BoxMapping
 from edge_agent.options import Doc, Fraction, Options, Positive
 from edge_agent.result import Detection
 
+Iou = Annotated[
+    Fraction,
+    Doc("Of boxes that overlap by more than this (intersection over union) the best stays."),
+]
+
 
 @dataclass(frozen=True, slots=True)
 class BoxOptions(Options):
     """Which of the boxes that a detector proposes are reported."""
 
-    iou: Annotated[
-        Fraction,
-        Doc("Of boxes that overlap by more than this (intersection over union) the best stays."),
-    ] = 0.45
+    iou: Iou = 0.45
     agnostic: Annotated[bool, Doc("Whether a box also takes out boxes of other classes.")] = False
     soft: Annotated[
         Positive | None,
-        Doc("Lower the scores of overlapping boxes by exp(-iou^2 / soft); 0.5 is usual."),
+        Doc(
+            "Do not take boxes out, but lower their scores by exp(-overlap^2 / soft); 0.5 is usual."
+        ),
     ] = None
     max: Annotated[int | None, Ge(1), Doc("At most so many detections of a frame.")] = None
 

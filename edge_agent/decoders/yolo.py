@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from edge_agent.decoders.base import Reader, Unsure, input_size, real_range
 from edge_agent.decoders.boxes import BoxOptions, Candidates, Finish, corners
+from edge_agent.decoders.dense import DenseScores
 from edge_agent.decoders.labels import fit_to_classes
 from edge_agent.decoders.yolo_layout import Layout, named, recognise
 from edge_agent.errors import ModelError
@@ -62,8 +63,7 @@ class YoloDecoder:
             labels, self.note = fit_to_classes(labels, self._layout.classes)
         self._finish = Finish(options, labels)
         self._reader = Reader(info.outputs[0])
-        limits = real_range(self._reader.spec)
-        self._most = max(1.0, limits[1]) if limits is not None else 1.0  # a class score can be
+        self._scores = DenseScores(self._reader)
         self._size = input_size(info)
         self._scale = self._known_scale(options)
 
@@ -87,17 +87,11 @@ class YoloDecoder:
     def _candidates(self, table: NDArray[Any], threshold: float) -> Candidates:
         """Places whose best class reaches the threshold; `table` is channels x places."""
         if self._layout.kind == "v8":
-            places = np.flatnonzero((table[4:] >= self._reader.least(threshold)).any(axis=0))
-            factor = np.ones(len(places), np.float32)
+            found = self._scores.find(table[4:], threshold)
         else:
-            places = np.flatnonzero(table[4] >= self._reader.least(threshold / self._most))
-            factor = self._reader.real(table[4, places])
-        of_class = table[-(self._layout.classes or 0) :, places]
-        best = of_class.argmax(axis=0)
-        scores = self._reader.real(np.take_along_axis(of_class, best[None], 0)[0]) * factor
-        enough = np.flatnonzero((scores >= threshold) & (scores < np.inf))
-        boxes = self._reader.real(table[:4, places[enough]]) * self._factor(table[:2])
-        return Candidates(corners(boxes[:2], boxes[2:]), scores[enough], best[enough])
+            found = self._scores.find(table[5:], threshold, table[4])
+        boxes = self._reader.real(table[:4, found.index]) * self._factor(table[:2])
+        return Candidates(corners(boxes[:2], boxes[2:]), found.scores, found.classes)
 
     def _rows(self, table: NDArray[Any], threshold: float) -> Candidates:
         """Rows of x1, y1, x2, y2, score and class, best first."""

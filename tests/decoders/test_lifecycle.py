@@ -14,15 +14,32 @@ from edge_agent.geometry import BoxMapping
 from edge_agent.model import ModelInfo, Origin
 from edge_agent.options import Options
 from edge_agent.result import ClassScore, Detection, Kind, RawOutput, Result
+from tests.decoders.head_models import (
+    fastestdet_model,
+    nanodet_model,
+    nxp_face_model,
+    yolox_model,
+)
 from tests.decoders.ssd_models import ssd_info, ssd_values
 from tests.decoders.yolo_models import Truth, yolo_model
 from tests.support.models import make_info, make_spec
 
 _VECTOR = make_info([make_spec((1, 3))], [Origin("SOFTMAX", 0)])
 _GRID = make_info([make_spec((1, 14, 14, 6), "int8", 0.1, 3)])
+_TRUTH = Truth(0, 0.9, (0.25, 0.25, 0.5, 0.75))
+
+
+def _with_labels(info: ModelInfo, outputs: list[Any]) -> tuple[ModelInfo, list[Any]]:
+    return dataclasses.replace(info, labels=("a", "b", "c")), outputs
+
+
 _FITTING: dict[str, tuple[ModelInfo, list[Any]]] = {
     "ssd": (ssd_info(), ssd_values([(0.9, 0, (0.0, 0.0, 0.5, 0.5))])),
     "yolo": yolo_model("v8", [Truth(0, 0.9, (0.0, 0.0, 0.5, 0.5))]),
+    "yolo_anchors": nxp_face_model(_TRUTH),
+    "yolox": _with_labels(*yolox_model([_TRUTH])),
+    "nanodet": _with_labels(*nanodet_model([_TRUTH])),
+    "fastestdet": fastestdet_model([_TRUTH]),
     "classification": (_VECTOR, [np.array([[0.1, 0.7, 0.2]], np.float32)]),
     "raw": (_GRID, [np.zeros((1, 14, 14, 6), np.int8)]),
 }
