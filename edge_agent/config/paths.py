@@ -14,6 +14,7 @@ _PATHS = (
     ("mqtt", "tls", "*_file"),
     ("models", "*", "file"),
     ("models", "*", "labels"),
+    ("models", "*", "task", "*_file"),
     ("sources", "*", "file"),
     ("sources", "*", "files"),
     ("sources", "*", "folder"),

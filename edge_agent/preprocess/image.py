@@ -21,7 +21,7 @@ from edge_agent.preprocess.values import Normalisation, pixel_values
 _CHANNELS = (1, 3, 4)
 _PAD = 114  # the grey of Ultralytics
 _CONVERSIONS: Mapping[tuple[str, int], int | None] = {
-    ("gray", 1): cv2.COLOR_BGR2GRAY,
+    ("gray", 1): None,  # done before
     ("rgb", 3): cv2.COLOR_BGR2RGB,
     ("bgr", 3): None,
     ("rgb", 4): cv2.COLOR_BGR2RGBA,
@@ -91,7 +91,8 @@ class ImagePreprocessor:
         self._pad = next(grey for grey in (options.pad, pad, _PAD) if grey is not None)
         flat = (height, width) if channels == 1 else (height, width, channels)
         self._shape = (channels, height, width) if self._planar and channels > 1 else flat
-        self._canvas = np.full((height, width, 3), self._pad, np.uint8)
+        self._canvas = np.full(flat if channels == 1 else (height, width, 3), self._pad, np.uint8)
+        self._gray = np.empty((0, 0), np.uint8)
         self._colored = np.empty(flat, np.uint8)
         self._planes = np.empty(self._shape, np.uint8)
         self._frame_shape: tuple[int, ...] = ()
@@ -112,7 +113,7 @@ class ImagePreprocessor:
         """
         if image.shape != self._frame_shape or image.dtype != np.uint8:
             self._new_frame_shape(image)
-        self._fill(self._resized(image), self._flat(tensor))
+        self._fill(self._resized(self._as_wanted(image)), self._flat(tensor))
         return self._placement.mapping
 
     def _new_frame_shape(self, image: NDArray[Any]) -> None:
@@ -125,6 +126,15 @@ class ImagePreprocessor:
         self._placement = place(self._fit, (width, height), self._size)
         self._canvas.fill(self._pad)
         self._frame_shape = image.shape
+        if self._color == "gray":
+            self._gray = np.empty((height, width), np.uint8)
+
+    def _as_wanted(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The frame, in grey where the model wants that: one channel is scaled, not three."""
+        if self._color != "gray":
+            return image
+        cv2.cvtColor(image, cv2.COLOR_BGR2GRAY, dst=self._gray)
+        return self._gray
 
     def _flat(self, tensor: NDArray[Any]) -> NDArray[Any]:
         """The tensor without its batch of one. OpenCV would fill a copy if the shape were wrong."""
@@ -137,7 +147,7 @@ class ImagePreprocessor:
         return tensor.reshape(self._shape)
 
     def _resized(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The frame at its place in the tensor's size, H x W x 3."""
+        """The frame at its place in the tensor's size, H x W x 3 or H x W."""
         placement: Placement = self._placement
         if image.shape == self._canvas.shape:
             return image

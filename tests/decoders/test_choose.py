@@ -141,7 +141,10 @@ def _target(decoder: type[Any]) -> str:
         ("yamnet_wavin_quantized_mel_relu6", "521 values and comes from LOGISTIC: classification"),
         ("tflm_hello_world_int8", "fits the outputs: raw"),
         ("mlperf_ad01_int8", "fits the outputs: raw"),
-        ("emza_ssd_slim_120x160x1_int8", "fits the outputs: raw"),
+        (
+            "emza_ssd_slim_120x160x1_int8",
+            "1118 boxes with 2 scores for the priors of ultraface",
+        ),
         ("nxp_yolo_face_detect", "NXP's eIQ Model Zoo: yolo_anchors"),
         ("nxp_fastestdet_person", "joins a sigmoid, boxes and a softmax of 1 in one grid: fastest"),
         ("agpl/yolov5n_axis_relu_uint8_640", "80 class scores of 25200 places (layout v5): yolo"),

@@ -1,0 +1,113 @@
+"""Which outputs of a single-shot detector are boxes and which are scores, grid by grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge_agent.decoders.base import real_range
+from edge_agent.model import ModelInfo, TensorSpec
+
+_BOX_WORDS = ("box", "loc", "regress", "encoding")
+_SCORE_WORDS = ("class", "score", "cls", "conf")
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """Outputs with boxes and scores of the same `places`, which are the priors of one grid."""
+
+    boxes: int
+    scores: int
+    places: int
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """All levels, the finest first; each place has `numbers` for a box and `classes` scores."""
+
+    levels: tuple[Level, ...]
+    numbers: int
+    classes: int
+
+    @property
+    def places(self) -> int:
+        """Number of priors."""
+        return sum(level.places for level in self.levels)
+
+
+def read_levels(info: ModelInfo) -> Levels | None:
+    """Levels of a model with one pair of outputs (1 x places x numbers), or a pair for each grid.
+
+    None where the outputs are not of that form, or nothing tells boxes from scores.
+    """
+    return _pair(info) or _grids(info)
+
+
+def _pair(info: ModelInfo) -> Levels | None:
+    shapes = [spec.shape for spec in info.outputs]
+    if len(shapes) != 2 or any(len(shape) != 3 or shape[0] not in (1, -1) for shape in shapes):
+        return None
+    if shapes[0][1] != shapes[1][1] or shapes[0][1] < 1:
+        return None
+    boxes = _boxes_of(info, 0, 1)
+    if boxes is None:
+        return None
+    places, numbers = shapes[boxes][1:]
+    return Levels((Level(boxes, 1 - boxes, places),), numbers, shapes[1 - boxes][2])
+
+
+def _boxes_of(info: ModelInfo, first: int, second: int) -> int | None:
+    """The one of two outputs that holds boxes."""
+    sides = {index: info.outputs[index].shape[2] for index in (first, second)}
+    able = [index for index, side in sides.items() if side == 4 or (side >= 12 and side % 2 == 0)]
+    four = [index for index in able if sides[index] == 4]
+    for choice in (four, able):
+        if len(choice) == 1:
+            return choice[0]
+    told = [index for index in sides if _is_boxes(info.outputs[index])]
+    return told[0] if len(told) == 1 else None
+
+
+def _is_boxes(spec: TensorSpec) -> bool:
+    """By a word of the name, else by numbers that no score has."""
+    name = spec.name.lower()
+    words = [any(word in name for word in each) for each in (_BOX_WORDS, _SCORE_WORDS)]
+    if words[0] != words[1]:
+        return words[0]
+    limits = real_range(spec)
+    return limits is not None and limits[0] < -0.5
+
+
+def _grids(info: ModelInfo) -> Levels | None:
+    """Outputs of 1 x rows x columns x (shapes numbers) in pairs, without keypoints."""
+    by_grid: dict[tuple[int, ...], list[int]] = {}
+    for index, spec in enumerate(info.outputs):
+        if len(spec.shape) != 4 or spec.shape[0] not in (1, -1) or min(spec.shape[1:]) < 1:
+            return None
+        by_grid.setdefault(spec.shape[1:3], []).append(index)
+    if not by_grid or any(len(pair) != 2 for pair in by_grid.values()):
+        return None
+    pairs = [by_grid[grid] for grid in sorted(by_grid, key=lambda sides: -sides[0] * sides[1])]
+    for few_first in (True, False):
+        found = _levels(info, pairs, few_first)
+        if found is not None:
+            return found
+    return None
+
+
+def _levels(info: ModelInfo, pairs: list[list[int]], few_first: bool) -> Levels | None:
+    """Levels where of each pair the boxes are the output with fewer numbers (or with more)."""
+    levels, classes = [], set()
+    for pair in pairs:
+        sides = [info.outputs[index].shape[3] for index in pair]
+        if sides[0] == sides[1]:
+            told = [_is_boxes(info.outputs[index]) for index in pair]
+            first = told.index(True) if sum(told) == 1 else None
+        else:
+            first = sides.index(min(sides) if few_first else max(sides))
+        if first is None or sides[first] % 4 or sides[1 - first] % (sides[first] // 4):
+            return None
+        shapes = sides[first] // 4
+        rows, columns = info.outputs[pair[0]].shape[1:3]
+        classes.add(sides[1 - first] // shapes)
+        levels.append(Level(pair[first], pair[1 - first], rows * columns * shapes))
+    return Levels(tuple(levels), 4, classes.pop()) if len(classes) == 1 else None

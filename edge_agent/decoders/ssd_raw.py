@@ -1,0 +1,235 @@
+"""Detections of single-shot detectors that give encodings of boxes for their priors.
+
+Liu et al., "SSD: Single Shot MultiBox Detector", 2016, as coded by `FasterRcnnBoxCoder` of
+TensorFlow and by PyTorch and Caffe models; the linear form as MediaPipe's
+`TensorsToDetectionsCalculator` has it.
+The families and their priors are in `priors.py`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.decoders.base import Reader, Unsure, input_size
+from edge_agent.decoders.boxes import BoxOptions, Candidates, Finish, corners
+from edge_agent.decoders.labels import Labels, fit_to_classes, has_background
+from edge_agent.decoders.nms import Floats
+from edge_agent.decoders.priors import FAMILIES, Activation, Family, fitting, load_priors
+from edge_agent.decoders.ssd_levels import Level, Levels, read_levels
+from edge_agent.decoders.ssd_scores import AnchorScores, is_probability
+from edge_agent.errors import ModelError
+from edge_agent.geometry import BoxMapping
+from edge_agent.model import ModelInfo
+from edge_agent.options import Doc, Positive
+from edge_agent.result import Detection, Kind
+
+
+@dataclass(frozen=True, slots=True)
+class SsdRawOptions(BoxOptions):
+    """How encoded boxes and scores are read."""
+
+    priors: Annotated[
+        Literal[
+            "auto", "ssd_mobilenet", "ultraface", "efficientdet", "efficientdet-lite",
+            "blazeface", "blazeface-back", "blazeface-full", "blazepalm",
+        ],
+        Doc(
+            "The family, which says what the priors are and how boxes and scores are coded. auto: "
+            "the one that has as many priors for the input as the model has boxes."
+        ),
+    ] = "auto"  # fmt: skip
+    priors_file: Annotated[
+        Path | None,
+        Doc(
+            "The priors themselves, .npy or .csv: a row of centre x, centre y, width, height, 0..1 "
+            "of the input, for each box. With it, the family only says how they are coded."
+        ),
+    ] = None
+    order: Annotated[
+        Literal["auto", "xy", "yx"], Doc("Which comes first in an encoding; auto: by the family.")
+    ] = "auto"
+    variances: Annotated[
+        tuple[Positive, Positive] | None,
+        Doc("What encoded centres and sizes are multiplied by; default: the family's."),
+    ] = None
+    activation: Annotated[
+        Literal["auto", "none", "sigmoid", "softmax"],
+        Doc("What turns the scores into 0..1. auto: none where the model does it, else by family."),
+    ] = "auto"
+    background: Annotated[
+        Literal["auto", "first", "none"],
+        Doc("Whether class 0 means nothing. auto: by the number of labels, else by the family."),
+    ] = "auto"
+
+
+class SsdRawDecoder:
+    """Reads boxes and scores from one pair of outputs, or from a pair for each grid."""
+
+    name = "ssd_raw"
+    kind: Kind = "object"
+    Options: ClassVar[type[SsdRawOptions]] = SsdRawOptions
+
+    def __init__(
+        self, info: ModelInfo, labels: tuple[str, ...] | None, options: SsdRawOptions
+    ) -> None:
+        levels, size = read_levels(info), input_size(info)
+        if levels is None:
+            raise _no_levels()
+        family = _family(levels, size, options)
+        self._levels = levels.levels
+        self._first = int(_has_background(levels.classes, labels, family, options))
+        labels = labels if labels is not None else family.labels
+        labels, self.note = fit_to_classes(
+            _names(labels, self._first), levels.classes - self._first
+        )
+        self.pad = family.pad
+        self._family = family
+        self._size = np.array(size or (1, 1), np.float32)[:, None]
+        self._priors = _priors(levels, size, family, options).T.copy()
+        self._finish = Finish(options, labels)
+        self._readers = [Reader(spec) for spec in info.outputs]
+        activation = _activation(info, levels, family, options)
+        self._scores = [
+            AnchorScores(self._readers[level.scores], activation, self._first)
+            for level in self._levels
+        ]
+
+    @classmethod
+    def match(cls, info: ModelInfo) -> str | None:
+        """By the number of priors that one published family has for the input."""
+        levels, size = read_levels(info), input_size(info)
+        if levels is None or size is None:
+            return None
+        found = fitting(size, levels.places, levels.numbers, levels.classes)
+        shapes = f"{levels.places} boxes with {levels.classes} scores"
+        if len(found) == 1:
+            return f"the outputs hold {shapes} for the priors of {found[0]}"
+        if levels.numbers == 4 and levels.places > 16:
+            raise Unsure(
+                f"the outputs may be {shapes}, but of priors that are not known: set task: "
+                "{name: ssd_raw, priors_file: ...}, or priors"
+            )
+        return None
+
+    def decode(
+        self, outputs: Sequence[NDArray[Any]], mapping: BoxMapping, threshold: float
+    ) -> tuple[Detection, ...]:
+        """Detections best first, after NMS over all levels."""
+        found, start = [], 0
+        for level, scores in zip(self._levels, self._scores, strict=True):
+            priors = self._priors[:, start : start + level.places]
+            found.append(self._candidates(level, scores, priors, outputs, threshold))
+            start += level.places
+        together = Candidates(
+            np.concatenate([each.boxes for each in found]),
+            np.concatenate([each.scores for each in found]),
+            np.concatenate([each.classes for each in found]),
+        )
+        return self._finish.detections(together, mapping, threshold)
+
+    def _candidates(
+        self,
+        level: Level,
+        scores: AnchorScores,
+        priors: Floats,
+        outputs: Sequence[NDArray[Any]],
+        threshold: float,
+    ) -> Candidates:
+        places = scores.find(outputs[level.scores].reshape(level.places, -1), threshold)
+        reader = self._readers[level.boxes]
+        native = reader.native(outputs[level.boxes]).reshape(level.places, -1)
+        numbers = reader.real(native[places.index, :4]).T
+        boxes = self._boxes(numbers, priors[:, places.index])
+        return Candidates(boxes, places.scores, places.classes)
+
+    def _boxes(self, numbers: Floats, priors: Floats) -> Floats:
+        """Corners from four numbers and the four of the prior (4 x N)."""
+        centres, sizes = numbers[:2], numbers[2:]
+        if self._family.yx:
+            centres, sizes = centres[::-1], sizes[::-1]
+        if self._family.linear:
+            return corners(centres / self._size + priors[:2], sizes / self._size)
+        of_centre, of_size = (np.float32(each) for each in self._family.variances)
+        with np.errstate(over="ignore"):
+            sizes = np.exp(sizes * of_size) * priors[2:]
+        return corners(centres * of_centre * priors[2:] + priors[:2], sizes)
+
+
+_CURE = "set task: auto, or task: raw to see the numbers"
+
+
+def _no_levels() -> ModelError:
+    return ModelError(
+        "the ssd_raw decoder needs an output of 1 x boxes x 4 and one of 1 x boxes x classes, or a "
+        "pair of such grids for each layer",
+        _CURE,
+    )
+
+
+def _family(levels: Levels, size: tuple[int, int] | None, options: SsdRawOptions) -> Family:
+    """The family that is named or fits, with what the options put in its place."""
+    found = [options.priors]
+    if options.priors == "auto":
+        fits = fitting(size, levels.places, levels.numbers, levels.classes) if size else []
+        found = fits or (["ssd_mobilenet"] if options.priors_file else [])  # type: ignore[assignment]
+    if len(found) != 1:
+        raise ModelError(
+            f"the priors of {levels.places} boxes are not known for this input",
+            f"set priors_file, or priors to one of {', '.join(FAMILIES)}; task: raw shows the "
+            "numbers",
+        )
+    family = FAMILIES[found[0]]
+    if options.order != "auto":
+        family = dataclasses.replace(family, yx=options.order == "yx")
+    if options.variances is not None:
+        family = dataclasses.replace(family, variances=options.variances)
+    return family
+
+
+def _priors(
+    levels: Levels, size: tuple[int, int] | None, family: Family, options: SsdRawOptions
+) -> Floats:
+    if options.priors_file is not None:
+        priors = load_priors(options.priors_file)
+    elif size is not None:
+        priors = family.generate(size)
+    else:
+        raise ModelError("priors can be generated only for an input of fixed size", _CURE)
+    if len(priors) != levels.places:
+        raise ModelError(
+            f"there are {len(priors)} priors for {levels.places} boxes", "give those of this model"
+        )
+    return priors
+
+
+def _has_background(classes: int, labels: Labels, family: Family, options: SsdRawOptions) -> bool:
+    if options.background != "auto":
+        return options.background == "first"
+    if (
+        labels is not None
+        and not has_background(labels)
+        and classes in (len(labels), len(labels) + 1)
+    ):
+        return classes == len(labels) + 1
+    return family.has_background
+
+
+def _names(labels: Labels, first: int) -> Labels:
+    """Labels without the row of the background, where the model has that class."""
+    return labels[1:] if labels is not None and first and has_background(labels) else labels
+
+
+def _activation(
+    info: ModelInfo, levels: Levels, family: Family, options: SsdRawOptions
+) -> Activation:
+    if options.activation != "auto":
+        return options.activation
+    done = all(is_probability(info, level.scores) for level in levels.levels)
+    return "none" if done else family.activation
