@@ -13,6 +13,7 @@ Floats = NDArray[np.float32]
 Indices = NDArray[np.intp]
 
 _BLOCK = 128  # so many boxes at a time: their overlaps fit the cache of a small processor
+_MANY = 1000  # from here on classes are worth being looked at one by one
 
 
 def nms(boxes: Floats, scores: Floats, classes: Indices | None, most_overlap: float) -> Indices:
@@ -21,6 +22,8 @@ def nms(boxes: Floats, scores: Floats, classes: Indices | None, most_overlap: fl
     `boxes` are N x 4 (x1, y1, x2, y2 in any unit). A box goes where its intersection over union
     with a better one that stays is above `most_overlap`; with `classes`, only one of its own class.
     """
+    if classes is not None and len(scores) >= _MANY:
+        return _by_class(boxes, scores, classes, most_overlap)
     order = np.argsort(-scores, kind="stable")
     kept: list[Indices] = []
     for start in range(0, len(order), _BLOCK):
@@ -32,6 +35,16 @@ def nms(boxes: Floats, scores: Floats, classes: Indices | None, most_overlap: fl
         if block.size:
             kept.append(block[_best(_covers(boxes, classes, block, block, most_overlap))])
     return np.concatenate(kept) if kept else np.empty(0, np.intp)
+
+
+def _by_class(boxes: Floats, scores: Floats, classes: Indices, most_overlap: float) -> Indices:
+    """The same, class by class: most pairs of many boxes need not be looked at."""
+    kept = []
+    for each in np.unique(classes):
+        own = np.flatnonzero(classes == each)
+        kept.append(own[nms(boxes[own], scores[own], None, most_overlap)])
+    found = np.sort(np.concatenate(kept))
+    return found[np.argsort(-scores[found], kind="stable")]
 
 
 def soft_nms(

@@ -231,6 +231,16 @@ def test_a_good_configuration(tmp_path: Path) -> None:
     assert config.pipelines["q"].labels is None
 
 
+def test_files_of_a_decoder(tmp_path: Path) -> None:
+    """A file that a decoder's options name is searched where the configuration is."""
+    text = """\
+        models: {m: {file: m.tflite, task: {name: ssd_raw, priors_file: priors.csv}}}
+        sources: {s: {type: camera, device: /dev/video0}}
+        pipelines: {p: {source: s, model: m}}
+        """
+    assert good(tmp_path, text).models["m"].task.options.priors_file == tmp_path / "priors.csv"
+
+
 def test_the_defaults(tmp_path: Path) -> None:
     """The least that runs: a model, a source, a pipeline."""
     config = good(tmp_path, MINIMAL)

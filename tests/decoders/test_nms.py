@@ -42,17 +42,19 @@ def _naive(boxes: Any, scores: Any, classes: Any, most: float) -> list[int]:
     return kept
 
 
+@pytest.mark.parametrize("many", [2, 1000])
 @pytest.mark.parametrize("block", [1, 3, 128])
 @given(rows=_ROWS, most=_OVERLAPS, by_class=st.booleans())
 @settings(max_examples=60, deadline=None)
 def test_same_as_naive(
-    block: int, rows: list[tuple[int, ...]], most: float, by_class: bool
+    block: int, many: int, rows: list[tuple[int, ...]], most: float, by_class: bool
 ) -> None:
     """The same boxes in the same order as the naive version, however the work is cut up."""
     boxes, scores, classes = _arrays(rows)
     wanted = classes if by_class else None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(room, "_BLOCK", block)
+        patch.setattr(room, "_MANY", many)
         found = nms(boxes, scores, wanted, most)
     assert found.tolist() == _naive(boxes, scores, wanted, most)
 

@@ -106,6 +106,21 @@ def test_auto_fit(metadata: dict[str, Any], fit: str) -> None:
     assert preprocessor.describe().startswith(fit)
 
 
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (PreprocessOptions(), "letterbox (pad 150) to"),
+        (PreprocessOptions(pad=0), "letterbox (pad 0) to"),
+        (PreprocessOptions(fit="stretch"), "stretch to"),
+        (PreprocessOptions(fit="crop"), "crop to"),
+    ],
+)
+def test_letterbox_of_the_family(options: PreprocessOptions, text: str) -> None:
+    """A model whose family is trained with a letterbox gets it, its grey too, unless told else."""
+    spec = make_spec((1, 32, 32, 3), "uint8")
+    assert ImagePreprocessor(spec, {}, options, pad=150).describe().startswith(text)
+
+
 def test_the_user_overrides_the_metadata() -> None:
     """A fit that is set wins over what the model says."""
     spec = make_spec((1, 32, 32, 3), "uint8")
