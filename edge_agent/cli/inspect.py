@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edge_agent.cli.output import print_json, table
-from edge_agent.decoders.base import letterbox_pad
+from edge_agent.decoders.base import picture_notes
 from edge_agent.decoders.choose import choose_decoder
 from edge_agent.engines import engine_support
 from edge_agent.engines.modelfile import read_model_info
@@ -79,19 +79,22 @@ def _reading(info: ModelInfo) -> dict[str, Any]:
     try:
         decoder, why = choose_decoder(info, info.labels)
     except ModelError as error:
-        return {"preprocess": _preprocess(info, None), "decoder": {"name": None, "why": str(error)}}
+        return {
+            "preprocess": _preprocess(info, info.metadata),
+            "decoder": {"name": None, "why": str(error)},
+        }
     return {
-        "preprocess": _preprocess(info, letterbox_pad(decoder)),
+        "preprocess": _preprocess(info, picture_notes(decoder, info)),
         "decoder": {"name": decoder.name, "why": why},
     }
 
 
-def _preprocess(info: ModelInfo, pad: int | None) -> str:
+def _preprocess(info: ModelInfo, notes: Mapping[str, Any]) -> str:
     try:
         if len(info.inputs) != 1:
             return f"{len(info.inputs)} inputs: no picture"
         spec = info.inputs[0]
-        return ImagePreprocessor(spec, info.metadata, PreprocessOptions(), pad).describe()
+        return ImagePreprocessor(spec, notes, PreprocessOptions()).describe()
     except (ModelError, ValueError) as error:
         return str(error)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -22,9 +22,8 @@ class Decoder(Protocol):
     """Turns the outputs of one model into results.
 
     `note` tells what the constructor decided beyond the options (say, a label row left out), else
-    it is empty. `Options` is the dataclass of its options. A decoder whose models are trained on
-    whole pictures with grey borders has a further attribute `pad`, their grey value (see
-    `letterbox_pad`).
+    it is empty. `Options` is the dataclass of its options. A decoder of a family that is trained on
+    pictures of a certain form may have a further attribute `pictures` (see `picture_notes`).
     """
 
     name: str
@@ -52,10 +51,17 @@ class Decoder(Protocol):
         """
 
 
-def letterbox_pad(decoder: Decoder) -> int | None:
-    """Grey value of the borders that the model's pictures have; None where they are stretched."""
-    pad: int | None = getattr(decoder, "pad", None)
-    return pad
+def picture_notes(decoder: Decoder, info: ModelInfo) -> Mapping[str, Any]:
+    """What the file says of its pictures and, where it is silent, what its family is trained on.
+
+    `pad` is the grey of a letterbox, `color` the order of the channels, `mean` and `std` are in
+    pixel units. A quantised input tells its range itself, and so needs no mean.
+    """
+    notes = dict(getattr(decoder, "pictures", {}))
+    is_real = bool(info.inputs) and info.inputs[0].dtype.kind == "f"
+    if not is_real or {"mean", "std"} & info.metadata.keys():
+        notes = {key: value for key, value in notes.items() if key not in ("mean", "std")}
+    return {**notes, **info.metadata}
 
 
 def input_size(info: ModelInfo) -> tuple[int, int] | None:

@@ -55,7 +55,7 @@ class FastestdetDecoder:
             )
         self._channels_first, channels = grid
         is_nxp = (input_size(info), channels) == _NXP
-        self.pad = _NXP_PAD if is_nxp else None
+        self.pictures = {"pad": _NXP_PAD} if is_nxp else {"color": "bgr"}
         known = ("person",) if is_nxp else None
         labels, self.note = fit_to_classes(labels or known, channels - 5)
         self._finish = Finish(options, labels)

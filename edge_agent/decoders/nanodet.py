@@ -6,7 +6,7 @@ corner of the cell is the mean of a softmax over 0..reg_max strides (Generalized
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
@@ -44,6 +44,9 @@ class NanodetDecoder:
 
     name = "nanodet"
     kind: Kind = "object"
+    pictures: ClassVar[Mapping[str, Any]] = {
+        "color": "bgr", "mean": [103.53, 116.28, 123.675], "std": [57.375, 57.12, 58.395],
+    }  # fmt: skip
     Options: ClassVar[type[NanodetOptions]] = NanodetOptions
 
     def __init__(

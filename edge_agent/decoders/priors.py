@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -29,7 +29,7 @@ class Family:
 
     A centre is prior + number * variance * size of the prior, a size exp(number * variance) times
     it; with `linear`, both are in px of the input. `numbers` is how many there are for a box (the
-    keypoints behind it are left out); `yx`: y comes before x. `pad` is the grey of the letterbox.
+    keypoints behind it are left out); `yx`: y comes before x. `pictures` as a decoder has them.
     """
 
     generate: Callable[[Size], Floats]
@@ -40,7 +40,7 @@ class Family:
     linear: bool = False
     numbers: int = 4
     labels: tuple[str, ...] | None = None
-    pad: int | None = None
+    pictures: Mapping[str, Any] = field(default_factory=dict)
 
 
 def grid(
@@ -137,27 +137,33 @@ def efficientdet(anchor_scale: float) -> Callable[[Size], Floats]:
 # Input sizes for which the lite models are published with anchors of scale 3; all others have 4.
 _LITE_SIZES = (320, 384, 448)
 
+_PLUS_MINUS_1 = {"mean": 127.5, "std": 127.5}
+_MEDIAPIPE = {"pad": 0, **_PLUS_MINUS_1}
+_LITE = {"mean": 127.0, "std": 128.0}
+_IMAGENET = {"mean": [123.675, 116.28, 103.53], "std": [58.395, 57.12, 57.375]}
+
+
+def _efficientdet(anchor_scale: float, pictures: Mapping[str, Any]) -> Family:
+    priors = efficientdet(anchor_scale)
+    return Family(priors, "sigmoid", False, yx=True, variances=(1.0, 1.0), pictures=pictures)
+
+
+def _mediapipe(strides: Mapping[int, int], numbers: int, label: str) -> Family:
+    return Family(
+        blaze(strides), "sigmoid", False, linear=True, numbers=numbers, labels=(label,),
+        pictures=_MEDIAPIPE,
+    )  # fmt: skip
+
+
 FAMILIES: Mapping[str, Family] = {
-    "ssd_mobilenet": Family(ssd_mobilenet, "sigmoid", has_background=True, yx=True),
-    "ultraface": Family(ultraface, "softmax", has_background=True, labels=("face",)),
-    "efficientdet": Family(
-        efficientdet(4.0), "sigmoid", has_background=False, yx=True, variances=(1.0, 1.0)
-    ),
-    "efficientdet-lite": Family(
-        efficientdet(3.0), "sigmoid", has_background=False, yx=True, variances=(1.0, 1.0)
-    ),
-    "blazeface": Family(
-        blaze({8: 2, 16: 6}), "sigmoid", False, linear=True, numbers=16, labels=("face",), pad=0
-    ),
-    "blazeface-back": Family(
-        blaze({16: 2, 32: 6}), "sigmoid", False, linear=True, numbers=16, labels=("face",), pad=0
-    ),
-    "blazeface-full": Family(
-        blaze({4: 1}), "sigmoid", False, linear=True, numbers=16, labels=("face",), pad=0
-    ),
-    "blazepalm": Family(
-        blaze({8: 2, 16: 6}), "sigmoid", False, linear=True, numbers=18, labels=("palm",), pad=0
-    ),
+    "ssd_mobilenet": Family(ssd_mobilenet, "sigmoid", True, yx=True, pictures=_PLUS_MINUS_1),
+    "ultraface": Family(ultraface, "softmax", True, labels=("face",), pictures=_LITE),
+    "efficientdet": _efficientdet(4.0, _IMAGENET),
+    "efficientdet-lite": _efficientdet(3.0, _LITE),
+    "blazeface": _mediapipe({8: 2, 16: 6}, 16, "face"),
+    "blazeface-back": _mediapipe({16: 2, 32: 6}, 16, "face"),
+    "blazeface-full": _mediapipe({4: 1}, 16, "face"),
+    "blazepalm": _mediapipe({8: 2, 16: 6}, 18, "palm"),
 }
 """Published families by the name that `priors` takes; MediaPipe's are the `blaze` ones."""
 

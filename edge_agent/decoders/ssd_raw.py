@@ -89,7 +89,7 @@ class SsdRawDecoder:
         labels, self.note = fit_to_classes(
             _names(labels, self._first), levels.classes - self._first
         )
-        self.pad = family.pad
+        self.pictures = family.pictures
         self._family = family
         self._size = np.array(size or (1, 1), np.float32)[:, None]
         self._priors = _priors(levels, size, family, options).T.copy()

@@ -8,7 +8,7 @@ and the exports without NMS of YOLOv10 and YOLO26 (corners, score, class).
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -51,7 +51,7 @@ class YoloDecoder:
 
     name = "yolo"
     kind: Kind = "object"
-    pad = 114
+    pictures: ClassVar[Mapping[str, Any]] = {"pad": 114}
     Options: ClassVar[type[YoloOptions]] = YoloOptions
 
     def __init__(

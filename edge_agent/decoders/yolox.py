@@ -6,7 +6,7 @@ centres are offsets from the cell, sizes logarithms, both in strides of 8, 16 an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -46,7 +46,8 @@ class YoloxDecoder:
 
     name = "yolox"
     kind: Kind = "object"
-    pad = 114
+    # ValTransform: BGR, not normalised.
+    pictures: ClassVar[Mapping[str, Any]] = {"pad": 114, "color": "bgr", "mean": 0.0, "std": 1.0}
     Options: ClassVar[type[YoloxOptions]] = YoloxOptions
 
     def __init__(

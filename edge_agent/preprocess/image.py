@@ -42,7 +42,9 @@ class PreprocessOptions(Options):
     ] = "auto"
     color: Annotated[
         Literal["auto", "rgb", "bgr", "gray"],
-        Doc("Channel order of the model. auto: gray with one channel, else rgb."),
+        Doc(
+            "Channel order of the model. auto: gray with one channel, else its family's, else rgb."
+        ),
     ] = "auto"
     mean: Annotated[
         float | tuple[float, ...] | None,
@@ -71,24 +73,21 @@ class ImagePreprocessor:
     """
 
     def __init__(
-        self,
-        spec: TensorSpec,
-        metadata: Mapping[str, Any],
-        options: PreprocessOptions,
-        pad: int | None = None,
+        self, spec: TensorSpec, metadata: Mapping[str, Any], options: PreprocessOptions
     ) -> None:
-        """`pad` is the grey of the letterbox that the model's family is trained with, if any.
+        """`metadata` is what is known of the model's pictures, by its maker or its family.
 
         Raise ModelError where the input is no image, ValueError where the options do not fit.
         """
         height, width, channels, self._planar = _image_shape(spec)
         self._spec = spec
         self._size = (width, height)
-        self._fit = _choose_fit(options.fit, metadata, pad)
-        self._color = _choose_color(options.color, channels)
+        self._fit = _choose_fit(options.fit, metadata)
+        self._color = _choose_color(options.color, channels, metadata)
         self._conversion = _CONVERSIONS[self._color, channels]
         self._values = pixel_values(spec, channels, metadata, _wanted(options, channels))
-        self._pad = next(grey for grey in (options.pad, pad, _PAD) if grey is not None)
+        greys = (options.pad, _grey_of(metadata), _PAD)
+        self._pad = next(grey for grey in greys if grey is not None)
         flat = (height, width) if channels == 1 else (height, width, channels)
         self._shape = (channels, height, width) if self._planar and channels > 1 else flat
         self._canvas = np.full(flat if channels == 1 else (height, width, 3), self._pad, np.uint8)
@@ -214,21 +213,28 @@ def _no_image(spec: TensorSpec, cure: str) -> ModelError:
 
 
 def _choose_fit(
-    fit: Literal["auto", "stretch", "letterbox", "crop"], meta: Mapping[str, Any], pad: int | None
+    fit: Literal["auto", "stretch", "letterbox", "crop"], meta: Mapping[str, Any]
 ) -> Fit:
     """Ultralytics letterboxes, but crops for classification (its `classify_transforms`)."""
     if fit != "auto":
         return fit
-    if pad is not None:
+    if _grey_of(meta) is not None:
         return "letterbox"
     if "imgsz" not in meta or not {"task", "stride"} & meta.keys():
         return "stretch"
     return "crop" if meta.get("task") == "classify" else "letterbox"
 
 
-def _choose_color(color: str, channels: int) -> str:
+def _grey_of(meta: Mapping[str, Any]) -> int | None:
+    """Grey of the letterbox that the model's family is trained with, None where it has none."""
+    grey = meta.get("pad")
+    return grey if isinstance(grey, int) and 0 <= grey <= 255 else None
+
+
+def _choose_color(color: str, channels: int, meta: Mapping[str, Any]) -> str:
     if color == "auto":
-        return "gray" if channels == 1 else "rgb"
+        trained = "bgr" if meta.get("color") == "bgr" else "rgb"
+        return "gray" if channels == 1 else trained
     if (color, channels) not in _CONVERSIONS:
         fitting = [name for name, count in _CONVERSIONS if count == channels]
         raise ValueError(

@@ -8,10 +8,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from typing import Any
 
 from edge_agent.clock import boot_id
 from edge_agent.config.schema import AgentConfig, Config, ModelConfig, PrometheusConfig
-from edge_agent.decoders.base import Decoder, letterbox_pad
+from edge_agent.decoders.base import Decoder, picture_notes
 from edge_agent.decoders.choose import choose_decoder
 from edge_agent.engines import open_engine
 from edge_agent.engines.base import Rounding
@@ -91,7 +92,7 @@ def _made_ready(
     labels = model_labels(model, info)
     options = dataclasses.asdict(model.task.options) if model.task.name else {}
     decoder, why = choose_decoder(info, labels, model.task.name, options)
-    preprocessor = _preprocessor(name, model, info, letterbox_pad(decoder), any_input)
+    preprocessor = _preprocessor(name, model, info, picture_notes(decoder, info), any_input)
     return info, preprocessor, decoder, why, labels
 
 
@@ -105,12 +106,12 @@ def model_labels(model: ModelConfig, info: ModelInfo) -> tuple[str, ...] | None:
 
 
 def _preprocessor(
-    name: str, model: ModelConfig, info: ModelInfo, pad: int | None, any_input: bool
+    name: str, model: ModelConfig, info: ModelInfo, notes: Mapping[str, Any], any_input: bool
 ) -> ImagePreprocessor | NoPictures:
     """For the first input; the others, and one that is no picture, are let pass on request."""
     try:
         spec = _picture_input(info, any_input)
-        return ImagePreprocessor(spec, info.metadata, model.preprocess, pad)
+        return ImagePreprocessor(spec, notes, model.preprocess)
     except ModelError as error:
         if not any_input:
             raise

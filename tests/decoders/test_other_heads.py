@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge_agent.decoders.base import picture_notes
 from edge_agent.decoders.choose import choose_decoder
 from edge_agent.errors import ModelError
 from edge_agent.geometry import BoxMapping
@@ -109,7 +110,7 @@ def test_nxp_person_detector() -> None:
         inputs=[make_spec((1, 220, 220, 3))],
     )
     decoder, _ = choose_decoder(info, None)
-    assert getattr(decoder, "pad", None) == 150
+    assert picture_notes(decoder, info) == {"pad": 150}
     values = np.zeros((1, 14, 14, 6), np.float32)
     values[0, 7, 7] = 0.9, 0, 0, 0, 0, 1
     (found,) = decoder.decode([values], BoxMapping(), 0.5)

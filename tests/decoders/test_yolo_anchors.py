@@ -108,4 +108,4 @@ def test_known_by_its_shapes() -> None:
     decoder, why = choose_decoder(info, None)
     assert why.endswith("NXP's eIQ Model Zoo: yolo_anchors")
     assert isinstance(decoder, YoloAnchorsDecoder)
-    assert decoder.pad == 128
+    assert decoder.pictures == {"pad": 128}

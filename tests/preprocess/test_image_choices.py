@@ -118,7 +118,25 @@ def test_auto_fit(metadata: dict[str, Any], fit: str) -> None:
 def test_letterbox_of_the_family(options: PreprocessOptions, text: str) -> None:
     """A model whose family is trained with a letterbox gets it, its grey too, unless told else."""
     spec = make_spec((1, 32, 32, 3), "uint8")
-    assert ImagePreprocessor(spec, {}, options, pad=150).describe().startswith(text)
+    assert ImagePreprocessor(spec, {"pad": 150}, options).describe().startswith(text)
+
+
+@pytest.mark.parametrize("pad", [-1, 256, "114", None, 0.5])
+def test_letterbox_of_no_grey(pad: Any) -> None:
+    """What is no grey value, in notes that anybody may write, counts as nothing."""
+    spec = make_spec((1, 32, 32, 3), "uint8")
+    preprocessor = ImagePreprocessor(spec, {"pad": pad}, PreprocessOptions())
+    assert preprocessor.describe().startswith("stretch")
+
+
+@pytest.mark.parametrize(("color", "text"), [("auto", "BGR"), ("rgb", "RGB")])
+def test_colors_of_the_family(color: Any, text: str) -> None:
+    """A family that is trained on BGR gets it, unless told else; one channel stays grey."""
+    notes, options = {"color": "bgr"}, PreprocessOptions(color=color)
+    preprocessor = ImagePreprocessor(make_spec((1, 32, 32, 3), "uint8"), notes, options)
+    assert f" {text}, " in preprocessor.describe()
+    grey = ImagePreprocessor(make_spec((1, 32, 32, 1), "uint8"), notes, PreprocessOptions())
+    assert " GRAY, " in grey.describe()
 
 
 def test_the_user_overrides_the_metadata() -> None:
