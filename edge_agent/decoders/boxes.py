@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -87,6 +88,15 @@ class Finish:
         else:
             kept, scores = soft_nms(found.boxes, found.scores, classes, options.soft, threshold)
         return Candidates(found.boxes[kept], scores, found.classes[kept])
+
+
+def joined(parts: Sequence[Candidates]) -> Candidates:
+    """The candidates of all grids as one, in that order."""
+    return Candidates(
+        np.concatenate([each.boxes for each in parts]),
+        np.concatenate([each.scores for each in parts]),
+        np.concatenate([each.classes for each in parts]),
+    )
 
 
 def corners(centres: NDArray[Any], sizes: NDArray[Any]) -> Floats:

@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.decoders.base import Reader, Unsure, input_size
-from edge_agent.decoders.boxes import BoxOptions, Candidates, Finish, corners
+from edge_agent.decoders.boxes import BoxOptions, Candidates, Finish, joined
 from edge_agent.decoders.labels import Labels, fit_to_classes, has_background
-from edge_agent.decoders.nms import Floats
+from edge_agent.decoders.nms import Floats, Indices
 from edge_agent.decoders.priors import FAMILIES, Activation, Family, fitting, load_priors
+from edge_agent.decoders.ssd_boxes import BoxForm, PriorBoxes
 from edge_agent.decoders.ssd_levels import Level, Levels, read_levels
 from edge_agent.decoders.ssd_scores import AnchorScores, is_probability
 from edge_agent.errors import ModelError
@@ -52,8 +53,15 @@ class SsdRawOptions(BoxOptions):
             "of the input, for each box. With it, the family only says how they are coded."
         ),
     ] = None
+    boxes: Annotated[
+        BoxForm,
+        Doc(
+            "encoded for the priors, or corners that the model decodes itself, for which no priors "
+            "are needed. auto: by the numbers of the first frame."
+        ),
+    ] = "auto"
     order: Annotated[
-        Literal["auto", "xy", "yx"], Doc("Which comes first in an encoding; auto: by the family.")
+        Literal["auto", "xy", "yx"], Doc("Which comes first in a box; auto: by the family.")
     ] = "auto"
     variances: Annotated[
         tuple[Positive, Positive] | None,
@@ -90,9 +98,8 @@ class SsdRawDecoder:
             _names(labels, self._first), levels.classes - self._first
         )
         self.pictures = family.pictures
-        self._family = family
-        self._size = np.array(size or (1, 1), np.float32)[:, None]
-        self._priors = _priors(levels, size, family, options).T.copy()
+        priors = _priors(levels, size, family, options)
+        self._boxes = PriorBoxes(family, priors, size, options.boxes)
         self._finish = Finish(options, labels)
         self._readers = [Reader(spec) for spec in info.outputs]
         activation = _activation(info, levels, family, options)
@@ -114,7 +121,7 @@ class SsdRawDecoder:
         if levels.numbers == 4 and levels.places > 16:
             raise Unsure(
                 f"the outputs may be {shapes}, but of priors that are not known: set task: "
-                "{name: ssd_raw, priors_file: ...}, or priors"
+                "{name: ssd_raw, priors_file: ...}, or priors, or boxes: corners"
             )
         return None
 
@@ -122,46 +129,30 @@ class SsdRawDecoder:
         self, outputs: Sequence[NDArray[Any]], mapping: BoxMapping, threshold: float
     ) -> tuple[Detection, ...]:
         """Detections best first, after NMS over all levels."""
+        if not self._boxes.is_told:
+            self._boxes.tell(
+                np.concatenate([self._numbers(outputs, each) for each in self._levels])
+            )
         found, start = [], 0
         for level, scores in zip(self._levels, self._scores, strict=True):
-            priors = self._priors[:, start : start + level.places]
-            found.append(self._candidates(level, scores, priors, outputs, threshold))
+            places = scores.find(outputs[level.scores].reshape(level.places, -1), threshold)
+            numbers = self._numbers(outputs, level, places.index).T
+            boxes = self._boxes.corners(numbers, places.index + start)
+            found.append(Candidates(boxes, places.scores, places.classes))
             start += level.places
-        together = Candidates(
-            np.concatenate([each.boxes for each in found]),
-            np.concatenate([each.scores for each in found]),
-            np.concatenate([each.classes for each in found]),
-        )
-        return self._finish.detections(together, mapping, threshold)
+        return self._finish.detections(joined(found), mapping, threshold)
 
-    def _candidates(
-        self,
-        level: Level,
-        scores: AnchorScores,
-        priors: Floats,
-        outputs: Sequence[NDArray[Any]],
-        threshold: float,
-    ) -> Candidates:
-        places = scores.find(outputs[level.scores].reshape(level.places, -1), threshold)
+    def _numbers(
+        self, outputs: Sequence[NDArray[Any]], level: Level, index: Indices | None = None
+    ) -> Floats:
+        """Real numbers of the boxes of a level, N x 4; of all of them without an index."""
         reader = self._readers[level.boxes]
         native = reader.native(outputs[level.boxes]).reshape(level.places, -1)
-        numbers = reader.real(native[places.index, :4]).T
-        boxes = self._boxes(numbers, priors[:, places.index])
-        return Candidates(boxes, places.scores, places.classes)
-
-    def _boxes(self, numbers: Floats, priors: Floats) -> Floats:
-        """Corners from four numbers and the four of the prior (4 x N)."""
-        centres, sizes = numbers[:2], numbers[2:]
-        if self._family.yx:
-            centres, sizes = centres[::-1], sizes[::-1]
-        if self._family.linear:
-            return corners(centres / self._size + priors[:2], sizes / self._size)
-        of_centre, of_size = (np.float32(each) for each in self._family.variances)
-        with np.errstate(over="ignore"):
-            sizes = np.exp(sizes * of_size) * priors[2:]
-        return corners(centres * of_centre * priors[2:] + priors[:2], sizes)
+        return reader.real(native[:, :4] if index is None else native[index, :4])
 
 
+# Corners of no family: what is exported decoded has its scores 0..1 and no background.
+_DECODED = Family(lambda _: np.zeros((0, 4), np.float32), "none", has_background=False)
 _CURE = "set task: auto, or task: raw to see the numbers"
 
 
@@ -179,13 +170,13 @@ def _family(levels: Levels, size: tuple[int, int] | None, options: SsdRawOptions
     if options.priors == "auto":
         fits = fitting(size, levels.places, levels.numbers, levels.classes) if size else []
         found = fits or (["ssd_mobilenet"] if options.priors_file else [])  # type: ignore[assignment]
-    if len(found) != 1:
+    if len(found) != 1 and options.boxes != "corners":
         raise ModelError(
             f"the priors of {levels.places} boxes are not known for this input",
-            f"set priors_file, or priors to one of {', '.join(FAMILIES)}; task: raw shows the "
-            "numbers",
+            f"set priors_file, priors to one of {', '.join(FAMILIES)}, or boxes: corners; "
+            "task: raw shows the numbers",
         )
-    family = FAMILIES[found[0]]
+    family = FAMILIES[found[0]] if found else _DECODED
     if options.order != "auto":
         family = dataclasses.replace(family, yx=options.order == "yx")
     if options.variances is not None:
@@ -195,7 +186,9 @@ def _family(levels: Levels, size: tuple[int, int] | None, options: SsdRawOptions
 
 def _priors(
     levels: Levels, size: tuple[int, int] | None, family: Family, options: SsdRawOptions
-) -> Floats:
+) -> Floats | None:
+    if options.boxes == "corners":
+        return None
     if options.priors_file is not None:
         priors = load_priors(options.priors_file)
     elif size is not None:

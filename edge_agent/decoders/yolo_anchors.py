@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.decoders.base import Reader, Unsure, input_size
-from edge_agent.decoders.boxes import BoxOptions, Candidates, Finish, corners
+from edge_agent.decoders.boxes import BoxOptions, Candidates, Finish, corners, joined
 from edge_agent.decoders.dense import logit, sigmoid
 from edge_agent.decoders.labels import fit_to_classes
 from edge_agent.decoders.nms import Floats
@@ -104,12 +104,7 @@ class YoloAnchorsDecoder:
             self._candidates(number, grid, outputs[grid.output], threshold)
             for number, grid in enumerate(self._grids)
         ]
-        together = Candidates(
-            np.concatenate([each.boxes for each in found]),
-            np.concatenate([each.scores for each in found]),
-            np.concatenate([each.classes for each in found]),
-        )
-        return self._finish.detections(together, mapping, threshold)
+        return self._finish.detections(joined(found), mapping, threshold)
 
     def _candidates(
         self, number: int, grid: Grid, values: NDArray[Any], threshold: float
