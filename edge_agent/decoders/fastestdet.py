@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.decoders.base import Reader, input_size
+from edge_agent.decoders.base import Reader, Unsure, input_size
 from edge_agent.decoders.boxes import BoxOptions, Candidates, Finish, corners
 from edge_agent.decoders.dense import sigmoid
 from edge_agent.decoders.labels import fit_to_classes
@@ -67,7 +67,14 @@ class FastestdetDecoder:
         grid = _grid(info)
         joins = info.operators[-1:] in (("CONCATENATION",), ("DEQUANTIZE",))
         activations = [name for name in info.operators if name in ("LOGISTIC", "SOFTMAX")]
-        if grid is None or not joins or sorted(activations) != ["LOGISTIC", "SOFTMAX"]:
+        if grid is None:
+            return None
+        if not joins or sorted(activations) != ["LOGISTIC", "SOFTMAX"]:
+            if info.labels is not None and len(info.labels) == grid[1] - 5:
+                raise Unsure(
+                    "output 0 may be a FastestDet grid by its sides and the number of labels, but "
+                    "not by its operators: set task: fastestdet"
+                )
             return None
         return f"output 0 joins a sigmoid, boxes and a softmax of {grid[1] - 5} in one grid"
 
@@ -75,21 +82,22 @@ class FastestdetDecoder:
         self, outputs: Sequence[NDArray[Any]], mapping: BoxMapping, threshold: float
     ) -> tuple[Detection, ...]:
         """Detections best first, after NMS."""
-        values = self._reader.native(outputs[0])[0]
-        table = values if self._channels_first else values.transpose(2, 0, 1)
-        # A class is at most 1, so the objectness alone must reach the threshold^(1/0.6).
-        rows, columns = np.nonzero(table[0] >= self._reader.least(threshold ** (1 / 0.6)))
-        numbers = self._reader.real(table[:, rows, columns])
-        classes = numbers[5:].argmax(axis=0)
-        best = np.take_along_axis(numbers[5:], classes[None], 0)[0]
-        scores = np.clip(numbers[0], 0, 1) ** 0.6 * np.clip(best, 0, 1) ** 0.4
-        enough = np.flatnonzero(scores >= threshold)
-        cells = np.stack([columns, rows])[:, enough].astype(np.float32)
-        size = np.array(table.shape[:0:-1], np.float32)[:, None]
-        centres = (np.tanh(numbers[1:3, enough]) + cells) / size
-        boxes = corners(centres, sigmoid(numbers[3:5, enough]))
-        found = Candidates(boxes, scores[enough].astype(np.float32), classes[enough])
-        return self._finish.detections(found, mapping, threshold)
+        with np.errstate(all="ignore"):  # broken numbers are left out
+            values = self._reader.native(outputs[0])[0]
+            table = values if self._channels_first else values.transpose(2, 0, 1)
+            # A class is at most 1, so the objectness alone must reach the threshold^(1/0.6).
+            rows, columns = np.nonzero(table[0] >= self._reader.least(threshold ** (1 / 0.6)))
+            numbers = self._reader.real(table[:, rows, columns])
+            classes = numbers[5:].argmax(axis=0)
+            best = np.take_along_axis(numbers[5:], classes[None], 0)[0]
+            scores = np.clip(numbers[0], 0, 1) ** 0.6 * np.clip(best, 0, 1) ** 0.4
+            enough = np.flatnonzero(scores >= threshold)
+            cells = np.stack([columns, rows])[:, enough].astype(np.float32)
+            size = np.array(table.shape[:0:-1], np.float32)[:, None]
+            centres = (np.tanh(numbers[1:3, enough]) + cells) / size
+            boxes = corners(centres, sigmoid(numbers[3:5, enough]))
+            found = Candidates(boxes, scores[enough].astype(np.float32), classes[enough])
+            return self._finish.detections(found, mapping, threshold)
 
 
 def _grid(info: ModelInfo) -> tuple[bool, int] | None:

@@ -80,12 +80,13 @@ class NanodetDecoder:
         self, outputs: Sequence[NDArray[Any]], mapping: BoxMapping, threshold: float
     ) -> tuple[Detection, ...]:
         """Detections best first, after NMS."""
-        table = self._reader.native(outputs[0])[0].T
-        found = self._scores.find(table[: self._classes], threshold)
-        sides = self._reader.real(table[self._classes :, found.index])
-        boxes = self._boxes(sides, self._cells[:, found.index], self._strides[found.index])
-        candidates = Candidates(boxes, found.scores, found.classes)
-        return self._finish.detections(candidates, mapping, threshold)
+        with np.errstate(all="ignore"):  # broken numbers are left out
+            table = self._reader.native(outputs[0])[0].T
+            found = self._scores.find(table[: self._classes], threshold)
+            sides = self._reader.real(table[self._classes :, found.index])
+            boxes = self._boxes(sides, self._cells[:, found.index], self._strides[found.index])
+            candidates = Candidates(boxes, found.scores, found.classes)
+            return self._finish.detections(candidates, mapping, threshold)
 
     def _boxes(self, sides: Floats, cells: Floats, strides: Floats) -> Floats:
         """From distances to the left, top, right and bottom, in strides."""

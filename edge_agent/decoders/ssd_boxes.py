@@ -1,4 +1,4 @@
-"""Boxes of a single-shot detector: encoded for its priors, or corners that the model decodes."""
+"""Boxes of a single-shot detector: encoded for its priors, or decoded by the model itself."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from edge_agent.decoders.boxes import corners
 from edge_agent.decoders.nms import Floats, Indices
 from edge_agent.decoders.priors import Family, Size
 
-BoxForm = Literal["auto", "encoded", "corners"]
+BoxForm = Literal["auto", "encoded", "corners", "centres"]
+
+DECODED = ("corners", "centres")
 
 _PIXELS_FROM = 2.0  # a fraction of the picture is never that large
 
@@ -18,7 +20,7 @@ _PIXELS_FROM = 2.0  # a fraction of the picture is never that large
 class PriorBoxes:
     """Reads boxes in the form that is named or that the numbers of the first frame tell.
 
-    `priors` are N x 4 as in `priors.py`, None where the boxes are corners for certain.
+    `priors` are N x 4 as in `priors.py`, None where the boxes are decoded for certain.
     """
 
     def __init__(self, family: Family, priors: Floats | None, size: Size | None, form: BoxForm):
@@ -30,7 +32,7 @@ class PriorBoxes:
 
     @property
     def is_told(self) -> bool:
-        """Whether the form is known, and for corners the unit."""
+        """Whether the form is known, and for decoded boxes the unit."""
         return self._form == "encoded" or self._unit is not None
 
     def tell(self, numbers: Floats) -> None:
@@ -38,7 +40,7 @@ class PriorBoxes:
         finite = numbers[np.isfinite(numbers).all(axis=1)]
         if self._form == "auto":
             self._form = _form(finite)
-        if self._form == "corners" and finite.any():
+        if self._form in DECODED and finite.any():
             is_pixel = float(finite.max()) > _PIXELS_FROM
             self._unit = self._size if is_pixel else np.ones_like(self._size)
 
@@ -47,16 +49,18 @@ class PriorBoxes:
         first, second = numbers[:2], numbers[2:]
         if self._family.yx:
             first, second = first[::-1], second[::-1]
-        if self._form == "corners":
+        if self._form in DECODED:
             unit = self._size if self._unit is None else self._unit
-            return np.ascontiguousarray(np.concatenate([first / unit, second / unit]).T)
+            first, second = first / unit, second / unit
+            if self._form == "centres":
+                return corners(first, second)
+            return np.ascontiguousarray(np.concatenate([first, second]).T)
         assert self._priors is not None
         priors = self._priors[:, index]
         if self._family.linear:
             return corners(first / self._size + priors[:2], second / self._size)
         of_centre, of_size = (np.float32(each) for each in self._family.variances)
-        with np.errstate(over="ignore"):
-            sizes = np.exp(second * of_size) * priors[2:]
+        sizes = np.exp(second * of_size) * priors[2:]
         return corners(first * of_centre * priors[2:] + priors[:2], sizes)
 
 

@@ -22,7 +22,7 @@ from edge_agent.decoders.boxes import BoxOptions, Candidates, Finish, joined
 from edge_agent.decoders.labels import Labels, fit_to_classes, has_background
 from edge_agent.decoders.nms import Floats, Indices
 from edge_agent.decoders.priors import FAMILIES, Activation, Family, fitting, load_priors
-from edge_agent.decoders.ssd_boxes import BoxForm, PriorBoxes
+from edge_agent.decoders.ssd_boxes import DECODED, BoxForm, PriorBoxes
 from edge_agent.decoders.ssd_levels import Level, Levels, read_levels
 from edge_agent.decoders.ssd_scores import AnchorScores, is_probability
 from edge_agent.errors import ModelError
@@ -56,8 +56,8 @@ class SsdRawOptions(BoxOptions):
     boxes: Annotated[
         BoxForm,
         Doc(
-            "encoded for the priors, or corners that the model decodes itself, for which no priors "
-            "are needed. auto: by the numbers of the first frame."
+            "encoded for the priors; or decoded by the model itself, and so without priors, to "
+            "corners, or centres and sizes. auto: encoded or corners, by the first frame's numbers."
         ),
     ] = "auto"
     order: Annotated[
@@ -121,7 +121,7 @@ class SsdRawDecoder:
         if levels.numbers == 4 and levels.places > 16:
             raise Unsure(
                 f"the outputs may be {shapes}, but of priors that are not known: set task: "
-                "{name: ssd_raw, priors_file: ...}, or priors, or boxes: corners"
+                "{name: ssd_raw, priors_file: ...}, or priors, or boxes: corners or centres"
             )
         return None
 
@@ -129,18 +129,19 @@ class SsdRawDecoder:
         self, outputs: Sequence[NDArray[Any]], mapping: BoxMapping, threshold: float
     ) -> tuple[Detection, ...]:
         """Detections best first, after NMS over all levels."""
-        if not self._boxes.is_told:
-            self._boxes.tell(
-                np.concatenate([self._numbers(outputs, each) for each in self._levels])
-            )
-        found, start = [], 0
-        for level, scores in zip(self._levels, self._scores, strict=True):
-            places = scores.find(outputs[level.scores].reshape(level.places, -1), threshold)
-            numbers = self._numbers(outputs, level, places.index).T
-            boxes = self._boxes.corners(numbers, places.index + start)
-            found.append(Candidates(boxes, places.scores, places.classes))
-            start += level.places
-        return self._finish.detections(joined(found), mapping, threshold)
+        with np.errstate(all="ignore"):  # broken numbers are left out
+            if not self._boxes.is_told:
+                self._boxes.tell(
+                    np.concatenate([self._numbers(outputs, each) for each in self._levels])
+                )
+            found, start = [], 0
+            for level, scores in zip(self._levels, self._scores, strict=True):
+                places = scores.find(outputs[level.scores].reshape(level.places, -1), threshold)
+                numbers = self._numbers(outputs, level, places.index).T
+                boxes = self._boxes.corners(numbers, places.index + start)
+                found.append(Candidates(boxes, places.scores, places.classes))
+                start += level.places
+            return self._finish.detections(joined(found), mapping, threshold)
 
     def _numbers(
         self, outputs: Sequence[NDArray[Any]], level: Level, index: Indices | None = None
@@ -151,7 +152,7 @@ class SsdRawDecoder:
         return reader.real(native[:, :4] if index is None else native[index, :4])
 
 
-# Corners of no family: what is exported decoded has its scores 0..1 and no background.
+# Boxes of no family: what is exported decoded has its scores 0..1 and no background.
 _DECODED = Family(lambda _: np.zeros((0, 4), np.float32), "none", has_background=False)
 _CURE = "set task: auto, or task: raw to see the numbers"
 
@@ -170,11 +171,11 @@ def _family(levels: Levels, size: tuple[int, int] | None, options: SsdRawOptions
     if options.priors == "auto":
         fits = fitting(size, levels.places, levels.numbers, levels.classes) if size else []
         found = fits or (["ssd_mobilenet"] if options.priors_file else [])  # type: ignore[assignment]
-    if len(found) != 1 and options.boxes != "corners":
+    if len(found) != 1 and options.boxes not in DECODED:
         raise ModelError(
             f"the priors of {levels.places} boxes are not known for this input",
-            f"set priors_file, priors to one of {', '.join(FAMILIES)}, or boxes: corners; "
-            "task: raw shows the numbers",
+            f"set priors_file, priors to one of {', '.join(FAMILIES)}, or boxes to corners or "
+            "centres; task: raw shows the numbers",
         )
     family = FAMILIES[found[0]] if found else _DECODED
     if options.order != "auto":
@@ -187,7 +188,7 @@ def _family(levels: Levels, size: tuple[int, int] | None, options: SsdRawOptions
 def _priors(
     levels: Levels, size: tuple[int, int] | None, family: Family, options: SsdRawOptions
 ) -> Floats | None:
-    if options.boxes == "corners":
+    if options.boxes in DECODED:
         return None
     if options.priors_file is not None:
         priors = load_priors(options.priors_file)

@@ -26,6 +26,7 @@ from edge_agent.model import ModelInfo
 from edge_agent.options import Doc
 from edge_agent.result import Detection, Kind
 
+_MOST_CLASSES = 1e6
 _PIXELS_FROM = 2.0  # a fraction of the picture is never that large, and a grid in pixels reaches it
 
 
@@ -77,12 +78,13 @@ class YoloDecoder:
         self, outputs: Sequence[NDArray[Any]], mapping: BoxMapping, threshold: float
     ) -> tuple[Detection, ...]:
         """Detections best first, after NMS where the model has none of its own."""
-        native = self._reader.native(outputs[0])[0]
-        table = native if self._layout.channels_first else native.T
-        if self._layout.kind == "end2end":
-            return self._finish.without_nms(self._rows(table, threshold), mapping)
-        found = self._candidates(table, threshold)
-        return self._finish.detections(found, mapping, threshold)
+        with np.errstate(all="ignore"):  # broken numbers are left out
+            native = self._reader.native(outputs[0])[0]
+            table = native if self._layout.channels_first else native.T
+            if self._layout.kind == "end2end":
+                return self._finish.without_nms(self._rows(table, threshold), mapping)
+            found = self._candidates(table, threshold)
+            return self._finish.detections(found, mapping, threshold)
 
     def _candidates(self, table: NDArray[Any], threshold: float) -> Candidates:
         """Places whose best class reaches the threshold; `table` is channels x places."""
@@ -96,8 +98,8 @@ class YoloDecoder:
     def _rows(self, table: NDArray[Any], threshold: float) -> Candidates:
         """Rows of x1, y1, x2, y2, score and class, best first."""
         real = self._reader.real(table)
-        with np.errstate(invalid="ignore"):
-            good = np.isfinite(real).all(axis=0) & (real[4] >= threshold)
+        good = np.isfinite(real).all(axis=0) & (real[4] >= threshold)
+        good &= np.abs(real[5]) < _MOST_CLASSES
         places = np.flatnonzero(good)
         places = places[np.argsort(-real[4, places], kind="stable")]
         boxes = real[:4, places] * self._factor(real[2:4])

@@ -100,11 +100,12 @@ class YoloAnchorsDecoder:
         self, outputs: Sequence[NDArray[Any]], mapping: BoxMapping, threshold: float
     ) -> tuple[Detection, ...]:
         """Detections best first, after NMS over all grids."""
-        found = [
-            self._candidates(number, grid, outputs[grid.output], threshold)
-            for number, grid in enumerate(self._grids)
-        ]
-        return self._finish.detections(joined(found), mapping, threshold)
+        with np.errstate(all="ignore"):  # broken numbers are left out
+            found = [
+                self._candidates(number, grid, outputs[grid.output], threshold)
+                for number, grid in enumerate(self._grids)
+            ]
+            return self._finish.detections(joined(found), mapping, threshold)
 
     def _candidates(
         self, number: int, grid: Grid, values: NDArray[Any], threshold: float
@@ -129,8 +130,7 @@ class YoloAnchorsDecoder:
         scale = np.float32(self._preset.scale_xy[number])
         stride = np.float32(self._grids[number].stride)
         centres = (sigmoid(numbers[:2]) * scale - (scale - 1) / 2 + cells) * stride
-        with np.errstate(over="ignore"):
-            sizes = (2 * sigmoid(numbers[2:])) ** 2 if self._preset.square else np.exp(numbers[2:])
+        sizes = (2 * sigmoid(numbers[2:])) ** 2 if self._preset.square else np.exp(numbers[2:])
         sizes = sizes * np.array(self._preset.anchors[number], np.float32)[anchors].T
         return corners(centres / self._size, sizes / self._size)
 

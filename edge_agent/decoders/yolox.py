@@ -82,16 +82,16 @@ class YoloxDecoder:
         self, outputs: Sequence[NDArray[Any]], mapping: BoxMapping, threshold: float
     ) -> tuple[Detection, ...]:
         """Detections best first, after NMS."""
-        table = self._reader.native(outputs[0])[0].T
-        found = self._scores.find(table[5:], threshold, table[4])
-        centres, sizes = np.split(self._reader.real(table[:4, found.index]), 2)
-        if not self._is_decoded:
-            with np.errstate(over="ignore"):
+        with np.errstate(all="ignore"):  # broken numbers are left out
+            table = self._reader.native(outputs[0])[0].T
+            found = self._scores.find(table[5:], threshold, table[4])
+            centres, sizes = np.split(self._reader.real(table[:4, found.index]), 2)
+            if not self._is_decoded:
                 sizes = np.exp(sizes) * self._strides[found.index]
-            centres = (centres + self._cells[:, found.index]) * self._strides[found.index]
-        boxes = corners(centres / self._size, sizes / self._size)
-        candidates = Candidates(boxes, found.scores, found.classes)
-        return self._finish.detections(candidates, mapping, threshold)
+                centres = (centres + self._cells[:, found.index]) * self._strides[found.index]
+            boxes = corners(centres / self._size, sizes / self._size)
+            candidates = Candidates(boxes, found.scores, found.classes)
+            return self._finish.detections(candidates, mapping, threshold)
 
 
 def _channels(info: ModelInfo) -> int | None:

@@ -7,6 +7,8 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edge_agent.decoders import DECODERS
 from edge_agent.errors import ModelError
@@ -110,6 +112,27 @@ def test_results_outlive_the_outputs(kind: str) -> None:
     for values in outputs:
         values[:] = 1
     assert repr(result) == before
+
+
+_EXTREMES = np.array([np.nan, np.inf, -np.inf, 3e38, -3e38, 1e-40, 0.0, 0.5, 1.0, 300.0])
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("kind", [name for name in DECODERS.names() if name != "raw"])
+@given(seed=st.integers(0, 2**32), threshold=st.sampled_from([0.0, 0.3, 1.0]))
+@settings(max_examples=8, deadline=None)
+def test_any_numbers(kind: str, seed: int, threshold: float) -> None:
+    """Whatever a model gives, nothing is raised or warned of, and what is told makes sense."""
+    info, outputs = _FITTING[kind]
+    noise = np.random.default_rng(seed)
+    wild = [noise.choice(_EXTREMES, values.shape).astype(values.dtype) for values in outputs]
+    found = _build(kind, info).decode(wild, BoxMapping(), threshold)
+    scores = [result.score for result in found]
+    assert scores == sorted(scores, reverse=True)
+    assert all(threshold <= score < np.inf for score in scores)
+    for x1, y1, x2, y2 in (result.box for result in found if isinstance(result, Detection)):
+        assert 0.0 <= x1 < x2 <= 1.0
+        assert 0.0 <= y1 < y2 <= 1.0
 
 
 def test_raw_gives_real_numbers() -> None:

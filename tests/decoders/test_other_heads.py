@@ -101,6 +101,16 @@ def test_labels_tell_yolox_from_yolov8() -> None:
     assert choose_decoder(info, None)[0].name == "raw"
 
 
+def test_fastestdet_by_its_shape_alone() -> None:
+    """Without the operators that it ends in, a grid with the classes of the labels is a guess."""
+    info, _ = fastestdet_model([])
+    info = make_info(info.outputs, inputs=[PICTURE])
+    decoder, why = choose_decoder(info, _LABELS)
+    assert decoder.name == "raw"
+    assert why.endswith("set task: fastestdet: raw")
+    assert choose_decoder(info, None)[1].endswith("fits the outputs: raw")
+
+
 def test_nxp_person_detector() -> None:
     """The one FastestDet that takes a letterbox is known by its shapes, with its label."""
     info = make_info(

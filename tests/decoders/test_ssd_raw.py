@@ -11,6 +11,7 @@ from hypothesis import given, settings
 
 from edge_agent.decoders.choose import choose_decoder
 from edge_agent.decoders.priors import FAMILIES, load_priors
+from edge_agent.decoders.ssd_boxes import BoxForm
 from edge_agent.decoders.ssd_raw import SsdRawDecoder, SsdRawOptions
 from edge_agent.errors import ModelError
 from edge_agent.geometry import BoxMapping
@@ -56,26 +57,28 @@ def test_scores_that_are_probabilities(name: str, activated: bool) -> None:
     assert_found(decoder.decode(outputs, BoxMapping(), 0.3), objects, box=1e-3, score=1e-3)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("form", ["auto", "corners", "centres"])
 @pytest.mark.parametrize("side", [1, SIZE])
 @given(objects=truths())
 @settings(max_examples=15, deadline=None)
-def test_corners_that_the_model_decodes(known: bool, side: int, objects: list[Truth]) -> None:
-    """Corners, fractions or pixels, are known by their order, or are told for any other model."""
+def test_boxes_that_the_model_decodes(form: BoxForm, side: int, objects: list[Truth]) -> None:
+    """Corners in any unit are known by their order; for a model of no family the form is named."""
+    known = form == "auto"
     count = len(FAMILIES["ultraface"].generate((SIZE, SIZE))) if known else 500
     objects = [dataclasses.replace(each, index=0) for each in objects] if known else objects
     boxes = np.sort(np.random.default_rng(0).random((count, 2, 2)), axis=1).reshape(-1, 4)
     scores = np.zeros((count, 2 if known else 3), np.float32)
     for number, each in enumerate(objects):
         boxes[9 * number], scores[9 * number, each.index + known] = each.box, each.score
+    if form == "centres":
+        boxes = np.hstack([(boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]])
     outputs = [scores[None], (side * boxes)[None].astype(np.float32)]
     info = make_info(
         [make_spec(o.shape) for o in outputs],
         [Origin("SOFTMAX", 0), None],
         inputs=[make_spec((1, SIZE, SIZE, 3))],
     )
-    options = SsdRawOptions() if known else SsdRawOptions(boxes="corners")
-    decoder = SsdRawDecoder(info, None, options)
+    decoder = SsdRawDecoder(info, None, SsdRawOptions(boxes=form))
     assert_found(decoder.decode(outputs, BoxMapping(), 0.3), objects, box=1e-5)
 
 
@@ -202,7 +205,7 @@ def test_unknown_priors_are_asked_for() -> None:
     )
     decoder, why = choose_decoder(info, None)
     assert decoder.name == "raw"
-    assert "set task: {name: ssd_raw, priors_file: ...}, or priors, or boxes: corners: raw" in why
+    assert "set task: {name: ssd_raw, priors_file: ...}, or priors, or boxes: corners or" in why
     with pytest.raises(ModelError, match="priors of 77 boxes are not known"):
         choose_decoder(info, None, "ssd_raw")
 
