@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from edge_agent.config.load import config_from_values
 from edge_agent.config.schema import Config, ModelConfig
 from edge_agent.errors import ConfigError, UsageError
@@ -27,7 +29,14 @@ def add_model(parser: argparse.ArgumentParser, required: bool = True) -> None:
         "--engine", default="auto", metavar="NAME", help="auto, tflite or numpy (default: auto)"
     )
     parser.add_argument("--threads", type=positive, default=1, metavar="N", help="CPU threads")
-    parser.add_argument("--task", default="auto", metavar="NAME", help="decoder (default: auto)")
+    parser.add_argument(
+        "--task", default="auto", metavar="NAME",
+        help="decoder (default: auto), also with options: '{name: yolo, iou: 0.7}'",
+    )  # fmt: skip
+    parser.add_argument(
+        "--preprocess", default="{}", metavar="OPTIONS",
+        help="how a picture becomes the input, such as '{fit: letterbox, pad: 114}'",
+    )  # fmt: skip
     parser.add_argument(
         "--model-labels", metavar="FILE", help="names of the classes, one a line, if not inside"
     )
@@ -40,13 +49,25 @@ def model_values(arguments: argparse.Namespace) -> dict[str, Any]:
         "file": arguments.model,
         "engine": arguments.engine,
         "threads": arguments.threads,
-        "task": arguments.task,
+        "task": _mapping(arguments.task, "--task"),
+        "preprocess": _mapping(arguments.preprocess, "--preprocess"),
     }
     if arguments.model_labels:
         values["labels"] = arguments.model_labels
     if arguments.delegate:
         values["delegate"] = {"library": arguments.delegate}
     return values
+
+
+def _mapping(text: str, option: str) -> Any:
+    """A mapping as YAML has it in one line; any other text is itself."""
+    if not text.lstrip().startswith("{"):
+        return text
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        reason = getattr(error, "problem", None) or "no YAML"
+        raise UsageError(f"{option} {text!r} cannot be read: {reason}") from error
 
 
 def model_config(arguments: argparse.Namespace) -> tuple[str, ModelConfig]:

@@ -48,6 +48,37 @@ def test_box_is_that_of_the_frame(terminal: Terminal, model: Path, tmp_path: Pat
         assert result["box"] == pytest.approx([0.2, top, 0.8, bottom], abs=1e-6)
 
 
+def test_options_of_decoder_and_picture(terminal: Terminal, model: Path, tmp_path: Path) -> None:
+    """What the configuration can say of decoder and preprocessing, the command line can too."""
+    words = ("infer", "-m", model, "-i", _picture(tmp_path / "20.png", 20), "--json")
+    pixels = terminal(*words, "--task", "{name: yolo, layout: end2end, units: pixel}")
+    assert pixels.json["results"][0]["box"] == pytest.approx(
+        [0.2 / 30, 0.2 / 20, 0.8 / 30, 0.6 / 20], abs=1e-6
+    )
+    half = terminal(*words, "--preprocess", "{mean: 0, std: 510}", "--threshold", "0.3")
+    (result,) = half.json["results"]
+    assert result["score"] == pytest.approx(0.4)
+    assert result["box"] == pytest.approx([0.1, 0.1, 0.4, 0.3], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--task", "{name: yolo, iou: 2}"), "models.rows.task.iou: expected a number from 0 to 1"),
+        (("--task", "{name: yolo"), "--task '{name: yolo' cannot be read: "),
+        (("--preprocess", "{fitt: crop}"), "models.rows.preprocess.fitt: unknown key"),
+        (("--preprocess", "crop"), "models.rows.preprocess: expected"),
+    ],
+)
+def test_options_that_make_no_sense(
+    terminal: Terminal, model: Path, words: tuple[str, ...], said: str
+) -> None:
+    """Mistakes in them are those of the configuration, told in its words."""
+    answer = terminal("infer", "-m", model, "-i", "any.png", *words)
+    assert answer.code == 2
+    assert said in answer.err
+
+
 def test_inspect_tells_the_decoder_and_the_letterbox(terminal: Terminal, model: Path) -> None:
     """What `infer` will do with the model is said beforehand."""
     answer = terminal("inspect", model)

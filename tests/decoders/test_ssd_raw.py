@@ -8,18 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from numpy.typing import NDArray
 
 from edge_agent.decoders.choose import choose_decoder
 from edge_agent.decoders.priors import FAMILIES, load_priors
 from edge_agent.decoders.ssd_boxes import BoxForm
 from edge_agent.decoders.ssd_raw import SsdRawDecoder, SsdRawOptions
 from edge_agent.errors import ModelError
-from edge_agent.geometry import BoxMapping
+from edge_agent.geometry import BoxMapping, iou
 from edge_agent.model import Origin
 from tests.decoders.ssd_raw_models import SIZE, ssd_raw_model, tables
 from tests.decoders.yolo_models import Truth, assert_found, truths
 from tests.support.data import data_file
-from tests.support.models import load_model, make_info, make_spec
+from tests.support.models import LoadedModel, load_model, make_info, make_spec
 
 _LABELS = ("a", "b", "c")
 _CAT = Truth(1, 0.9, (0.25, 0.25, 0.5, 0.75))
@@ -239,13 +240,47 @@ def test_efficientdet_is_told_by_its_input(size: tuple[int, int]) -> None:
     assert f"for the priors of {name}: ssd_raw" in choose_decoder(info, None)[1]
 
 
-@pytest.mark.data
-def test_priors_of_a_real_model() -> None:
-    """The anchors inside a published SSD are those that are generated, within half a step."""
-    loaded = load_model(data_file("models/coral_ssd_coco_head_layers_postprocess_only.tflite"))
+_HEADS = "models/coral_ssd_coco_head_layers_postprocess_only.tflite"
+
+
+def _anchors(loaded: LoadedModel) -> tuple[NDArray[np.float64], float]:
+    """The anchors inside the model as centre x, centre y, width, height, and their step."""
     details = loaded.interpreter.get_tensor_details()
     (anchors,) = (d for d in details if list(d["shape"]) == [1917, 4] and d["name"] == "anchors")
     step, zero = anchors["quantization"]
     real = (loaded.interpreter.get_tensor(anchors["index"]).astype(np.float64) - zero) * step
-    ours = FAMILIES["ssd_mobilenet"].generate((300, 300))[:, [1, 0, 3, 2]]
-    assert np.abs(real - ours).max() < 0.51 * step
+    return real[:, [1, 0, 3, 2]], step
+
+
+@pytest.mark.data
+def test_priors_of_a_real_model() -> None:
+    """The anchors inside a published SSD are those that are generated, within half a step."""
+    real, step = _anchors(load_model(data_file(_HEADS)))
+    assert np.abs(real - FAMILIES["ssd_mobilenet"].generate((300, 300))).max() < 0.51 * step
+
+
+@pytest.mark.data
+def test_same_as_the_operator(tmp_path: Path) -> None:
+    """From its heads a real model's operator makes the same, but for the steps between them."""
+    loaded = load_model(data_file(_HEADS))
+    noise, heads = np.random.default_rng(1), []
+    for number, spec in enumerate(loaded.info.inputs):
+        values = noise.integers(100, 156, spec.shape).astype(np.uint8)
+        if number >= 6:  # scores: low everywhere but for a class of some priors
+            values[:] = 40
+            values.reshape(-1, 91)[::197, 1 + number] = 255
+        loaded.input(number)[:] = values
+        heads.append(values)
+    *rows, count = loaded.run()
+    boxes, classes, scores = (each[0, : int(count[0])] for each in rows)
+    assert 10 < len(scores) < 20  # less than the operator has places for
+    np.save(tmp_path / "anchors.npy", _anchors(loaded)[0])
+    info = make_info(loaded.info.inputs, inputs=[make_spec((1, 300, 300, 3))])
+    options = SsdRawOptions(priors_file=tmp_path / "anchors.npy", iou=0.6, agnostic=True)
+    found = SsdRawDecoder(info, None, options).decode(heads, BoxMapping(), 0.3)
+    assert [d.index for d in found] == classes.tolist()
+    assert [d.score for d in found] == pytest.approx(scores.tolist(), abs=2 / 256)
+    for index in set(classes.tolist()):
+        theirs = [np.clip(box[[1, 0, 3, 2]], 0, 1) for box in boxes[classes == index]]
+        for each in (d for d in found if d.index == index):
+            assert max(iou(each.box, tuple(box)) for box in theirs) > 0.9
