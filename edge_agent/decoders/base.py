@@ -22,8 +22,9 @@ class Decoder(Protocol):
     """Turns the outputs of one model into results.
 
     `note` tells what the constructor decided beyond the options (say, a label row left out), else
-    it is empty. `Options` is the dataclass of its options. A decoder of a family that is trained on
-    pictures of a certain form may have a further attribute `pictures` (see `picture_notes`).
+    it is empty. `Options` is the dataclass of its options. A decoder may have two more attributes:
+    `labels`, those that it reports (see `known_labels`), and `pictures`, the form of those that its
+    family is trained on (see `picture_notes`).
     """
 
     name: str
@@ -49,6 +50,15 @@ class Decoder(Protocol):
         `outputs` are the model's tensors in its order and native dtypes, valid only during the
         call. Boxes are 0..1 of the frame, clipped to it.
         """
+
+
+def known_labels(decoder: Decoder, labels: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """The labels that a decoder reports, where it has an attribute for them; else the given ones.
+
+    A decoder may leave rows out, or know the names that its family has.
+    """
+    known: tuple[str, ...] | None = getattr(decoder, "labels", labels)
+    return known
 
 
 def picture_notes(decoder: Decoder, info: ModelInfo) -> Mapping[str, Any]:

@@ -57,8 +57,8 @@ class FastestdetDecoder:
         is_nxp = (input_size(info), channels) == _NXP
         self.pictures = {"pad": _NXP_PAD} if is_nxp else {"color": "bgr"}
         known = ("person",) if is_nxp else None
-        labels, self.note = fit_to_classes(labels or known, channels - 5)
-        self._finish = Finish(options, labels)
+        self.labels, self.note = fit_to_classes(labels or known, channels - 5)
+        self._finish = Finish(options, self.labels)
         self._reader = Reader(info.outputs[0])
 
     @classmethod

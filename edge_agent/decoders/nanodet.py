@@ -59,9 +59,9 @@ class NanodetDecoder:
                 "strides 8, 16, 32 and 64 over the model's input",
                 "set task: auto, or task: raw to see the numbers",
             )
-        labels, self.note = fit_to_classes(labels, classes)
+        self.labels, self.note = fit_to_classes(labels, classes)
         self._classes = classes
-        self._finish = Finish(options, labels)
+        self._finish = Finish(options, self.labels)
         self._reader = Reader(info.outputs[0])
         self._scores = DenseScores(self._reader)
         self._size = np.array(size * 2, np.float32)

@@ -94,13 +94,13 @@ class SsdRawDecoder:
         self._levels = levels.levels
         self._first = int(_has_background(levels.classes, labels, family, options))
         labels = labels if labels is not None else family.labels
-        labels, self.note = fit_to_classes(
+        self.labels, self.note = fit_to_classes(
             _names(labels, self._first), levels.classes - self._first
         )
         self.pictures = family.pictures
         priors = _priors(levels, size, family, options)
         self._boxes = PriorBoxes(family, priors, size, options.boxes)
-        self._finish = Finish(options, labels)
+        self._finish = Finish(options, self.labels)
         self._readers = [Reader(spec) for spec in info.outputs]
         activation = _activation(info, levels, family, options)
         self._scores = [

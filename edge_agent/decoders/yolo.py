@@ -59,10 +59,10 @@ class YoloDecoder:
         self, info: ModelInfo, labels: tuple[str, ...] | None, options: YoloOptions
     ) -> None:
         self._layout = _layout(info, labels, options)
-        self.note = ""
+        self.labels, self.note = labels, ""
         if self._layout.classes is not None:
-            labels, self.note = fit_to_classes(labels, self._layout.classes)
-        self._finish = Finish(options, labels)
+            self.labels, self.note = fit_to_classes(labels, self._layout.classes)
+        self._finish = Finish(options, self.labels)
         self._reader = Reader(info.outputs[0])
         self._scores = DenseScores(self._reader)
         self._size = input_size(info)

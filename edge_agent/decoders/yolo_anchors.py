@@ -71,9 +71,9 @@ class YoloAnchorsDecoder:
         if size is None or found is None or len(found[0]) != len(self._preset.anchors):
             raise _no_grids(len(self._preset.anchors), len(self._preset.anchors[0]))
         self._grids, channels = found
-        labels, self.note = fit_to_classes(labels or self._preset.labels, channels - 5)
+        self.labels, self.note = fit_to_classes(labels or self._preset.labels, channels - 5)
         self.pictures = {"pad": self._preset.pad}
-        self._finish = Finish(options, labels)
+        self._finish = Finish(options, self.labels)
         self._readers = [Reader(info.outputs[grid.output]) for grid in self._grids]
         self._size = np.array(size, np.float32)[:, None]
 

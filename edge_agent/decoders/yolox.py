@@ -60,8 +60,8 @@ class YoloxDecoder:
                 "strides 8, 16 and 32 over the model's input",
                 "set task: auto, or task: raw to see the numbers",
             )
-        labels, self.note = fit_to_classes(labels, channels - 5)
-        self._finish = Finish(options, labels)
+        self.labels, self.note = fit_to_classes(labels, channels - 5)
+        self._finish = Finish(options, self.labels)
         self._reader = Reader(info.outputs[0])
         self._scores = DenseScores(self._reader)
         self._size = np.array(size, np.float32)[:, None]

@@ -12,7 +12,7 @@ from typing import Any
 
 from edge_agent.clock import boot_id
 from edge_agent.config.schema import AgentConfig, Config, ModelConfig, PrometheusConfig
-from edge_agent.decoders.base import Decoder, picture_notes
+from edge_agent.decoders.base import Decoder, known_labels, picture_notes
 from edge_agent.decoders.choose import choose_decoder
 from edge_agent.engines import open_engine
 from edge_agent.engines.base import Rounding
@@ -93,7 +93,7 @@ def _made_ready(
     options = dataclasses.asdict(model.task.options) if model.task.name else {}
     decoder, why = choose_decoder(info, labels, model.task.name, options)
     preprocessor = _preprocessor(name, model, info, picture_notes(decoder, info), any_input)
-    return info, preprocessor, decoder, why, labels
+    return info, preprocessor, decoder, why, known_labels(decoder, labels)
 
 
 def model_labels(model: ModelConfig, info: ModelInfo) -> tuple[str, ...] | None:

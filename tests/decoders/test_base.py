@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.decoders.base import Reader, input_size, picture_notes
+from edge_agent.decoders.base import Reader, input_size, known_labels, picture_notes
+from edge_agent.decoders.classification import ClassificationDecoder, ClassificationOptions
 from edge_agent.decoders.yolox import YoloxDecoder, YoloxOptions
 from edge_agent.model import dequantize
 from tests.decoders.head_models import yolox_model
@@ -66,6 +67,16 @@ def test_reader_of_real_numbers_and_channels() -> None:
 def test_input_size(shape: tuple[int, ...], size: tuple[int, int] | None) -> None:
     """Width and height wherever the channels are; None for what has none."""
     assert input_size(make_info([], inputs=[make_spec(shape)])) == size
+
+
+def test_known_labels() -> None:
+    """A decoder's own labels are those that it reports; one without any takes the given ones."""
+    info, _ = yolox_model([])
+    labels = ("background", "a", "b", "c")
+    assert known_labels(YoloxDecoder(info, labels, YoloxOptions()), labels) == ("a", "b", "c")
+    vector = make_info([make_spec((1, 4))])
+    decoder = ClassificationDecoder(vector, labels, ClassificationOptions())
+    assert known_labels(decoder, labels) == labels
 
 
 @pytest.mark.parametrize(
