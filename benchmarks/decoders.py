@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def _cases() -> list[Case]:
-    """The sizes that people have; both targets are those of the issue."""
+    """The sizes that people have."""
     v8 = _dense(3549, 4, 80)
     encodings = _NOISE.normal(0.0, 0.1, (1917, 4)).astype(np.float32)
     softmax = _dense(1917, 0, 91)
