@@ -21,7 +21,14 @@ sources: {clip: {type: video, file: belt.mp4, pace: loop}}
 pipelines: {belt: {source: clip, model: belt}}
 YAML
 """
-MOST_SECONDS = {"start to READY": 2.0, "kill -9 to an event": 3.0, "hang to an event": 6.0}
+MOST_SECONDS = {
+    "start to READY": 2.0,
+    "kill -9 to an event": 3.0,
+    "SEGV to an event": 3.0,
+    "ABRT to an event": 3.0,
+    "hang to an event": 6.0,
+    "memory again to an event": 3.0,
+}
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +43,7 @@ def faults(machine: Container) -> str:
 
 @pytest.mark.parametrize("name", MOST_SECONDS)
 def test_it_is_back_in_time(faults: str, name: str) -> None:
-    """Started, killed or hung: READY or the next event comes within the promised seconds."""
+    """Started, killed, crashed, hung or starved: READY or the next event comes in time."""
     found = re.search(rf"^{re.escape(name)}: ([0-9.]+) s$", faults, re.M)
     assert found, faults
     assert float(found[1]) <= MOST_SECONDS[name], faults
@@ -49,6 +56,13 @@ def test_a_wrong_file(faults: str) -> None:
     assert "ActiveState=failed" in at_start
     assert "ExecMainStatus=78" in at_start
     assert "NRestarts=0" in at_start
+
+
+def test_out_of_memory(faults: str) -> None:
+    """It is the kernel that kills it, again and again while there is too little memory."""
+    found = re.search(r"^out of memory: the kernel killed it (\d+) times$", faults, re.M)
+    assert found, faults
+    assert int(found[1]) >= 3
 
 
 def test_little_memory_and_half_a_core(faults: str) -> None:
