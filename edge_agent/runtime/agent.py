@@ -42,7 +42,7 @@ class Agent:
     """All threads of one configuration.
 
     `run` returns 0 when it was asked to stop or every recording has come to its end, 1 when
-    nothing is left that could still work.
+    nothing is left that could still work. A service goes on trying instead.
     """
 
     def __init__(
@@ -231,6 +231,8 @@ class Agent:
         if left:
             return None
         failed = [p.name for p in self.pipelines if not p.finished.is_set()]
+        if failed and self._systemd.supervises:
+            return None  # started anew at once, for months, it would keep device and broker busy
         if failed:
             _log.error("nothing is left to do: no model of %s can be used", ", ".join(failed))
         return 1 if failed else 0

@@ -32,6 +32,11 @@ class Systemd:
         self._extended = 0.0
 
     @property
+    def supervises(self) -> bool:
+        """Whether it would start the agent again, as soon as it ends by a fault."""
+        return bool(self._address)
+
+    @property
     def beat_every(self) -> float | None:
         """Seconds between two pings; None where no watchdog waits for them."""
         return self._limit / _BEATS if self._limit is not None else None

@@ -138,6 +138,23 @@ def test_only_model_is_bad(tmp_path: Path, broker: Mosquitto) -> None:
     assert "Traceback" not in agent.said
 
 
+def test_a_service_waits_for_its_only_model(
+    tmp_path: Path, broker: Mosquitto, subscriber: Subscriber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under systemd it stays, offline, instead of being started anew all the time."""
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    file = tmp_path / "late.tflite"
+    config = belt_config(broker.port, pace="loop")
+    config["models"]["parts"]["file"] = str(file)
+    with AgentProcess(tmp_path, config) as agent:
+        wait_until(lambda: "does not exist" in agent.said, what=lambda: agent.said)
+        subscriber.expect(f"{BASE}/belt/status", b"offline")
+        file.write_bytes((ASSETS / "belt.tflite").read_bytes())
+        wait_for_events(subscriber, 1)
+        assert agent.terminate() == 0
+    assert "nothing is left to do" not in agent.said
+
+
 def test_wrong_password_is_told_once(tmp_path: Path) -> None:
     """A broker that refuses us is told once, without the password, and inference goes on."""
     broker = Mosquitto(tmp_path, passwords={"edge": "right"}).start()
