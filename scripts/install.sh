@@ -148,7 +148,13 @@ uninstall() {
 }
 
 purge() {
-    run rm -rf "$config" "$state" "$units/edge-agent.service.d" "$units"/edge-agent@*.service.d
+    local folder
+    # The second is where `systemctl set-property` writes.
+    for folder in "$units" "$units.control"; do
+        run rm -rf "$folder/edge-agent.service.d" "$folder"/edge-agent@*.service.d
+    done
+    run rm -rf "$config" "$state" /etc/udev/rules.d/90-edge-agent-camera.rules
+    ! has_systemd || run systemctl daemon-reload
     if getent passwd edge-agent >/dev/null; then run userdel edge-agent; fi
     if getent group edge-agent >/dev/null; then run groupdel edge-agent; fi
     say "nothing is left"

@@ -9,7 +9,7 @@ set -u
 . "$(dirname "${BASH_SOURCE[0]}")/service.sh"
 
 patience=${1:-20}
-event() { message "$patience" belt/events > /dev/null; }
+event() { message "$patience" belt/events > /dev/null || die "no event"; }
 kernel_kills() { awk '/^oom_kill /{print $2}' /proc/vmstat; }
 is_another_than() { [ "$(pid)" != "$1" ] && systemctl is-active --quiet edge-agent; }
 # is_back NAME: from the fault at the time $t of the process $p

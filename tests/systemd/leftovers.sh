@@ -35,6 +35,8 @@ chgrp edge-agent "$file"
 chmod 0640 "$file"
 install -Dm644 systemd/drop-ins/camera.conf "$units/edge-agent@door.service.d/camera.conf"
 systemctl daemon-reload
+systemctl set-property edge-agent@door MemoryMax=512M
+install -Dm644 systemd/camera.rules /etc/udev/rules.d/90-edge-agent-camera.rules
 systemctl enable --now --quiet edge-agent@door
 
 kept=$(md5sum "$file")

@@ -17,6 +17,7 @@ FILES = (
     "-path '/root/[!.]*' -o -path /var/log -o -path /var/lib/dpkg -o -path /var/cache -o "
     "-path /var/lib/mosquitto -o -path /var/lib/systemd \\) -prune -o -print | sort > "
 )
+RULES = "/etc/udev/rules.d/90-edge-agent-camera.rules"
 BELT = """
 install -m 0640 -g edge-agent edge_agent/assets/belt.mp4 /etc/edge-agent/
 install -m 0640 -g edge-agent edge_agent/assets/belt.tflite /etc/edge-agent/models/
@@ -66,7 +67,7 @@ def packages(machine: Container, tmp_path_factory: pytest.TempPathFactory) -> Co
 def test_a_life_of_the_package(packages: Container) -> None:
     """It waits for a configuration, runs, is upgraded, removed and put back, and leaves nothing."""
     machine = packages
-    machine.shell(FILES + "/root/before")
+    machine.shell("mkdir -p /etc/systemd/system.control;" + FILES + "/root/before")
     assert "now edit /etc/edge-agent/edge-agent.yaml" in machine.shell("dpkg -i /root/1/*.deb")
     assert machine.shell("stat -c '%a %U:%G' /etc/edge-agent/edge-agent.yaml").split() == [
         "640",
@@ -84,6 +85,8 @@ def test_a_life_of_the_package(packages: Container) -> None:
     assert machine.shell("md5sum /etc/edge-agent/*.yaml") == kept
     machine.shell("dpkg -i /root/2/*.deb" + EVENTS)
 
+    machine.shell("systemctl set-property edge-agent@door MemoryMax=512M")
+    machine.shell(f"install -Dm644 systemd/camera.rules {RULES}")
     machine.shell("dpkg --purge edge-agent")
     machine.shell(FILES + "/root/after")
     assert machine.shell("diff /root/before /root/after || true") == ""
