@@ -118,13 +118,17 @@ start() {
     fi
     # They run the old program over the new one's files.
     systemctl try-restart 'edge-agent@*.service' || say "did not start again: systemctl --failed 'edge-agent@*'"
-    if "$link" check -c "$config/edge-agent.yaml"; then
+    # As the service finds its credentials, whose files are best kept there.
+    if CREDENTIALS_DIRECTORY=$config "$link" check -c "$config/edge-agent.yaml"; then
         systemctl enable --quiet edge-agent.service
         if systemctl restart edge-agent.service; then
             say "edge-agent runs: journalctl -fu edge-agent"
         else
             die "the service did not start: journalctl -u edge-agent; edge-agent doctor"
         fi
+    elif systemctl is-active --quiet edge-agent.service; then
+        say "installed, but the service goes on with the program of before: correct this, then"
+        say "    sudo edge-agent check -c $config/edge-agent.yaml && sudo systemctl restart edge-agent"
     else
         say "installed. Now: edit $config/edge-agent.yaml, put the model into $config/models, then"
         say "    sudo edge-agent check -c $config/edge-agent.yaml && sudo systemctl enable --now edge-agent"

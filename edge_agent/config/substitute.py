@@ -118,7 +118,9 @@ class Substitution:
         if not _NAME.fullmatch(name) or name in (".", ".."):
             raise Unfilled(f"{quoted(name)} is no name of a credential", _FORMS)
         if not folder:
-            raise Unfilled(f"the credential {name} needs systemd's $CREDENTIALS_DIRECTORY", cure)
+            by_hand = "by hand: CREDENTIALS_DIRECTORY=/folder/of/the/secret edge-agent ..."
+            what = f"the credential {name} needs systemd's $CREDENTIALS_DIRECTORY"
+            raise Unfilled(what, f"{by_hand}; as a service: {cure}")
         return _read(Path(folder) / name, f"the credential {name}", cure)
 
 

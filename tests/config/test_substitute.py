@@ -86,7 +86,9 @@ def test_credentials(tmp_path: Path) -> None:
     environ = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
     assert fill("${credential:pw}", environ) == "s3cret"
     assert "add LoadCredential=mq:" in refusal("${credential:mq}", environ)
-    assert "needs systemd's $CREDENTIALS_DIRECTORY" in refusal("${credential:pw}")
+    by_hand = refusal("${credential:pw}")
+    assert "needs systemd's $CREDENTIALS_DIRECTORY" in by_hand
+    assert "by hand: CREDENTIALS_DIRECTORY=" in by_hand
     assert "is no name of a credential" in refusal("${credential:../pw}", environ)
     assert "is no name of a credential" in refusal("${credential:..}", environ)
 

@@ -21,6 +21,17 @@ sources: {clip: {type: video, file: belt.mp4, pace: loop}}
 pipelines: {belt: {source: clip, model: belt}}
 YAML
 """
+CREDENTIAL = """
+cp /etc/edge-agent/edge-agent.yaml /root/kept.yaml
+login='username: edge, password: "${credential:pw}"'
+sed -i "s/127.0.0.1/127.0.0.1, $login/" /etc/edge-agent/edge-agent.yaml
+install -m 0600 /dev/stdin /etc/edge-agent/pw <<< secret
+install -Dm644 /dev/stdin /etc/systemd/system/edge-agent.service.d/pw.conf << UNIT
+[Service]
+LoadCredential=pw:/etc/edge-agent/pw
+UNIT
+systemctl daemon-reload
+"""
 MOST_SECONDS = {
     "start to READY": 2.0,
     "kill -9 to an event": 3.0,
@@ -70,6 +81,17 @@ def test_little_memory_and_half_a_core(faults: str) -> None:
     line = next(line for line in faults.splitlines() if line.startswith("in 256 MB"))
     assert "ActiveState=active" in line
     assert "NRestarts=0" in line
+
+
+def test_a_password_that_only_root_reads(machine: Container, faults: str) -> None:
+    """A new version starts with it as well: the configuration is checked as the service sees it."""
+    pid = "systemctl show -p MainPID --value edge-agent"
+    before = machine.shell(f"{CREDENTIAL}systemctl restart edge-agent; {pid}")
+    after = machine.shell(f"{INSTALL} > /dev/null; systemctl is-active -q edge-agent; {pid}")
+    assert after != before
+    machine.shell(
+        "cat /root/kept.yaml > /etc/edge-agent/edge-agent.yaml; systemctl stop edge-agent"
+    )
 
 
 def test_it_is_gone_without_a_trace(machine: Container, faults: str) -> None:
