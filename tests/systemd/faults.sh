@@ -15,6 +15,7 @@ is_another_than() { [ "$(pid)" != "$1" ] && systemctl is-active --quiet edge-age
 # is_back NAME: from the fault at the time $t of the process $p
 is_back() {
     wait_until "$((patience + 10))" is_another_than "$p" || die "$1: not restarted"
+    echo "$1 to running again: $(since "$t")"
     event
     echo "$1 to an event: $(since "$t")"
     sleep 2
