@@ -41,7 +41,7 @@ from edge_agent.sources import SOURCES
 from edge_agent.sources.base import Source
 from edge_agent.sources.reader import SourceReader, SourceStatus
 from edge_agent.tracking.base import Tracker
-from edge_agent.tracking.iou import IouTracker
+from edge_agent.tracking.boxes import BoxTracker
 from edge_agent.tracking.labels import LabelTracker
 from edge_agent.tracking.options import TrackOptions
 
@@ -356,7 +356,7 @@ def _located(options: Options, location: tuple[float, float] | None) -> Options:
 
 
 def _tracker(options: TrackOptions, ids: Iterator[int], kind: Kind) -> Tracker:
-    return LabelTracker(options, ids) if kind == "class" else IouTracker(options, ids)
+    return LabelTracker(options, ids) if kind == "class" else BoxTracker(options, ids)
 
 
 def _rules(item: PipelineConfig, crossings: Counter[CountKey]) -> ObjectRules:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from edge_agent.result import ClassScore, Result, Track
 from edge_agent.tracking.lifecycle import Life
@@ -15,7 +16,7 @@ class LabelTracker:
     def __init__(self, options: TrackOptions, ids: Iterator[int]) -> None:
         if options.hits > options.of:
             raise ValueError(f"track: hits ({options.hits}) must not be above of ({options.of})")
-        self._options = options
+        self._options = replace(options, sure=1.0)  # classifiers are sure of anything
         self._ids = ids
         self._lives: dict[str, Life] = {}
 

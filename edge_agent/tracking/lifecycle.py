@@ -8,13 +8,19 @@ from edge_agent.geometry import Box
 from edge_agent.result import Track
 from edge_agent.tracking.options import TrackOptions
 
+_WEAK = 0.75  # a score below this part of `sure` is a weak one ...
+_WEAK_WORTH = 0.5  # ... and counts for this much of a sighting; the first always counts whole
+_LEAD = 1.5  # another label needs this many times the votes, so that names do not flicker
+
 
 class Life:
     """One object from its first sighting on.
 
-    It is confirmed once it was seen in `hits` of its last `of` inferred frames, and over once it
-    was not seen for `lost` seconds. A frame that misses it once is not its end: a detector that
-    looks twice a second behind a motion gate needs a second look.
+    It is confirmed once it was seen in `hits` of its last `of` inferred frames, weak sightings
+    counting half, or at once with a score above `sure`; it is over once it was not seen for
+    `lost` seconds. A frame that misses it once is not its end: a detector that looks twice a
+    second behind a motion gate needs a second look. Its label is the one with the largest sum of
+    scores, by a clear lead.
     """
 
     _MISSES_BEFORE_END = 2
@@ -32,15 +38,31 @@ class Life:
         self._window = (1 << options.of) - 1
         self._misses = 0
         self._new = False
+        self._worth = 1.0
+        self._weak = self.weak_below(options)
+        self._votes = {label: score}
 
-    def saw(self, score: float, box: Box | None, now: float) -> None:
-        """Note a sighting."""
+    @staticmethod
+    def weak_below(options: TrackOptions) -> float:
+        """The score below which a sighting is a weak one."""
+        return _WEAK * options.sure if options.sure < 1.0 else 0.0
+
+    def saw(self, score: float, box: Box | None, now: float, label: str | None = None) -> None:
+        """Note a sighting, under its own label if no other is given."""
+        if label is not None:
+            self._vote(label, score)
+        self._worth += 1.0 if score >= self._weak else _WEAK_WORTH
         self._history = (self._history << 1 | 1) & self._window
         self._misses = 0
         self.score = score
         self.top_score = max(self.top_score, score)
         self.box = box
         self.last_seen = now
+
+    def _vote(self, label: str, score: float) -> None:
+        self._votes[label] = self._votes.get(label, 0.0) + score
+        if self._votes[label] > _LEAD * self._votes[self.label]:
+            self.label = label
 
     def missed(self) -> None:
         """Note a frame without it."""
@@ -50,7 +72,11 @@ class Life:
     @property
     def ready(self) -> bool:
         """Whether it has just earned its confirmation."""
-        return self.id is None and self._history.bit_count() >= self._options.hits
+        if self.id is not None:
+            return False
+        hits = self._options.hits
+        enough = self._history.bit_count() >= hits and self._worth >= hits
+        return enough or self.top_score > self._options.sure
 
     @property
     def hopeless(self) -> bool:

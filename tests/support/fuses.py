@@ -14,7 +14,7 @@ from edge_agent.rules.lines import LineWatch
 from edge_agent.rules.objects import ObjectRules
 from edge_agent.rules.options import LineOptions
 from edge_agent.rules.zones import ZoneWatch
-from edge_agent.tracking.iou import IouTracker
+from edge_agent.tracking.boxes import BoxTracker
 from edge_agent.tracking.options import TrackOptions
 
 
@@ -59,7 +59,7 @@ class FusedGate:
         self.resets += 1
 
 
-class FusedTracker(IouTracker):
+class FusedTracker(BoxTracker):
     """The real tracker with a fuse."""
 
     def __init__(self, fuse: Fuse, options: TrackOptions) -> None:

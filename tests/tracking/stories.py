@@ -8,7 +8,7 @@ from itertools import count
 from edge_agent.geometry import Box
 from edge_agent.result import Detection, Result, Track
 from edge_agent.tracking.base import Tracker
-from edge_agent.tracking.iou import IouTracker
+from edge_agent.tracking.boxes import BoxTracker
 from edge_agent.tracking.options import TrackOptions
 
 FRAME = 0.1  # seconds between frames
@@ -20,9 +20,9 @@ def at(x: float, y: float = 0.5, size: float = 0.2, label: str = "cat") -> Detec
     return Detection(label, 0.9, (x - half, y - half, x + half, y + half), 0)
 
 
-def box_tracker(hits: int = 1, of: int = 1, lost: float = 1.0, overlap: float = 0.2) -> IouTracker:
+def box_tracker(hits: int = 1, of: int = 1, lost: float = 1.0, overlap: float = 0.2) -> BoxTracker:
     """A tracker that by default believes an object at once."""
-    return IouTracker(TrackOptions(overlap, hits, of, lost), count(1))
+    return BoxTracker(TrackOptions(overlap, hits, of, lost), count(1))
 
 
 def play(

@@ -10,7 +10,7 @@ from edge_agent.tracking.options import TrackOptions
 
 def _life(history: str, hits: int = 3, of: int = 5, lost: float = 2.0) -> Life:
     """A life that was seen ("x") or missed (".") in frames one second apart."""
-    life = Life("cat", 0.5, None, 0.0, TrackOptions(hits=hits, of=of, lost=lost))
+    life = Life("cat", 0.5, None, 0.0, TrackOptions(hits=hits, of=of, lost=lost, sure=1.0))
     for second, seen in enumerate(history[1:], start=1):
         if seen == "x":
             life.saw(0.5, None, float(second))
