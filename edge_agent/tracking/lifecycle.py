@@ -10,7 +10,7 @@ from edge_agent.tracking.options import TrackOptions
 
 _WEAK = 0.75  # a score below this part of `sure` is a weak one ...
 _WEAK_WORTH = 0.5  # ... and counts for this much of a sighting; the first always counts whole
-_LEAD = 1.5  # another label needs this many times the votes, so that names do not flicker
+_LEAD = 1.5  # another name needs this many times the votes of that which was told
 
 
 class Life:
@@ -60,8 +60,13 @@ class Life:
         self.last_seen = now
 
     def _vote(self, label: str, score: float) -> None:
+        """Count what it is called; nothing is settled until it is real, then the lead must grow."""
+        if self.id is None and score > self._options.sure:
+            self._votes.clear()  # a sure name outweighs the guesses before it
+            self.label = label
         self._votes[label] = self._votes.get(label, 0.0) + score
-        if self._votes[label] > _LEAD * self._votes[self.label]:
+        lead = 1.0 if self.id is None else _LEAD
+        if self._votes[label] > lead * self._votes[self.label]:
             self.label = label
 
     def missed(self) -> None:
