@@ -17,8 +17,8 @@ Array = NDArray[Any]
 
 _MARGIN = 0.1  # boxes are widened by this part of their size to each side ...
 _WIDEST = 0.8  # ... and by what the object may have moved unseen, up to this part in all
-_WEAK_FITS = 0.5  # a weak detection is of an object when it overlaps by this much
-_TENTATIVE = 0.6  # what the claim of an object that is not yet real is worth
+_WEAK_FITS = 0.5  # a weak detection is of an object when it overlaps by this much ...
+_WEAK_REACH = 1.0  # ... and the object's place is known to this many of its sizes
 _LIKENESS = 0.4  # the smaller width and height are at least this part of the larger
 _RENAMED = 0.6  # boxes that overlap by this much are one object, though they are named otherwise
 
@@ -29,17 +29,21 @@ def associate(
     """Pairs of object (row of `motion`, place in `lives`) and detection with the best fit in all.
 
     Boxes of one object overlap by `least` or more, those with a score below `weak` by half or
-    more. A claim counts by the overlap, the likeness of the sizes and the score of the detection,
-    so that a weak one goes to an object that no sure one is for. Labels are kept apart; at last
-    those left over that lie on each other are paired, whatever they are called.
+    more. A claim counts by the overlap, the likeness of the sizes, the score of the detection (a
+    weak one goes to an object that no sure one is for) and how often the object was seen before.
+    Labels are kept apart; at last those left over that lie on each other are paired, whatever they
+    are called.
     """
     if not lives or not len(seen.boxes):
         return {}
     boxes = motion.boxes
-    margins = np.minimum(_MARGIN + motion.uncertainty, _WIDEST)
-    enough = np.where(seen.scores < weak, max(least, _WEAK_FITS), least)
-    claims = np.array([_TENTATIVE if life.id is None else 1.0 for life in lives])
+    unsure = motion.uncertainty
+    margins = np.minimum(_MARGIN + unsure, _WIDEST)
+    is_weak = seen.scores < weak
+    enough = np.where(is_weak, max(least, _WEAK_FITS), least)
+    claims = np.array([life.sightings / (life.sightings + 1.0) for life in lives])
     gains = _fit(boxes, seen.boxes, margins, enough) * claims[:, None] * seen.scores
+    gains[(unsure > _WEAK_REACH)[:, None] & is_weak] = 0.0
     names = {life.label for life in lives} | set(seen.labels)
     if len(names) == 1:
         return assign(gains)

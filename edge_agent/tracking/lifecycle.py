@@ -8,8 +8,8 @@ from edge_agent.geometry import Box
 from edge_agent.result import Track
 from edge_agent.tracking.options import TrackOptions
 
-_WEAK = 0.75  # a score below this part of `sure` is a weak one ...
-_WEAK_WORTH = 0.5  # ... and counts for this much of a sighting; the first always counts whole
+_WEAK = 0.8  # a score below this part of `sure` is a weak one ...
+_WEAK_WORTH = 1 / 3  # ... and counts for this much of a sighting; the first always counts whole
 _LEAD = 1.5  # another name needs this many times the votes of that which was told
 
 
@@ -17,7 +17,7 @@ class Life:
     """One object from its first sighting on.
 
     It is confirmed once it was seen in `hits` of its last `of` inferred frames, weak sightings
-    counting half, or at once with a score above `sure`; it is over once it was not seen for
+    counting a third, or at once with a score above `sure`; it is over once it was not seen for
     `lost` seconds. A frame that misses it once is not its end: a detector that looks twice a
     second behind a motion gate needs a second look. Its label is the one with the largest sum of
     scores, by a clear lead.
@@ -36,6 +36,7 @@ class Life:
         self._options = options
         self._history = 1  # a bit per inferred frame, the newest lowest; 1 = seen
         self._window = (1 << options.of) - 1
+        self.sightings = 1
         self._misses = 0
         self._new = False
         self._worth = 1.0
@@ -53,6 +54,7 @@ class Life:
             self._vote(label, score)
         self._worth += 1.0 if score >= self._weak else _WEAK_WORTH
         self._history = (self._history << 1 | 1) & self._window
+        self.sightings += 1
         self._misses = 0
         self.score = score
         self.top_score = max(self.top_score, score)

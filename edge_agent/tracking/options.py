@@ -29,7 +29,7 @@ class TrackOptions(Options):
     sure: Annotated[
         Fraction,
         Doc(
-            "A detection with a score above this makes an object real at once, and one below three "
-            "quarters of it counts for half a frame of `hits`; 1 = all count the same."
+            "A detection with a score above this makes an object real at once, and one below four "
+            "fifths of it counts for a third of a frame of `hits`; 1 = all count the same."
         ),
     ] = 0.9

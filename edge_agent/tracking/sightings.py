@@ -14,7 +14,7 @@ from edge_agent.result import Detection
 Array = NDArray[Any]
 
 _UNSURE = 2.0  # a score of 0.5 doubles the error of a box
-_COVERED = 4.0  # a box that lies wholly in another one errs five times as far
+_COVERED = 6.0  # a box that lies wholly in another one errs seven times as far
 
 
 @dataclass(frozen=True, slots=True)
