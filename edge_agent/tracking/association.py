@@ -30,7 +30,7 @@ def associate(
 
     Boxes of one object overlap by `least` or more, those with a score below `weak` by half or
     more. A claim counts by the overlap, the likeness of the sizes, the score of the detection (a
-    weak one goes to an object that no sure one is for) and how often the object was seen before.
+    weak one goes to an object that no sure one is for) and how often the object was seen.
     Labels are kept apart; at last those left over that lie on each other are paired, whatever they
     are called.
     """
@@ -41,7 +41,7 @@ def associate(
     margins = np.minimum(_MARGIN + unsure, _WIDEST)
     is_weak = seen.scores < weak
     enough = np.where(is_weak, max(least, _WEAK_FITS), least)
-    claims = np.array([life.sightings / (life.sightings + 1.0) for life in lives])
+    claims = np.array([life.claim for life in lives])
     gains = _fit(boxes, seen.boxes, margins, enough) * claims[:, None] * seen.scores
     gains[(unsure > _WEAK_REACH)[:, None] & is_weak] = 0.0
     names = {life.label for life in lives} | set(seen.labels)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-
 from edge_agent.geometry import Box
 from edge_agent.result import Detection, Result, Track
 from edge_agent.tracking.association import associate
@@ -40,7 +38,9 @@ class BoxTracker:
 
     def update(self, results: Sequence[Result], timeline: float) -> tuple[Track, ...]:
         """Take in the detections of the next frame; results of other kinds are ignored."""
-        detections = [result for result in results if isinstance(result, Detection)]
+        detections = sorted(
+            (result for result in results if isinstance(result, Detection)), key=_surest_first
+        )
         seen = Sightings.of(detections)
         self._motion.predict(timeline - self._now)
         self._now = timeline
@@ -91,15 +91,13 @@ class BoxTracker:
         """Let detections that are of no object begin one; second boxes of an object do not."""
         known = [(life.label, life.box) for life in self._lives if life.box is not None]
         fresh = []
-        for number in np.argsort(-seen.scores, kind="stable").tolist():
-            each = detections[number]
+        for number, each in enumerate(detections):
             if number not in taken and not any(
                 label == each.label and _inside(each.box, box) for label, box in known
             ):
                 fresh.append(number)
                 known.append((each.label, each.box))
         if fresh:
-            fresh.sort()  # ids follow the order of the detections
             self._motion.add(seen.boxes[fresh], seen.errors[fresh])
             for number in fresh:
                 each = detections[number]
@@ -111,6 +109,11 @@ class BoxTracker:
             if life.ready:
                 life.confirm(next(self._ids))
         return [life.snapshot() for life in self._lives if life.id is not None]
+
+
+def _surest_first(detection: Detection) -> tuple[float, Box, str]:
+    """Key of an order that does not depend on that in which a decoder gives its detections."""
+    return -detection.score, detection.box, detection.label
 
 
 def _inside(a: Box, b: Box) -> bool:

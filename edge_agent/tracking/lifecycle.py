@@ -10,6 +10,7 @@ from edge_agent.tracking.options import TrackOptions
 
 _WEAK = 0.8  # a score below this part of `sure` is a weak one ...
 _WEAK_WORTH = 1 / 3  # ... and counts for this much of a sighting; the first always counts whole
+_DOUBT = 0.25  # what a frame without it takes from its claim, in sightings
 _LEAD = 1.5  # another name needs this many times the votes of that which was told
 
 
@@ -36,7 +37,7 @@ class Life:
         self._options = options
         self._history = 1  # a bit per inferred frame, the newest lowest; 1 = seen
         self._window = (1 << options.of) - 1
-        self.sightings = 1
+        self._sightings = 1
         self._misses = 0
         self._new = False
         self._worth = 1.0
@@ -54,7 +55,7 @@ class Life:
             self._vote(label, score)
         self._worth += 1.0 if score >= self._weak else _WEAK_WORTH
         self._history = (self._history << 1 | 1) & self._window
-        self.sightings += 1
+        self._sightings += 1
         self._misses = 0
         self.score = score
         self.top_score = max(self.top_score, score)
@@ -84,6 +85,11 @@ class Life:
         hits = self._options.hits
         enough = self._history.bit_count() >= hits and self._worth >= hits
         return enough or self.top_score > self._options.sure
+
+    @property
+    def claim(self) -> float:
+        """How well founded it is, 0..1: more by each sighting, less while it is not seen."""
+        return self._sightings / (self._sightings + 1.0 + _DOUBT * self._misses)
 
     @property
     def hopeless(self) -> bool:

@@ -79,6 +79,15 @@ def test_what_is_worth_an_update(now: Track, what: str) -> None:
     assert _told(_rules(), [(0.0, track(OUTSIDE)), (1.0, now)]) == ["new", what]
 
 
+def test_another_label_is_told_at_once() -> None:
+    """An object that turns out to be something else is told and counted as that from then on."""
+    rules = _rules(update_every=60.0)
+    dog = track(INSIDE, label="dog")
+    assert _told(rules, [(0.0, track(INSIDE)), (0.1, dog), (0.2, dog)]) == ["new", "update", ""]
+    counts = rules.counts()
+    assert [counts[CountKey(label)] for label in ("cat", "dog")] == [0, 1]
+
+
 def test_small_steps_add_up() -> None:
     """What counts is the way since it was last told, not since the last frame."""
     path = [(float(n), track((0.6 + 0.01 * n, 0.5))) for n in range(10)]

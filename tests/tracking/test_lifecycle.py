@@ -119,3 +119,61 @@ def test_seen_again() -> None:
     life = _life("xxx..x")
     life.confirm(1)
     assert life.snapshot().seen
+
+
+@pytest.mark.parametrize(
+    ("scores", "ready"),
+    [
+        ([0.95], True),
+        ([0.9], False),
+        ([0.8, 0.75, 0.73], True),
+        ([0.6, 0.8, 0.8], True),
+        ([0.6, 0.6, 0.6], False),
+        ([0.6, 0.8, 0.6, 0.6, 0.6], True),
+        ([0.6] * 6, False),
+        ([0.6] * 7, True),
+        ([0.6, 0.95], True),
+    ],
+)
+def test_how_sure_a_sighting_is_counts(scores: list[float], ready: bool) -> None:
+    """By default one above 0.9 is enough; those below 0.72 count a third, apart from the first."""
+    life = Life("cat", scores[0], None, 0.0, TrackOptions())
+    for frame, score in enumerate(scores[1:], start=1):
+        life.saw(score, None, 0.1 * frame)
+    assert life.ready == ready
+
+
+@pytest.mark.parametrize("score", [0.3, 1.0])
+def test_scores_do_not_count_without_sure(score: float) -> None:
+    """With `sure: 1` every sighting is one."""
+    life = Life("cat", score, None, 0.0, TrackOptions(hits=2, of=2, sure=1.0))
+    assert not life.ready
+    life.saw(score, None, 0.1)
+    assert life.ready
+
+
+def test_single_pictures_are_believed_at_once() -> None:
+    """One hit of one is enough however weak it is."""
+    assert Life("cat", 0.1, None, 0.0, TrackOptions(hits=1, of=1)).ready
+
+
+def _called(*names: tuple[str, float], told: bool) -> str:
+    life = Life(*names[0], None, 0.0, TrackOptions())
+    if told:
+        life.confirm(1)
+    for frame, (label, score) in enumerate(names[1:], start=1):
+        life.saw(score, None, 0.1 * frame, label)
+    return life.label
+
+
+def test_label_is_voted_on() -> None:
+    """Before it is told, the larger sum of scores wins; afterwards only a clear lead does."""
+    names = [("cat", 0.6), ("dog", 0.7)]
+    assert [_called(*names, told=told) for told in (False, True)] == ["dog", "cat"]
+    assert _called(*names, ("dog", 0.7), told=True) == "dog"
+
+
+def test_a_sure_name_outweighs_guesses() -> None:
+    """What makes it real also names it."""
+    names = [("cat", 0.7), ("cat", 0.7), ("dog", 0.95)]
+    assert [_called(*names, told=told) for told in (False, True)] == ["dog", "cat"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Callable, Sequence
 from itertools import count
@@ -134,3 +135,71 @@ def _tell_without_end(tracker: Tracker, story: Story) -> None:
         now += step
         if results is not None:
             tracker.update(results, now)
+
+
+_SCENES = st.lists(
+    st.lists(st.tuples(st.floats(0.0, 0.9), st.floats(0.0, 0.9), st.floats(0.5, 1.0)), max_size=5),
+    min_size=1,
+    max_size=12,
+)
+
+
+@settings(deadline=None)
+@given(scenes=_SCENES, seed=st.integers(0, 9))
+def test_order_of_detections_does_not_matter(
+    scenes: list[list[tuple[float, float, float]]], seed: int
+) -> None:
+    """A frame's detections in another order are the same tracks, apart from their numbers."""
+    told = []
+    shuffle = random.Random(seed)
+    for shuffled in (False, True):
+        tracker, frames = TRACKERS["boxes"](TrackOptions(hits=1, of=1)), []
+        for number, scene in enumerate(scenes):
+            found = [Detection("a", score, (x, y, x + 0.1, y + 0.1), 0) for x, y, score in scene]
+            if shuffled:
+                shuffle.shuffle(found)
+            tracks = tracker.update(found, 0.1 * number)
+            frames.append(sorted((t.box, t.start, t.phase, t.seen, t.top_score) for t in tracks))
+        told.append(frames)
+    assert told[0] == told[1]
+
+
+def _crossing(rate: float, pace: float, drop: random.Random | None = None) -> list[Track]:
+    """Two people who pass through each other at mid-film; the farther one is hidden meanwhile."""
+    tracker, told = TRACKERS["boxes"](TrackOptions(hits=2, of=3)), list[Track]()
+    for frame in range(int(0.8 / pace * rate)):
+        if drop is not None and drop.random() < 0.3:
+            continue
+        way = pace * frame / rate
+        near, far = 0.1 + way, 0.9 - way
+        places = [near, far] if abs(near - far) > 0.05 else [near]
+        found = [Detection("a", 0.8, (x - 0.05, 0.3, x + 0.05, 0.7), 0) for x in places]
+        told += tracker.update(found, frame / rate)
+    return told
+
+
+def _way(told: Sequence[Track], track: int) -> list[float]:
+    """Where a track was first and last seen."""
+    centres = [(t.box[0] + t.box[2]) / 2 for t in told if t.id == track and t.box and t.seen]
+    return [centres[0], centres[-1]]
+
+
+@pytest.mark.parametrize("rate", [5.0, 10.0, 30.0])
+@pytest.mark.parametrize("pace", [0.08, 0.2])
+def test_two_who_cross_are_two_at_any_rate(rate: float, pace: float) -> None:
+    """Of the same walk at any rate of frames come two tracks, each of which goes on its way."""
+    told = _crossing(rate, pace)
+    assert {track.id for track in told} == {1, 2}
+    (near_start, near_end), (far_start, far_end) = _way(told, 1), _way(told, 2)
+    assert near_start < 0.3 < 0.7 < near_end
+    assert far_end < 0.3 < 0.7 < far_start
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=st.integers(0, 2**16))
+def test_two_who_cross_while_frames_are_dropped(seed: int) -> None:
+    """A third of the frames may be lost, whichever they are."""
+    told = _crossing(20.0, 0.15, random.Random(seed))
+    assert {track.id for track in told} == {1, 2}
+    assert _way(told, 1)[1] > 0.7
+    assert _way(told, 2)[1] < 0.3
