@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import importlib.util
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -39,6 +40,8 @@ def main() -> None:
     parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER")
     parser.add_argument("--streets", type=int, default=2, help="films made up of each kind")
     arguments = parser.parse_args()
+    if importlib.util.find_spec("motmetrics") is None:
+        parser.error("scores are by motmetrics, which is not here: pip install motmetrics")
     folders = arguments.folders or sorted(each.parent for each in DATA.glob("mot/*/gt.txt"))
     makers, absent = rivals()
     makers = {"edge-agent": ours, **makers}
