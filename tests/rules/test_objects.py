@@ -154,15 +154,6 @@ def test_entry_after_the_dwell() -> None:
     assert _told(_rules(update_every=60.0, dwell=2.0), path) == ["new", "", "", "", "update", ""]
 
 
-def test_another_label_is_told_at_once() -> None:
-    """What a tracker takes for something else counts as that from then on."""
-    rules = _rules(update_every=60.0)
-    path = [(n / 10, track(OUTSIDE, label=label)) for n, label in enumerate(["cat", "dog", "dog"])]
-    assert _changes(rules, path) == ["", "label", "-"]
-    counts = rules.counts()
-    assert (counts[CountKey("cat")], counts[CountKey("dog")]) == (0, 1)
-
-
 def test_rest_is_told_when_it_begins_and_ends() -> None:
     """Once each and at once; what trembles meanwhile is no news."""
     rules = ObjectRules(ZoneWatch({}), LineWatch({}), (), 60.0, stationary=2.0)
