@@ -8,8 +8,7 @@ from edge_agent.geometry import Box
 from edge_agent.result import Track
 from edge_agent.tracking.options import TrackOptions
 
-_WEAK = 0.8  # a score below this part of `sure` is a weak one ...
-_WEAK_WORTH = 1 / 3  # ... and counts for this much of a sighting; the first always counts whole
+_WEAK = 0.8  # a score below this part of `sure` is a weak one
 _DOUBT = 0.25  # what a frame without it takes from its claim, in sightings
 _LEAD = 1.5  # another name needs this many times the votes of that which was told
 
@@ -17,11 +16,10 @@ _LEAD = 1.5  # another name needs this many times the votes of that which was to
 class Life:
     """One object from its first sighting on.
 
-    It is confirmed once it was seen in `hits` of its last `of` inferred frames, weak sightings
-    counting a third, or at once with a score above `sure`; it is over once it was not seen for
-    `lost` seconds. A frame that misses it once is not its end: a detector that looks twice a
-    second behind a motion gate needs a second look. Its label is the one with the largest sum of
-    scores, by a clear lead.
+    It is confirmed once it was seen in `hits` of its last `of` inferred frames, or at once with a
+    score above `sure`; it is over once it was not seen for `lost` seconds. A frame that misses it
+    once is not its end: a detector that looks twice a second behind a motion gate needs a second
+    look. Its label is the one with the largest sum of scores, by a clear lead.
     """
 
     _MISSES_BEFORE_END = 2
@@ -40,20 +38,17 @@ class Life:
         self._sightings = 1
         self._misses = 0
         self._new = False
-        self._worth = 1.0
-        self._weak = self.weak_below(options)
         self._votes = {label: score}
 
     @staticmethod
     def weak_below(options: TrackOptions) -> float:
-        """The score below which a sighting is a weak one."""
+        """The score below which a sighting is a weak one, which must fit an object better."""
         return _WEAK * options.sure if options.sure < 1.0 else 0.0
 
     def saw(self, score: float, box: Box | None, now: float, label: str | None = None) -> None:
         """Note a sighting, under its own label if no other is given."""
         if label is not None:
             self._vote(label, score)
-        self._worth += 1.0 if score >= self._weak else _WEAK_WORTH
         self._history = (self._history << 1 | 1) & self._window
         self._sightings += 1
         self._misses = 0
@@ -82,8 +77,7 @@ class Life:
         """Whether it has just earned its confirmation."""
         if self.id is not None:
             return False
-        hits = self._options.hits
-        enough = self._history.bit_count() >= hits and self._worth >= hits
+        enough = self._history.bit_count() >= self._options.hits
         return enough or self.top_score > self._options.sure
 
     @property

@@ -30,6 +30,6 @@ class TrackOptions(Options):
         Fraction,
         Doc(
             "A detection with a score above this makes an object real at once, and one below four "
-            "fifths of it counts for a third of a frame of `hits`; 1 = all count the same."
+            "fifths of it must fit an object better to be joined to it; 1 = all count the same."
         ),
     ] = 0.9
