@@ -133,6 +133,11 @@ class PipelineConfig(Section):
     labels: Annotated[
         Annotated[list[str], MinLen(1)] | None, Doc("Labels that count; default: all of the model.")
     ] = None
+    max_age: Annotated[
+        Duration | None,
+        Gt(0),
+        Doc("A live frame that has waited for longer is dropped, not inferred; default: none is."),
+    ] = None
     threshold: Annotated[Fraction, Doc("Least score of a result.")] = 0.5
     filters: Annotated[
         dict[str, FilterOptions], Doc("Which results of a label count, by label.")

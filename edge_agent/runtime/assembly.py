@@ -272,7 +272,13 @@ class Assembly:
         has_preview = config.page is not None and config.page.preview
         return Pipeline(
             PipelineSettings(
-                name, labels, item.threshold, live, item.publish.detections, item.filters
+                name,
+                labels,
+                item.threshold,
+                live,
+                item.publish.detections,
+                item.filters,
+                item.max_age,
             ),
             PrivacyMask(item.privacy.mask),
             stages,

@@ -209,6 +209,16 @@ class Pipeline:
         else:
             self.status.fine("model")
 
+    def wants(self, job: Job) -> bool:
+        """Whether a frame is still worth inferring; one that waited for too long is dropped."""
+        limit = self.settings.max_age
+        if limit is None or not self.settings.live:
+            return True
+        if time.monotonic_ns() - job.frame.monotonic_ns <= 1e9 * limit:
+            return True
+        self.metrics.counts.dropped += 1
+        return False
+
     def complete(self, job: Job, outcome: Outcome) -> None:
         """Turn the results of a frame into events."""
         self._guarded(lambda: self._complete(job, outcome))

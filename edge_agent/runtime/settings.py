@@ -24,7 +24,8 @@ class PipelineSettings:
     """Name and choices of one pipeline.
 
     `live` is False for a recording, which waits for its frames to be inferred; `labels` None
-    means all, and `filters` narrow some of them.
+    means all, and `filters` narrow some of them. A live frame older than `max_age` seconds is not
+    inferred.
     """
 
     name: str
@@ -33,3 +34,4 @@ class PipelineSettings:
     live: bool
     detections: bool
     filters: Mapping[str, FilterOptions] = field(default_factory=dict)
+    max_age: float | None = None

@@ -103,8 +103,8 @@ class ModelWorker:
                 job = pipeline.inbox.take()
             if job is None:
                 pipeline.finish()
-                continue
-            self._work(pipeline, job, inference)
+            elif pipeline.wants(job):
+                self._work(pipeline, job, inference)
 
     @staticmethod
     def _introduce(inference: Inference, pipelines: Sequence[Pipeline]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,18 @@ from edge_agent.runtime.metrics import STAGES
 from edge_agent.sources.reader import SourceStatus
 from tests.support.broker import wait_until
 from tests.support.reading import LIMIT
-from tests.support.runtime import LOST, NO_CROSSINGS, ONLINE, REF, WALL, Rig, cat, outcome, scene
+from tests.support.runtime import (
+    LOST,
+    NO_CROSSINGS,
+    ONLINE,
+    REF,
+    WALL,
+    Rig,
+    cat,
+    hold_time,
+    outcome,
+    scene,
+)
 
 
 def test_online_with_source_and_model() -> None:
@@ -139,6 +151,25 @@ def test_live_frames_do_not_pile_up(rig: Rig) -> None:
     assert job is not None
     assert job.frame.seq == 3
     assert rig.pipeline.metrics.counts.dropped == 3
+
+
+@pytest.mark.parametrize(
+    ("live", "waited", "wanted"), [(True, 0.6, False), (True, 0.4, True), (False, 9.0, True)]
+)
+def test_old_frames(
+    monkeypatch: pytest.MonkeyPatch, live: bool, waited: float, wanted: bool
+) -> None:
+    """A live frame that waited for longer than `max_age` is dropped and counted; others never."""
+    rig = Rig(live=live)
+    rig.time = hold_time(monkeypatch, "pipeline")
+    rig.begin()
+    rig.pipeline.settings = replace(rig.pipeline.settings, max_age=0.5)
+    rig.take_in()
+    job = rig.job()
+    assert job is not None
+    rig.time.now += waited
+    assert rig.pipeline.wants(job) is wanted
+    assert rig.pipeline.metrics.counts.dropped == (not wanted)
 
 
 def test_recorded_frames_are_all_inferred() -> None:

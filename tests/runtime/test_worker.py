@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -54,6 +55,19 @@ def at_work(crew: Crew) -> Iterator[Crew]:
         crew.worker.stop(LIMIT)
         assert not crew.worker.alive
         assert crew.inference.closed == 1
+
+
+def test_a_frame_that_is_too_old_is_passed_over() -> None:
+    """The worker goes on with the next one."""
+    crew = Crew(lambda number: [cat()])
+    pipeline = crew.rigs[0].pipeline
+    pipeline.settings = replace(pipeline.settings, max_age=1e-9)
+    with at_work(crew):
+        crew.rigs[0].take_in()
+        wait_until(lambda: pipeline.metrics.counts.dropped == 1, LIMIT)
+        pipeline.settings = replace(pipeline.settings, max_age=None)
+        crew.rigs[0].take_in()
+        wait_until(lambda: len(crew.inference.seen) == 1, LIMIT)
 
 
 def failing(error: Exception, *numbers: int) -> Answer:
