@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.support.broker import Mosquitto
 
 # Machines are shared and noisy: how long an example takes says nothing about the code.
 settings.register_profile("untimed", deadline=None)
@@ -19,3 +22,12 @@ def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "state" / "edge-agent"
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
+    """A broker that lets everybody in."""
+    (tmp_path / "broker").mkdir()
+    started = Mosquitto(tmp_path / "broker").start()
+    yield started
+    started.kill()

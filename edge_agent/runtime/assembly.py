@@ -5,45 +5,29 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 from edge_agent.config.schema import Config, ModelConfig, PipelineConfig
 from edge_agent.event import Event
 from edge_agent.frame import Frame
-from edge_agent.gates import GATES
-from edge_agent.gates.chain import GateChain
-from edge_agent.gates.schedule import ScheduleOptions
 from edge_agent.mqtt.messages import Messages
-from edge_agent.options import Options
 from edge_agent.outbox.base import Outbox
 from edge_agent.preprocess.mask import PrivacyMask
-from edge_agent.result import Kind
-from edge_agent.rules.base import CountKey
-from edge_agent.rules.lines import LineWatch
-from edge_agent.rules.objects import ObjectRules
-from edge_agent.rules.zones import ZoneWatch
 from edge_agent.runtime.inbox import Inbox
 from edge_agent.runtime.inference import Inference
 from edge_agent.runtime.metrics import PipelineMetrics
-from edge_agent.runtime.pipeline import Pipeline, StageFactory
+from edge_agent.runtime.pipeline import Pipeline
 from edge_agent.runtime.reporter import Identity, Reporter
 from edge_agent.runtime.settings import PipelineSettings
-from edge_agent.runtime.snapshots import JpegSnapshots, NoSnapshots, Snapshots
+from edge_agent.runtime.stages import build_snapshots, build_source, stage_factory
 from edge_agent.runtime.status import STARTING
 from edge_agent.runtime.supervisor import Ward
 from edge_agent.runtime.viewing import Preview
 from edge_agent.runtime.worker import ModelWorker
-from edge_agent.sources import SOURCES
-from edge_agent.sources.base import Source
 from edge_agent.sources.reader import SourceReader, SourceStatus
-from edge_agent.tracking.base import Tracker
-from edge_agent.tracking.boxes import BoxTracker
-from edge_agent.tracking.labels import LabelTracker
-from edge_agent.tracking.options import TrackOptions
 
 _log = logging.getLogger(__name__)
 
@@ -136,7 +120,7 @@ class Assembly:
         same_sources = _same(self._sources, sources, self._config.sources, config.sources)
         same_models = _same(self._models, models, self._config.models, config.models)
         ready = {m: self._ready[m] if m in same_models else threading.Condition() for m in models}
-        live = {name: _source(config, name).live for name in sources}
+        live = {name: build_source(config, name).live for name in sources}
         steady = {
             name: item
             for name, item in chosen.items()
@@ -144,11 +128,7 @@ class Assembly:
         }
         kept = {n: self._built[n] for n, item in steady.items() if self._chosen[n] == item}
         seamless = frozenset(
-            name
-            for name, item in steady.items()
-            if name not in kept
-            and (item.source, item.model) == (self._chosen[name].source, self._chosen[name].model)
-            and self._built[name].status.online
+            n for n, item in steady.items() if n not in kept and self._is_seamless(n, item)
         )
         metrics = {name: self._metrics.get(name) or PipelineMetrics() for name in chosen}
         fresh = {
@@ -169,14 +149,8 @@ class Assembly:
         self._config, self._chosen, self._ready = config, chosen, ready
         self._metrics = metrics
         self._built = {name: kept.get(name) or fresh[name] for name in chosen}
-        self._fed = {
-            each: tuple(self._built[name] for name, item in chosen.items() if item.source == each)
-            for each in sources
-        }
-        self._served = {
-            each: tuple(self._built[name] for name, item in chosen.items() if item.model == each)
-            for each in models
-        }
+        self._fed = {each: self._those(lambda item: item.source, each) for each in sources}
+        self._served = {each: self._those(lambda item: item.model, each) for each in models}
         self._sources = {
             name: self._sources[name] if name in same_sources else self._source_ward(name)
             for name in sources
@@ -193,6 +167,16 @@ class Assembly:
             _missing(before, now),
             _missing(now, before),
         )
+
+    def _is_seamless(self, name: str, item: PipelineConfig) -> bool:
+        """Whether the one in whose place it comes is online, with the same source and model."""
+        before = self._chosen[name]
+        same = (item.source, item.model) == (before.source, before.model)
+        return same and self._built[name].status.online
+
+    def _those(self, key: Callable[[PipelineConfig], str], name: str) -> tuple[Pipeline, ...]:
+        """The pipelines with that source or model."""
+        return tuple(self._built[each] for each, item in self._chosen.items() if key(item) == name)
 
     def attach(self, change: Change) -> None:
         """Let threads that went on serve the pipelines that came."""
@@ -222,7 +206,7 @@ class Assembly:
             tell(SourceStatus(False, reason))
 
         def build() -> SourceReader:
-            return SourceReader(_source(self._config, name), deliver, tell)
+            return SourceReader(build_source(self._config, name), deliver, tell)
 
         return Ward(f"source {name}", build, fail)
 
@@ -259,16 +243,11 @@ class Assembly:
         seamless: bool,
     ) -> Pipeline:
         labels = frozenset(item.labels) if item.labels is not None else None
-        stages = StageFactory(
-            gate=partial(_gates, item, config.agent.location),
-            tracker=partial(_tracker, _track_options(config, item), self._ids),
-            rules=partial(_rules, item, metrics.crossings),
-        )
-        stages.gate(), stages.tracker("object")  # refuses bad options now, not in a thread
+        stages = stage_factory(config, item, self._ids, metrics.crossings)
         reporter = Reporter(
             self._identity, name, item.publish, self._messages, self._outbox, self._on_events
         )
-        snapshots = _snapshots(item.publish.snapshots, reporter.snapshot)
+        snapshots = build_snapshots(item.publish.snapshots, reporter.snapshot)
         has_preview = config.page is not None and config.page.preview
         return Pipeline(
             PipelineSettings(
@@ -325,56 +304,6 @@ def _missing(
     """The threads of one state that are not in the other."""
     rest = {id(ward) for each in others for ward in each.values()}
     return tuple(ward for each in of for ward in each.values() if id(ward) not in rest)
-
-
-def _source(config: Config, name: str) -> Source:
-    source = config.sources[name]
-    try:
-        return SOURCES.load(source.type)(name, source.options)
-    except ValueError as error:
-        raise ValueError(f"sources.{name}: {error}") from error
-
-
-def _track_options(config: Config, item: PipelineConfig) -> TrackOptions:
-    """As the YAML says; single pictures are believed at once where it says nothing."""
-    if "track" not in item.model_fields_set and config.sources[item.source].is_pictures:
-        return TrackOptions(hits=1, of=1)
-    return item.track
-
-
-def _snapshots(
-    mode: Literal["off", "blurred", "full"], publish: Callable[[bytes], None]
-) -> Snapshots:
-    return NoSnapshots() if mode == "off" else JpegSnapshots(mode, publish)
-
-
-def _gates(item: PipelineConfig, location: tuple[float, float] | None) -> GateChain:
-    return GateChain(
-        [GATES.load(name)(_located(options, location)) for name, options in item.gate.items()]
-    )
-
-
-def _located(options: Options, location: tuple[float, float] | None) -> Options:
-    """The options of a gate that goes by the sun, with the place of the agent unless it has one."""
-    if isinstance(options, ScheduleOptions) and options.location is None:
-        return replace(options, location=location)
-    return options
-
-
-def _tracker(options: TrackOptions, ids: Iterator[int], kind: Kind) -> Tracker:
-    return LabelTracker(options, ids) if kind == "class" else BoxTracker(options, ids)
-
-
-def _rules(item: PipelineConfig, crossings: Counter[CountKey]) -> ObjectRules:
-    lines = LineWatch(item.lines, crossings)
-    return ObjectRules(
-        ZoneWatch(item.zones),
-        lines,
-        item.labels or (),
-        item.publish.update_every,
-        item.cooldown,
-        item.stationary,
-    )
 
 
 def _warn_of_unknown_labels(pipeline: str, item: PipelineConfig, inference: Inference) -> None:

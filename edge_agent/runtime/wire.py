@@ -182,13 +182,8 @@ def build_agent(
             topics, messages, config.running, desk.hand_over, (config.mqtt.homeassistant.prefix,)
         )
         dialect, theirs = _dialect(config.mqtt, topics, commands.receive)
-        client = MqttClient(
-            config.mqtt,
-            topics,
-            outbox,
-            dialect=dialect,
-            listeners=(commands, announcer, *theirs),
-        )
+        listeners = (commands, announcer, *theirs)
+        client = MqttClient(config.mqtt, topics, outbox, dialect=dialect, listeners=listeners)
     except ValueError as error:
         raise ConfigError((str(error),)) from error
     governor = _governor(config.agent)

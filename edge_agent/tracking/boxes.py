@@ -12,6 +12,7 @@ from edge_agent.tracking.motion import Motion
 from edge_agent.tracking.options import TrackOptions
 from edge_agent.tracking.sightings import Sightings
 
+_WEAK = 0.8  # a score below this part of `sure` must fit an object better
 _DOUBLE = 0.7  # a box inside another one of the same label by this much is the same object
 
 
@@ -26,6 +27,7 @@ class BoxTracker:
         if options.hits > options.of:
             raise ValueError(f"track: hits ({options.hits}) must not be above of ({options.of})")
         self._options = options
+        self._weak = _WEAK * options.sure if options.sure < 1.0 else 0.0
         self._ids = ids
         self._lives: list[Life] = []  # in the order of the rows of `_motion`
         self._motion = Motion()
@@ -44,8 +46,7 @@ class BoxTracker:
         seen = Sightings.of(detections)
         self._motion.predict(timeline - self._now)
         self._now = timeline
-        weak = Life.weak_below(self._options)
-        pairs = associate(self._motion, self._lives, seen, self._options.iou, weak)
+        pairs = associate(self._motion, self._lives, seen, self._options.iou, self._weak)
         self._follow(pairs, seen, detections)
         ended = self._clear(timeline)
         self._begin(set(pairs.values()), seen, detections)

@@ -8,7 +8,6 @@ from edge_agent.geometry import Box
 from edge_agent.result import Track
 from edge_agent.tracking.options import TrackOptions
 
-_WEAK = 0.8  # a score below this part of `sure` is a weak one
 _DOUBT = 0.25  # what a frame without it takes from its claim, in sightings
 _LEAD = 1.5  # another name needs this many times the votes of that which was told
 
@@ -39,11 +38,6 @@ class Life:
         self._misses = 0
         self._new = False
         self._votes = {label: score}
-
-    @staticmethod
-    def weak_below(options: TrackOptions) -> float:
-        """The score below which a sighting is a weak one, which must fit an object better."""
-        return _WEAK * options.sure if options.sure < 1.0 else 0.0
 
     def saw(self, score: float, box: Box | None, now: float, label: str | None = None) -> None:
         """Note a sighting, under its own label if no other is given."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -24,15 +23,6 @@ from tests.support.cli import Answer, Terminal
 _MACHINE = {
     "cpu", "engines", "clock", "power", "heat", "memory", "disk", "wear", "unit", "exposure",
 }  # fmt: skip
-
-
-@pytest.fixture
-def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
-    """A broker that lets everybody in."""
-    (tmp_path / "broker").mkdir()
-    started = Mosquitto(tmp_path / "broker").start()
-    yield started
-    started.kill()
 
 
 @pytest.fixture(autouse=True)

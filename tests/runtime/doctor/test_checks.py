@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -20,15 +19,6 @@ from edge_agent.runtime.doctor.finding import Finding
 from edge_agent.runtime.doctor.machine import Machine
 from tests.support.agent import belt_config
 from tests.support.broker import Mosquitto, Subscriber
-
-
-@pytest.fixture
-def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
-    """A broker that lets everybody in."""
-    (tmp_path / "broker").mkdir()
-    started = Mosquitto(tmp_path / "broker").start()
-    yield started
-    started.kill()
 
 
 def write(folder: Path, config: dict[str, Any], name: str = "c.yaml") -> Path:

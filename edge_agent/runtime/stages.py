@@ -1,0 +1,96 @@
+"""The stages of one pipeline, built from its configuration."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Literal
+
+from edge_agent.config.schema import Config, PipelineConfig
+from edge_agent.gates import GATES
+from edge_agent.gates.chain import GateChain
+from edge_agent.gates.schedule import ScheduleOptions
+from edge_agent.options import Options
+from edge_agent.result import Kind
+from edge_agent.rules.base import CountKey
+from edge_agent.rules.lines import LineWatch
+from edge_agent.rules.objects import ObjectRules
+from edge_agent.rules.zones import ZoneWatch
+from edge_agent.runtime.pipeline import StageFactory
+from edge_agent.runtime.snapshots import JpegSnapshots, NoSnapshots, Snapshots
+from edge_agent.sources import SOURCES
+from edge_agent.sources.base import Source
+from edge_agent.tracking.base import Tracker
+from edge_agent.tracking.boxes import BoxTracker
+from edge_agent.tracking.labels import LabelTracker
+from edge_agent.tracking.options import TrackOptions
+
+
+def build_source(config: Config, name: str) -> Source:
+    """The source of that name; raises ValueError, with the name, for options that it refuses."""
+    source = config.sources[name]
+    try:
+        return SOURCES.load(source.type)(name, source.options)
+    except ValueError as error:
+        raise ValueError(f"sources.{name}: {error}") from error
+
+
+def build_snapshots(
+    mode: Literal["off", "blurred", "full"], publish: Callable[[bytes], None]
+) -> Snapshots:
+    """What makes the pictures that `publish` is given."""
+    return NoSnapshots() if mode == "off" else JpegSnapshots(mode, publish)
+
+
+def stage_factory(
+    config: Config, item: PipelineConfig, ids: Iterator[int], crossings: Counter[CountKey]
+) -> StageFactory:
+    """What makes the stages of a pipeline; raises ValueError for options that one refuses.
+
+    `ids` numbers objects, `crossings` are the line counts so far.
+    """
+    stages = StageFactory(
+        gate=partial(_gates, item, config.agent.location),
+        tracker=partial(_tracker, _track_options(config, item), ids),
+        rules=partial(_rules, item, crossings),
+    )
+    stages.gate(), stages.tracker("object")  # refuses bad options now, not in a thread
+    return stages
+
+
+def _track_options(config: Config, item: PipelineConfig) -> TrackOptions:
+    """As the YAML says; single pictures are believed at once where it says nothing."""
+    if "track" not in item.model_fields_set and config.sources[item.source].is_pictures:
+        return TrackOptions(hits=1, of=1)
+    return item.track
+
+
+def _gates(item: PipelineConfig, location: tuple[float, float] | None) -> GateChain:
+    return GateChain(
+        [GATES.load(name)(_located(options, location)) for name, options in item.gate.items()]
+    )
+
+
+def _located(options: Options, location: tuple[float, float] | None) -> Options:
+    """The options of a gate that goes by the sun, with the place of the agent unless it has one."""
+    if isinstance(options, ScheduleOptions) and options.location is None:
+        return replace(options, location=location)
+    return options
+
+
+def _tracker(options: TrackOptions, ids: Iterator[int], kind: Kind) -> Tracker:
+    return LabelTracker(options, ids) if kind == "class" else BoxTracker(options, ids)
+
+
+def _rules(item: PipelineConfig, crossings: Counter[CountKey]) -> ObjectRules:
+    lines = LineWatch(item.lines, crossings)
+    return ObjectRules(
+        ZoneWatch(item.zones),
+        lines,
+        item.labels or (),
+        item.publish.update_every,
+        item.cooldown,
+        item.stationary,
+    )
