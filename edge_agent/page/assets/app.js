@@ -280,10 +280,9 @@ $("canvas").addEventListener("keydown", event => {
 $("canvas").addEventListener("focus", draw);
 $("canvas").addEventListener("blur", draw);
 $("kind").addEventListener("change", () => {
-  if (isDone(present())) drawn.push(present());
-  kind = $("kind").value;
-  points = [];
   next();
+  kind = $("kind").value;
+  next();                     /* names it after its new kind */
 });
 $("name").addEventListener("input", draw);
 $("which").addEventListener("change", () => { clear(); still(); });
