@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import queue
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol
@@ -58,7 +57,7 @@ class CommandDesk:
         self._messages = messages
         self._outbox = outbox
         self._reload = reload
-        self._asked_to_reload = threading.Event()
+        self._asked_to_reload = False
         self._waiting: queue.Queue[Command] = queue.Queue(_WAITING)
         self._started = time.monotonic()
 
@@ -72,7 +71,7 @@ class CommandDesk:
 
     def reload_soon(self) -> None:
         """Reload at the next turn, as a signal asks for; safe in a signal handler."""
-        self._asked_to_reload.set()
+        self._asked_to_reload = True  # without a lock, which the interrupted thread may hold
 
     def serve(self, pipelines: Sequence[Pipeline]) -> None:
         """Command these from now on: set what earlier commands set, and publish the settings."""
@@ -89,8 +88,8 @@ class CommandDesk:
 
     def work(self, place: Workplace) -> None:
         """Carry out what waits."""
-        if self._asked_to_reload.is_set():
-            self._asked_to_reload.clear()
+        if self._asked_to_reload:
+            self._asked_to_reload = False
             self._reload_by_signal(place)
         while not self._waiting.empty():
             command = self._waiting.get_nowait()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -17,12 +18,15 @@ def stop_on_signals(on_hangup: Callable[[], None] | None = None) -> Iterator[thr
 
     With `on_hangup` SIGHUP calls that instead, each time; without it a SIGHUP that `nohup` has made
     harmless stays so. For the main thread alone.
+
+    A handler interrupts that thread anywhere, also where it holds the lock of the event: another
+    thread sets it, begun without a lock, or both would wait for ever. `on_hangup` must take none.
     """
     stop = threading.Event()
     before: dict[int, Any] = {}
 
     def handle(number: int, _frame: object) -> None:
-        stop.set()
+        _thread.start_new_thread(stop.set, ())
         signal.signal(number, signal.SIG_DFL)
 
     taken: dict[int, Callable[[int, Any], None]] = dict.fromkeys(_STOPPING, handle)

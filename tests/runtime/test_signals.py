@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
 from edge_agent.runtime.signals import stop_on_signals
+from tests.support.reading import LIMIT
 
 
 def send(number: int) -> None:
@@ -21,8 +24,24 @@ def test_each_stops(number: int) -> None:
     before = signal.getsignal(number)
     with stop_on_signals() as stop:
         send(number)
-        assert stop.is_set()
+        assert stop.wait(LIMIT)
     assert signal.getsignal(number) == before
+
+
+def test_a_signal_while_the_event_is_locked() -> None:
+    """It comes between any two instructions, also while the main thread begins to wait."""
+    script = (
+        "import os, signal\n"
+        "from edge_agent.runtime.signals import stop_on_signals\n"
+        "with stop_on_signals() as stop:\n"
+        "    with stop._cond:\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    print(stop.wait(10))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=LIMIT, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
 
 
 def test_a_hangup_reloads_each_time() -> None:
