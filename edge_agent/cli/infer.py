@@ -34,7 +34,8 @@ the input says; of the input's shape, or of one axis more in front for N samples
 results. In a .npz each array has the name of its input, or arr_0, arr_1, ... A .csv holds real
 numbers, which fill the input row by row. A .wav goes into a waveform input window by window, from
 -1 to 1, its channels averaged, never resampled. Inputs that a file says nothing of are zero. What a
-streaming model remembers lasts from the first to the last sample of one file.
+streaming model remembers lasts from the first to the last sample of one file; the pictures of one
+command are one stream, in their order.
 """
 
 

@@ -15,6 +15,7 @@ from edge_agent.decoders.base import picture_notes
 from edge_agent.decoders.choose import choose_decoder
 from edge_agent.engines import engine_support
 from edge_agent.engines.modelfile import read_model_info
+from edge_agent.engines.state import state_wires, without_state
 from edge_agent.errors import ModelError
 from edge_agent.model import ModelInfo, TensorSpec
 from edge_agent.preprocess.image import ImagePreprocessor, PreprocessOptions
@@ -38,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Read the file, choose its decoder, and try it in every engine, each in its own process."""
     info = read_model_info(arguments.model)
+    wires = state_wires(info)
     if arguments.labels:
         print("".join(f"{label}\n" for label in info.labels or ()), end="")
         return 0
@@ -50,7 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
         "outputs": [_tensor(spec) for spec in info.outputs],
         "ops": dict(Counter(info.operators)),
         "labels": list(info.labels) if info.labels is not None else None,
-        **_reading(info),
+        "state": {info.outputs[w.output].name: info.inputs[w.input].name for w in wires},
+        **_reading(without_state(info, wires)),
         "engines": engine_support(info),
     }
     if arguments.json:
@@ -111,6 +114,8 @@ def _print(facts: dict[str, Any]) -> None:
     print(f"\n{table(('', 'tensor', 'shape', 'type', 'real value'), rows)}")
     print(f"\noperators   {', '.join(f'{count} {name}' for name, count in facts['ops'].items())}")
     print(f"labels      {_labels(facts['labels'])}")
+    for output, fed in facts["state"].items():
+        print(f"state       {output} is {fed} of the next frame")
     print(f"picture     {facts['preprocess']}")
     print(f"decoder     {facts['decoder']['name'] or 'none'} ({facts['decoder']['why']})")
     for name, answer in facts["engines"].items():

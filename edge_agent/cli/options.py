@@ -38,6 +38,10 @@ def add_model(parser: argparse.ArgumentParser, required: bool = True) -> None:
         help="how a picture becomes the input, such as '{fit: letterbox, pad: 114}'",
     )  # fmt: skip
     parser.add_argument(
+        "--state", metavar="WIRES",
+        help="outputs that are inputs of the next frame: '{OUTPUT: INPUT}'",
+    )  # fmt: skip
+    parser.add_argument(
         "--model-labels", metavar="FILE", help="names of the classes, one a line, if not inside"
     )
     parser.add_argument("--delegate", metavar="LIBRARY", help="TFLite delegate to run it on")
@@ -52,6 +56,8 @@ def model_values(arguments: argparse.Namespace) -> dict[str, Any]:
         "task": _mapping(arguments.task, "--task"),
         "preprocess": _mapping(arguments.preprocess, "--preprocess"),
     }
+    if arguments.state:
+        values["state"] = _mapping(arguments.state, "--state")
     if arguments.model_labels:
         values["labels"] = arguments.model_labels
     if arguments.delegate:

@@ -114,6 +114,13 @@ class ModelConfig(Section):
         Literal["auto"] | Path | list[str],
         Doc("Names of the classes: auto (inside the model), a file with one a line, or a list."),
     ] = "auto"
+    state: Annotated[
+        dict[str, str] | None,
+        Doc(
+            "Outputs that are inputs of the next frame, OUTPUT: INPUT by their names; default: "
+            "those of equal shape, type and quantisation where the names leave no doubt."
+        ),
+    ] = None
     preprocess: Annotated[PreprocessOptions, Doc("How a frame becomes the model's input.")] = (
         PreprocessOptions()
     )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from edge_agent.decoders.base import Decoder
 from edge_agent.engines.base import Engine
+from edge_agent.engines.state import Memory, StatefulEngine
 from edge_agent.event import ModelRef
 from edge_agent.geometry import BoxMapping
 from edge_agent.model import ModelInfo
@@ -51,11 +52,14 @@ class Inference:
         self.decoder_why = decoder_why
         self.labels = labels
 
-    def run(self, image: NDArray[Any], threshold: float) -> Outcome:
+    def run(self, image: NDArray[Any], threshold: float, memory: Memory | None = None) -> Outcome:
         """Infer one H x W x 3 uint8 BGR image; boxes are fractions of it.
 
-        Inputs of the model other than the first are zero.
+        Inputs of the model other than the first are zero. `memory` is that of the stream that the
+        image belongs to, where the model feeds outputs back; all images without are one stream.
         """
+        if memory is not None and isinstance(self.engine, StatefulEngine):
+            self.engine.memory = memory
         return self._run(self._writer(image), threshold)
 
     def run_sample(self, samples: Samples, number: int, threshold: float) -> Outcome:

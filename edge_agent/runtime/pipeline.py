@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from edge_agent.backoff import Backoff
+from edge_agent.engines.state import Memory
 from edge_agent.event import ModelRef
 from edge_agent.frame import Frame
 from edge_agent.gates.chain import GateChain
@@ -47,6 +48,8 @@ class Pipeline:
 
     `threshold` is the least score of a result whose label has none of its own; of the frames of a
     live source that pass the gate one of `divisor` is inferred. Both may be changed at any time.
+    `memory` is what a model that feeds outputs back remembers of this pipeline's frames; it begins
+    anew wherever these break off.
     `intake` runs in the source's thread, `complete` and `finish` in the model's worker, `tick` in
     the supervisor. A stage that
     raises takes only this pipeline out: its objects are ended, it is offline with the reason, and
@@ -68,6 +71,7 @@ class Pipeline:
         self.threshold = settings.threshold
         self.snapshots = snapshots or NoSnapshots()
         self.divisor = 1
+        self.memory = Memory()
         self._turn = 0
         self.inbox = inbox
         self.metrics = metrics or PipelineMetrics()
@@ -112,6 +116,7 @@ class Pipeline:
                 return
             self._is_enabled = enabled
             self.metrics.counts.gated += self.inbox.clear()
+            self.memory = Memory()
             self._end_all()
 
     # Source's thread
@@ -176,6 +181,7 @@ class Pipeline:
             self.status.fine("source")
         else:
             self.status.trouble("source", status.reason)
+            self.memory = Memory()
             self._guarded(self._gate.reset)
 
     # Model's worker

@@ -8,15 +8,16 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from edge_agent.clock import boot_id
 from edge_agent.config.schema import AgentConfig, Config, ModelConfig, PrometheusConfig
 from edge_agent.decoders.base import Decoder, known_labels, picture_notes
 from edge_agent.decoders.choose import choose_decoder
 from edge_agent.engines import open_engine
-from edge_agent.engines.base import Rounding
+from edge_agent.engines.base import Engine, Rounding
 from edge_agent.engines.modelfile import load_labels, read_model_info
+from edge_agent.engines.state import StatefulEngine, Wire, state_wires, without_state
 from edge_agent.errors import ConfigError, ModelError, StateError, StateInUse
 from edge_agent.event import ModelRef
 from edge_agent.message import Message
@@ -69,31 +70,44 @@ def open_inference(
     and complains only when it is given one. Raises ModelError or DelegateError that says what is
     wrong and what to do.
     """
-    info, preprocessor, decoder, why, labels = _made_ready(name, model, any_input)
-    engine = open_engine(model.file, model.engine, model.threads, model.delegate, rounding)
+    info, preprocessor, decoder, why, labels, wires = _made_ready(name, model, any_input)
+    engine: Engine = open_engine(model.file, model.engine, model.threads, model.delegate, rounding)
+    if wires:
+        engine = StatefulEngine(engine, wires)
     ref = ModelRef(name, info.sha256, engine.name)
     return Inference(ref, info, engine, preprocessor, decoder, why, labels)
 
 
 def check_model(name: str, model: ModelConfig) -> tuple[str, ...] | None:
     """Everything of `open_inference` but the engine; returns the labels. Raises ModelError."""
-    return _made_ready(name, model)[-1]
+    return _made_ready(name, model).labels
 
 
-def _made_ready(
-    name: str, model: ModelConfig, any_input: bool = False
-) -> tuple[ModelInfo, ImagePreprocessor | NoPictures, Decoder, str, tuple[str, ...] | None]:
+class _Ready(NamedTuple):
+    """All of a model but the engine; `info` is without the inputs that it feeds itself."""
+
+    info: ModelInfo
+    preprocessor: ImagePreprocessor | NoPictures
+    decoder: Decoder
+    why: str
+    labels: tuple[str, ...] | None
+    wires: tuple[Wire, ...]
+
+
+def _made_ready(name: str, model: ModelConfig, any_input: bool = False) -> _Ready:
     info = read_model_info(model.file)
     if model.sha256 is not None and model.sha256 != info.sha256:
         raise ModelError(
             f"{model.file} is not the file that models.{name}.sha256 names: it has {info.sha256}",
             "restore the file, or write its new sha256 into the configuration",
         )
+    wires = state_wires(info, model.state)
+    info = without_state(info, wires)
     labels = model_labels(model, info)
     options = dataclasses.asdict(model.task.options) if model.task.name else {}
     decoder, why = choose_decoder(info, labels, model.task.name, options)
     preprocessor = _preprocessor(name, model, info, picture_notes(decoder, info), any_input)
-    return info, preprocessor, decoder, why, known_labels(decoder, labels)
+    return _Ready(info, preprocessor, decoder, why, known_labels(decoder, labels), wires)
 
 
 def model_labels(model: ModelConfig, info: ModelInfo) -> tuple[str, ...] | None:
@@ -123,8 +137,10 @@ def _preprocessor(
 def _picture_input(info: ModelInfo, may_have_others: bool) -> TensorSpec:
     if not info.inputs or (len(info.inputs) > 1 and not may_have_others):
         raise ModelError(
-            f"{info.path} has {len(info.inputs)} inputs",
-            "use a model whose one input is a picture",
+            f"{info.path} has {len(info.inputs)} inputs: "
+            + (", ".join(repr(spec.name) for spec in info.inputs) or "none"),
+            "use a model whose one input is a picture; where it is to be given back what it put "
+            "out, write state: {OUTPUT: INPUT}",
         )
     return info.inputs[0]
 

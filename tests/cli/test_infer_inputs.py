@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -15,7 +16,7 @@ from edge_agent.engines.modelfile import read_model_info
 from edge_agent.preprocess.image import ImagePreprocessor, PreprocessOptions
 from edge_agent.sources.pictures import load_picture
 from tests.support.cli import MODEL, Terminal
-from tests.support.tflite_writer import GraphDef, OpDef, TensorDef, write_model
+from tests.support.tflite_writer import GraphDef, OpDef, TensorDef, sum_graph, write_model
 
 SUM = "input 'x' (float32 4)"
 
@@ -157,3 +158,41 @@ def test_there_is_nothing_to_draw_into(terminal: Terminal, twice: Path, tmp_path
     answer = terminal("infer", "-m", twice, "-i", path, "--draw", tmp_path / "out.jpg")
     assert (answer.code, answer.out) == (2, "")
     assert answer.complaint == f"--draw draws into pictures, and {path} is none"
+
+
+def _sums(answer: str) -> list[float]:
+    """The largest value of the second output in each line."""
+    lines = [json.loads(line) for line in answer.splitlines()]
+    return [float(np.max(line["outputs"][1]["values"])) for line in lines]
+
+
+def test_pictures_of_a_model_that_feeds_outputs_back(terminal: Terminal, tmp_path: Path) -> None:
+    """They are one stream; without the wire each begins at zero, which is told."""
+    model = write_model(tmp_path / "sum.tflite", sum_graph())
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((2, 2, 3), 135, np.uint8))  # 135 - 128 is 7
+    words = ("infer", "-m", model, "-i", *[tmp_path / "a.png"] * 3, "--json", "--task", "raw")
+    answer = terminal(*words)
+    assert (answer.code, answer.err, _sums(answer.out)) == (0, "", [7.0, 14.0, 21.0])
+    alone = terminal(*words, "--state", "{}")
+    assert _sums(alone.out) == [7.0] * 3
+    assert "says nothing of sum_in: zero" in alone.err
+
+
+def test_wires_by_hand(terminal: Terminal, tmp_path: Path) -> None:
+    """Where the names leave a doubt the option settles it; a wrong name is told with the others."""
+    model = write_model(tmp_path / "sum.tflite", sum_graph("a", "b"))
+    words = ("infer", "-m", model, "-i", tmp_path / "a.npy", "--json", "--task", "raw", "--state")
+    np.save(tmp_path / "a.npy", np.full((2, 2, 2, 3), 7, np.int8))
+    assert _sums(terminal(*words, "{b: a}").out) == [7.0, 14.0]
+    wrong = terminal(*words, "{b: c}")
+    assert wrong.code == 1
+    assert wrong.complaint == "state: the model has no input 'c' (its inputs: picture, a)"
+
+
+def test_inspect_tells_the_wires(terminal: Terminal, tmp_path: Path) -> None:
+    """As text and as JSON; what is left is a model with one picture."""
+    model = write_model(tmp_path / "sum.tflite", sum_graph())
+    facts = terminal("inspect", model, "--json").json
+    assert facts["state"] == {"sum_out": "sum_in"}
+    assert facts["preprocess"].startswith("stretch to 2x2 RGB")
+    assert "state       sum_out is sum_in of the next frame\n" in terminal("inspect", model).out

@@ -254,3 +254,16 @@ def test_stop_without_start() -> None:
     crew = Crew(lambda number: ())
     crew.worker.stop(LIMIT)
     assert (crew.worker.alive, crew.worker.busy_for(), crew.inference.closed) == (False, 0.0, 0)
+
+
+def test_each_pipeline_has_its_own_memory() -> None:
+    """A model that feeds outputs back gets that of the frame's pipeline, anew after a break."""
+    with at_work(Crew(lambda number: (), pipelines=2)) as crew:
+        crew.feed(2)
+        crew.rigs[0].pipeline.source_changed(SourceStatus(False, "unplugged"))
+        crew.feed()
+        crew.rigs[1].take_in()
+        wait_until(lambda: len(crew.inference.memories) == 4)
+    first, second, after, other = crew.inference.memories
+    assert first is second is not None
+    assert len({id(memory) for memory in (first, after, other)}) == 3

@@ -18,6 +18,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_agent.decoders.base import Decoder
+from edge_agent.engines.state import Memory
 from edge_agent.event import ModelRef
 from edge_agent.frame import Frame
 from edge_agent.gates.base import Gate
@@ -254,10 +255,12 @@ class FakeInference(Inference):
         self.answer = answer
         self.seen: list[int] = []
         self.thresholds: list[float] = []
+        self.memories: list[Memory | None] = []
         self.closed = 0
 
-    def run(self, image: NDArray[Any], threshold: float) -> Outcome:
+    def run(self, image: NDArray[Any], threshold: float, memory: Memory | None = None) -> Outcome:
         """Answer to the number that the frame shows."""
+        self.memories.append(memory)
         self.thresholds.append(threshold)
         self.seen.append(int(image[0, 0, 0]))
         return outcome(*self.answer(self.seen[-1]))

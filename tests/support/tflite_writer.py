@@ -218,6 +218,17 @@ def int8_add_graph() -> GraphDef:
     return GraphDef(tensors, [OpDef("ADD", (0, 1), (2,), ADD_OPTIONS, {})], (0, 1), (2, 1))
 
 
+def sum_graph(sum_in: str = "sum_in", sum_out: str = "sum_out") -> GraphDef:
+    """A picture on int8 in, out come the sum of all pictures so far and the last one doubled."""
+    names = ("picture", sum_in, sum_out, "doubled")
+    tensors = [TensorDef(name, (1, 2, 2, 3), "INT8", scale=[1.0], zero_point=[0]) for name in names]
+    adds = [
+        OpDef("ADD", (0, 1), (2,), ADD_OPTIONS, {}),
+        OpDef("ADD", (0, 0), (3,), ADD_OPTIONS, {}),
+    ]
+    return GraphDef(tensors, adds, (0, 1), (3, 2))
+
+
 def where_graph() -> GraphDef:
     """Indices of the true elements: an output whose shape depends on the input."""
     return GraphDef(
