@@ -170,7 +170,8 @@ def test_pictures_of_a_model_that_feeds_outputs_back(terminal: Terminal, tmp_pat
     """They are one stream; without the wire each begins at zero, which is told."""
     model = write_model(tmp_path / "sum.tflite", sum_graph())
     cv2.imwrite(str(tmp_path / "a.png"), np.full((2, 2, 3), 135, np.uint8))  # 135 - 128 is 7
-    words = ("infer", "-m", model, "-i", *[tmp_path / "a.png"] * 3, "--json", "--task", "raw")
+    pictures = [tmp_path / "a.png"] * 3
+    words: list[str | Path] = ["infer", "-m", model, "--json", "--task", "raw", "-i", *pictures]
     answer = terminal(*words)
     assert (answer.code, answer.err, _sums(answer.out)) == (0, "", [7.0, 14.0, 21.0])
     alone = terminal(*words, "--state", "{}")
