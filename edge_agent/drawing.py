@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from edge_agent.errors import OutputError
 from edge_agent.geometry import Box
+from edge_agent.result import Keypoint
 
 # Okabe and Ito's colours, which colour-blind people can tell apart; BGR.
 _COLOURS = (
@@ -24,6 +25,16 @@ Colour = tuple[int, int, int]
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _PAD = 3
 _DARK = (24, 24, 24)
+_SURE = 0.3  # score of a keypoint that is drawn
+_SIDES = [
+    ("shoulder", "elbow"), ("elbow", "wrist"), ("shoulder", "hip"), ("hip", "knee"),
+    ("knee", "ankle"), ("eye", "ear"),
+]  # fmt: skip
+_LIMBS = [
+    *((f"{side}_{a}", f"{side}_{b}") for side in ("left", "right") for a, b in _SIDES),
+    *((f"left_{joint}", f"right_{joint}") for joint in ("shoulder", "hip")),
+    *(("nose", f"{side}_eye") for side in ("left", "right")),
+]
 
 
 def palette(labels: Iterable[str]) -> dict[str, Colour]:
@@ -46,6 +57,24 @@ def draw_box(image: Picture, box: Box, caption: str, colour: Colour) -> None:
     corner = (left + text_width + 2 * _PAD, top + bar)
     cv2.rectangle(image, (left, top), corner, colour, cv2.FILLED)
     _write(image, caption, (left + _PAD, top + bar - _PAD), scale, _DARK)
+
+
+def draw_keypoints(image: Picture, points: Sequence[Keypoint], colour: Colour) -> None:
+    """Draw the surer points of a body and the limbs between them, in place."""
+    height, width = image.shape[:2]
+    size = max(2, round(min(width, height) / 120))
+    places = {
+        point.name: (round(point.x * width), round(point.y * height))
+        for point in points
+        if point.score >= _SURE
+    }
+    for ends in _LIMBS:
+        if places.keys() >= set(ends):
+            start, end = (places[name] for name in ends)
+            cv2.line(image, start, end, colour, max(2, size // 2), cv2.LINE_AA)
+    for place in places.values():
+        cv2.circle(image, place, size + 1, _DARK, cv2.FILLED, cv2.LINE_AA)
+        cv2.circle(image, place, size, colour, cv2.FILLED, cv2.LINE_AA)
 
 
 def draw_lines(image: Picture, lines: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""What a model's output means: detections, class scores, raw arrays; and tracks of them."""
+"""What a model's output means: objects, keypoints, classes, raw arrays; and tracks of them."""
 
 from __future__ import annotations
 
@@ -10,17 +10,31 @@ from edge_agent.geometry import Box
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Kind = Literal["object", "class", "raw"]
+Kind = Literal["object", "keypoints", "class", "raw"]
+
+
+@dataclass(frozen=True, slots=True)
+class Keypoint:
+    """A point of a body by its name; x and y are 0..1 of the source frame."""
+
+    name: str
+    x: float
+    y: float
+    score: float
 
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """An object in the frame; `box` is 0..1 of the source frame, `index` the model's class."""
+    """An object in the frame; `box` is 0..1 of the source frame, `index` the model's class.
+
+    `keypoints` are all of those that the model knows, also unsure ones, in its order.
+    """
 
     label: str
     score: float
     box: Box
     index: int
+    keypoints: tuple[Keypoint, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edge_agent.drawing import draw_box, draw_lines, palette, save_picture
+from edge_agent.drawing import draw_box, draw_keypoints, draw_lines, palette, save_picture
 from edge_agent.errors import OutputError
+from edge_agent.result import Keypoint
 
 RED = (0, 0, 255)
 SIDES = st.floats(0.0, 1.0)
@@ -165,3 +166,17 @@ def test_a_file_that_may_not_be_changed_is_left_alone(
         with pytest.raises(OutputError, match="Permission denied"):
             save_picture(target, grey())
     assert target.read_bytes() == b"an old picture"
+
+
+def test_sure_keypoints_and_their_limbs() -> None:
+    """A dot at each sure point and a line between the two ends of a limb; the rest stays."""
+    image = grey()
+    points = [
+        Keypoint("left_shoulder", 0.25, 0.5, 0.9),
+        Keypoint("left_elbow", 0.75, 0.5, 0.9),
+        Keypoint("left_wrist", 0.75, 0.9, 0.1),
+    ]
+    draw_keypoints(image, points, RED)
+    assert [tuple(image[120, x]) for x in (80, 160, 240)] == [RED] * 3
+    assert (image[130:] == 100).all()
+    assert (image[:110] == 100).all()

@@ -12,10 +12,10 @@ from typing import Any, get_args
 from edge_agent.cli.inputs import is_picture, load_samples
 from edge_agent.cli.options import add_model, fraction, model_config
 from edge_agent.cli.output import print_json, progress
-from edge_agent.drawing import draw_box, draw_lines, palette, save_picture
+from edge_agent.drawing import draw_box, draw_keypoints, draw_lines, palette, save_picture
 from edge_agent.engines.base import Rounding
 from edge_agent.errors import EdgeAgentError, InferenceError, UsageError
-from edge_agent.result import ClassScore, Detection, RawOutput, Result
+from edge_agent.result import ClassScore, Detection, Keypoint, RawOutput, Result
 from edge_agent.runtime.inference import Inference, Outcome
 from edge_agent.runtime.wire import open_inference
 from edge_agent.sources.arrays import BadNumbers
@@ -143,7 +143,7 @@ def _as_json(
 
 def _result(result: Result, shape: tuple[int, ...] | None) -> dict[str, Any]:
     if isinstance(result, Detection):
-        found = {
+        found: dict[str, Any] = {
             "label": result.label,
             "score": round(result.score, 6),
             "box": [round(side, 6) for side in result.box],
@@ -151,9 +151,16 @@ def _result(result: Result, shape: tuple[int, ...] | None) -> dict[str, Any]:
         if shape is not None:
             sizes = (shape[1], shape[0]) * 2
             found["box_px"] = [round(s * n, 2) for s, n in zip(result.box, sizes, strict=True)]
+        if result.keypoints:
+            found["keypoints"] = [_keypoint(each) for each in result.keypoints]
         return found
     assert isinstance(result, ClassScore)
     return {"label": result.label, "score": round(result.score, 6)}
+
+
+def _keypoint(point: Keypoint) -> dict[str, Any]:
+    x, y, score = (round(each, 6) for each in (point.x, point.y, point.score))
+    return {"name": point.name, "x": x, "y": y, "score": score}
 
 
 def _raw(result: Result) -> dict[str, Any]:
@@ -177,6 +184,9 @@ def _as_text(source: str, outcome: Outcome) -> str:
         elif isinstance(result, Detection):
             box = " ".join(f"{side:.3f}" for side in result.box)
             lines.append(f"  {result.score:.3f}  {result.label:<16} at {box}")
+            lines += [
+                f"    {p.score:.3f}  {p.name:<16} {p.x:.3f} {p.y:.3f}" for p in result.keypoints
+            ]
         else:
             lines.append(f"  {result.score:.3f}  {result.label}")
     return "\n".join(lines if outcome.results else [*lines, "  nothing above the threshold"])
@@ -206,6 +216,7 @@ def _draw(image: Image, results: Sequence[Result]) -> None:
     colours = palette(detection.label for detection in detections)
     for found in reversed(detections):  # the best last, on top
         draw_box(image, found.box, f"{found.label} {found.score:.2f}", colours[found.label])
+        draw_keypoints(image, found.keypoints, colours[found.label])
     classes = [f"{r.label} {r.score:.2f}" for r in results if isinstance(r, ClassScore)]
     if classes:
         draw_lines(image, classes)

@@ -11,6 +11,7 @@ from typing import Literal
 from edge_agent.event import Event, ModelRef
 from edge_agent.geometry import Box
 from edge_agent.mqtt.payloads import PipelineInfo
+from edge_agent.result import Keypoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +28,15 @@ class ReceivedEvent(Event):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A detection, or with `box` None a class of the whole frame."""
+    """A detection, or with `box` None a class of the whole frame.
+
+    `keypoints` are the points of the body, where the model finds them.
+    """
 
     label: str
     score: float
     box: Box | None
+    keypoints: tuple[Keypoint, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

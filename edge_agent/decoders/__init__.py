@@ -1,4 +1,4 @@
-"""From output tensors to results: detections, classes, or the raw numbers.
+"""From output tensors to results: detections, keypoints, classes, or the raw numbers.
 
 A decoder is one class (see `base.Decoder`) and one line here; other packages add theirs by an
 entry point in the same group. `choose.choose_decoder` picks the one that fits a model.
@@ -25,6 +25,7 @@ DECODERS: Registry[Decoder] = Registry(
         "yolox": "edge_agent.decoders.yolox:YoloxDecoder",
         "nanodet": "edge_agent.decoders.nanodet:NanodetDecoder",
         "fastestdet": "edge_agent.decoders.fastestdet:FastestdetDecoder",
+        "movenet": "edge_agent.decoders.movenet:MovenetDecoder",
         "classification": "edge_agent.decoders.classification:ClassificationDecoder",
         "raw": "edge_agent.decoders.raw:RawDecoder",
     },

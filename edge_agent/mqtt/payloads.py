@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from edge_agent.event import Event, ModelRef
 from edge_agent.geometry import Box
-from edge_agent.result import ClassScore, Detection
+from edge_agent.result import ClassScore, Detection, Keypoint
 
 EVENT_SCHEMA = "edge-agent/event/1"
 DETECTIONS_SCHEMA = "edge-agent/detections/1"
@@ -273,7 +273,15 @@ def _pipeline_health(health: PipelineHealth) -> dict[str, Any]:
 
 def _result(result: Detection | ClassScore) -> dict[str, Any]:
     box = _box(result.box) if isinstance(result, Detection) else None
-    return {"label": result.label, "score": _number(result.score, 4), "box": box}
+    told: dict[str, Any] = {"label": result.label, "score": _number(result.score, 4), "box": box}
+    if isinstance(result, Detection) and result.keypoints:
+        told["keypoints"] = [_keypoint(each) for each in result.keypoints]
+    return told
+
+
+def _keypoint(point: Keypoint) -> dict[str, Any]:
+    x, y, score = (_number(each, 5) for each in (point.x, point.y, point.score))
+    return {"name": point.name, "x": x, "y": y, "score": score}
 
 
 def _model(model: ModelRef) -> dict[str, str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
+import numpy as np
 import pytest
 
 from edge_agent.geometry import Box, iou
@@ -102,3 +104,19 @@ def test_yolov8_with_the_numpy_engine(terminal: Terminal) -> None:
     theirs = _found(terminal, _V8, 0.4, "--rounding", "reference", most=1)
     assert ours == theirs
     assert any(ours.values())
+
+
+@pytest.mark.parametrize("engine", ["tflite", "numpy"])
+def test_keypoints_of_movenet(terminal: Terminal, engine: str) -> None:
+    """Each keypoint within 0.03 of where Coral's own program found it."""
+    model = "models/coral_movenet_single_pose_lightning_ptq"
+    with data_file(f"{model}_reference.csv").open() as file:
+        rows = [(float(r["keypoint_x"]), float(r["keypoint_y"])) for r in csv.DictReader(file)]
+    picture = data_file("images/coral_squat.bmp")
+    words = ("infer", "-m", data_file(f"{model}.tflite"), "-i", picture, "--json")
+    answer = terminal(*words, "--engine", engine).json
+    assert answer["kind"] == "keypoints"
+    (person,) = answer["results"]
+    assert list(person) == ["label", "score", "box", "box_px", "keypoints"]
+    places = [(point["x"], point["y"]) for point in person["keypoints"]]
+    assert np.abs(np.array(places) - rows).max() < 0.03

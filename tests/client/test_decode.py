@@ -31,6 +31,7 @@ from edge_agent.message import Message
 from edge_agent.mqtt.messages import Messages
 from edge_agent.mqtt.payloads import load_schema
 from edge_agent.mqtt.topics import Topics, safe_name
+from edge_agent.result import Keypoint
 from tests.support.samples import CONTRACT, FRAME, HEALTH, INFO, event
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,7 +77,7 @@ def test_the_other_payloads_come_out_typed() -> None:
     """Detections, info and health with what is inside them."""
     detections = got(KINDS["detections"][1])
     assert detections.results == (
-        Found("person", 0.8765, (0.1, 0.2, 0.3, 1.0)),
+        Found("person", 0.8765, (0.1, 0.2, 0.3, 1.0), (Keypoint("nose", 0.2, 0.25, 0.75),)),
         Found("cat", 0.5, None),
     )
     assert (detections.size, detections.regions) == ((768, 432), ((0.0, 0.1, 0.2, 1.0),))

@@ -149,7 +149,7 @@ def _target(decoder: type[Any]) -> str:
         ("nxp_fastestdet_person", "joins a sigmoid, boxes and a softmax of 1 in one grid: fastest"),
         ("agpl/yolov5n_axis_relu_uint8_640", "80 class scores of 25200 places (layout v5): yolo"),
         ("agpl/yolov8n_full_integer_quant_224", "80 class scores of 1029 places (layout v8): yolo"),
-        ("coral_movenet_single_pose_lightning_ptq", "fits the outputs: raw"),
+        ("coral_movenet_single_pose_lightning_ptq", "keypoints of one person: movenet"),
         ("coral_deeplabv3_mnv2_dm05_pascal_quant", "fits the outputs: raw"),
         ("coral_posenet_mobilenet_v1_075_353_481_16_quant_decoder", "fits the outputs: raw"),
         ("coral_split_concat", "fits the outputs: raw"),

@@ -36,6 +36,11 @@ def _with_labels(info: ModelInfo, outputs: list[Any]) -> tuple[ModelInfo, list[A
     return dataclasses.replace(info, labels=("a", "b", "c")), outputs
 
 
+def _body() -> Any:
+    """A person whose keypoints lie on a line, all sure."""
+    return np.linspace((0.1, 0.2, 0.9), (0.9, 0.4, 0.9), 17, dtype=np.float32)[None, None]
+
+
 _FITTING: dict[str, tuple[ModelInfo, list[Any]]] = {
     "ssd": (ssd_info(), ssd_values([(0.9, 0, (0.0, 0.0, 0.5, 0.5))])),
     "ssd_raw": ssd_raw_model("ultraface", [Truth(0, 0.9, _TRUTH.box)], classes=1),
@@ -44,11 +49,13 @@ _FITTING: dict[str, tuple[ModelInfo, list[Any]]] = {
     "yolox": _with_labels(*yolox_model([_TRUTH])),
     "nanodet": _with_labels(*nanodet_model([_TRUTH])),
     "fastestdet": fastestdet_model([_TRUTH]),
+    "movenet": (make_info([make_spec((1, 1, 17, 3))]), [_body()]),
     "classification": (_VECTOR, [np.array([[0.1, 0.7, 0.2]], np.float32)]),
     "raw": (_GRID, [np.zeros((1, 14, 14, 6), np.int8)]),
 }
 _RESULTS: dict[Kind, type[Result]] = {
     "object": Detection,
+    "keypoints": Detection,
     "class": ClassScore,
     "raw": RawOutput,
 }

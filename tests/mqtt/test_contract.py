@@ -88,14 +88,18 @@ def test_a_broken_promise_is_noticed(name: str) -> None:
         for change in (_remove, _rename, _retype, _make_optional, _make_nullable):
             schema = copy.deepcopy(load_schema(name))
             owner, field = list(_fields(schema))[number]
-            if (owner, field) != (schema, "schema"):
+            is_optional = field not in owner["required"]
+            if (owner, field) != (schema, "schema") and not (
+                is_optional and change is _make_optional
+            ):
                 change(owner, field)
                 assert broken(schema) != [], (field, change.__name__)
 
 
 def _remove(owner: dict[str, Any], field: str) -> None:
     del owner["properties"][field]
-    owner["required"].remove(field)
+    if field in owner["required"]:
+        owner["required"].remove(field)
 
 
 def _rename(owner: dict[str, Any], field: str) -> None:

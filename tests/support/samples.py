@@ -14,7 +14,7 @@ from edge_agent.mqtt.payloads import (
     PipelineHealth,
     PipelineInfo,
 )
-from edge_agent.result import ClassScore, Detection
+from edge_agent.result import ClassScore, Detection, Keypoint
 
 MODEL = ModelRef("coco", "61d598093ed0" + "0" * 52, "tflite")
 
@@ -55,7 +55,12 @@ FRAME = FrameResults(
     1780000000.25,
     4.1,
     (768, 432),
-    [Detection("person", 0.8765432, (0.1, 0.2, 0.3, 1.0), 0), ClassScore("cat", 0.5, 3)],
+    [
+        Detection(
+            "person", 0.8765432, (0.1, 0.2, 0.3, 1.0), 0, (Keypoint("nose", 0.2, 0.25, 0.75),)
+        ),
+        ClassScore("cat", 0.5, 3),
+    ],
     [(0.0, 0.1, 0.2, 1.0)],
     {"infer": 21.3},
     MODEL,
