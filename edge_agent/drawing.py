@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.errors import OutputError
-from edge_agent.geometry import Box
+from edge_agent.geometry import Box, Point
 from edge_agent.result import Keypoint
 
 # Okabe and Ito's colours, which colour-blind people can tell apart; BGR.
@@ -26,6 +27,7 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _PAD = 3
 _DARK = (24, 24, 24)
 _SURE = 0.3  # score of a keypoint that is drawn
+_TINT = 0.45
 _SIDES = [
     ("shoulder", "elbow"), ("elbow", "wrist"), ("shoulder", "hip"), ("hip", "knee"),
     ("knee", "ankle"), ("eye", "ear"),
@@ -49,6 +51,13 @@ def draw_box(image: Picture, box: Box, caption: str, colour: Colour) -> None:
     x2, y2 = round(box[2] * width), round(box[3] * height)
     thickness = max(1, round(min(width, height) / 240))
     cv2.rectangle(image, (x1, y1), (x2, y2), colour, thickness)
+    _draw_caption(image, caption, (x1, y1), colour)
+
+
+def _draw_caption(image: Picture, caption: str, at: tuple[int, int], colour: Colour) -> None:
+    """Write a caption on a bar that stands on a point, as far as the picture has room for it."""
+    height, width = image.shape[:2]
+    x1, y1 = at
     scale = _text_scale(image)
     (text_width, text_height), _ = cv2.getTextSize(caption, _FONT, scale, 1)
     bar = text_height + 2 * _PAD
@@ -57,6 +66,21 @@ def draw_box(image: Picture, box: Box, caption: str, colour: Colour) -> None:
     corner = (left + text_width + 2 * _PAD, top + bar)
     cv2.rectangle(image, (left, top), corner, colour, cv2.FILLED)
     _write(image, caption, (left + _PAD, top + bar - _PAD), scale, _DARK)
+
+
+def draw_area(
+    image: Picture, polygons: Sequence[Sequence[Point]], caption: str, colour: Colour
+) -> None:
+    """Tint an area (outlines and holes, 0..1 of the picture) with its caption, in place."""
+    size = (image.shape[1], image.shape[0])
+    lines = [np.rint(np.array(line) * size).astype(np.int32) for line in polygons]
+    if not lines:
+        return
+    tinted = cv2.fillPoly(image.copy(), lines, colour)
+    cv2.addWeighted(tinted, _TINT, image, 1 - _TINT, 0, dst=image)
+    cv2.polylines(image, lines, True, colour, max(1, round(min(size) / 480)), cv2.LINE_AA)
+    x, y = max(lines, key=cv2.contourArea).mean(axis=0).astype(int).tolist()
+    _draw_caption(image, caption, (x, y), colour)
 
 
 def draw_keypoints(image: Picture, points: Sequence[Keypoint], colour: Colour) -> None:

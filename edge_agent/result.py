@@ -1,16 +1,16 @@
-"""What a model's output means: objects, keypoints, classes, raw arrays; and tracks of them."""
+"""What a model's output means: objects, areas, classes, raw arrays; and tracks of them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from edge_agent.geometry import Box
+from edge_agent.geometry import Box, Point
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Kind = Literal["object", "keypoints", "class", "raw"]
+Kind = Literal["object", "keypoints", "segmentation", "class", "raw"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,21 @@ class ClassScore:
 
 
 @dataclass(frozen=True, slots=True)
+class ClassArea:
+    """The part of the frame that shows a class; `area` is 0..1 of the whole.
+
+    `polygons` are outlines, and those of the holes in them: inside is what an odd number of them
+    is around.
+    """
+
+    label: str
+    area: float
+    polygons: tuple[tuple[Point, ...], ...]
+    index: int
+    score: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class RawOutput:
     """An output tensor that no decoder understands, as real numbers."""
 
@@ -54,7 +69,7 @@ class RawOutput:
     values: NDArray[Any]
 
 
-Result = Detection | ClassScore | RawOutput
+Result = Detection | ClassScore | ClassArea | RawOutput
 
 
 @dataclass(frozen=True, slots=True)

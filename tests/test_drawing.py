@@ -12,7 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edge_agent.drawing import draw_box, draw_keypoints, draw_lines, palette, save_picture
+from edge_agent.drawing import (
+    draw_area,
+    draw_box,
+    draw_keypoints,
+    draw_lines,
+    palette,
+    save_picture,
+)
 from edge_agent.errors import OutputError
 from edge_agent.result import Keypoint
 
@@ -180,3 +187,16 @@ def test_sure_keypoints_and_their_limbs() -> None:
     assert [tuple(image[120, x]) for x in (80, 160, 240)] == [RED] * 3
     assert (image[130:] == 100).all()
     assert (image[:110] == 100).all()
+
+
+def test_an_area_is_tinted_but_for_its_holes() -> None:
+    """The picture shines through, and what lies in a hole or outside stays as it is."""
+    image = grey()
+    outer = [(0.25, 0.25), (0.75, 0.25), (0.75, 0.95), (0.25, 0.95)]
+    hole = [(0.4, 0.7), (0.6, 0.7), (0.6, 0.9), (0.4, 0.9)]
+    draw_area(image, [outer, hole], "car", RED)
+    red = image[228 - 20, 90].tolist()
+    assert red[2] > 150
+    assert 0 < red[0] < 100
+    assert (image[180:205, 140:180] == 100).all()
+    assert (image[:, :78] == 100).all()

@@ -12,10 +12,17 @@ from typing import Any, get_args
 from edge_agent.cli.inputs import is_picture, load_samples
 from edge_agent.cli.options import add_model, fraction, model_config
 from edge_agent.cli.output import print_json, progress
-from edge_agent.drawing import draw_box, draw_keypoints, draw_lines, palette, save_picture
+from edge_agent.drawing import (
+    draw_area,
+    draw_box,
+    draw_keypoints,
+    draw_lines,
+    palette,
+    save_picture,
+)
 from edge_agent.engines.base import Rounding
 from edge_agent.errors import EdgeAgentError, InferenceError, UsageError
-from edge_agent.result import ClassScore, Detection, Keypoint, RawOutput, Result
+from edge_agent.result import ClassArea, ClassScore, Detection, Keypoint, RawOutput, Result
 from edge_agent.runtime.inference import Inference, Outcome
 from edge_agent.runtime.wire import open_inference
 from edge_agent.sources.arrays import BadNumbers
@@ -131,6 +138,8 @@ def _as_json(
     }
     if inference.decoder.kind == "raw":
         answer["outputs"] = [_raw(result) for result in outcome.results]
+    elif inference.decoder.kind == "segmentation":
+        answer["classes"] = [_area(result) for result in outcome.results]
     else:
         answer["results"] = [_result(result, shape) for result in outcome.results]
     answer["latency_ms"] = {
@@ -163,6 +172,12 @@ def _keypoint(point: Keypoint) -> dict[str, Any]:
     return {"name": point.name, "x": x, "y": y, "score": score}
 
 
+def _area(result: Result) -> dict[str, Any]:
+    assert isinstance(result, ClassArea)
+    polygons = [[[round(side, 5) for side in p] for p in line] for line in result.polygons]
+    return {"label": result.label, "area": round(result.area, 6), "polygons": polygons}
+
+
 def _raw(result: Result) -> dict[str, Any]:
     assert isinstance(result, RawOutput)
     return {"name": result.name, "values": _finite(result.values.tolist())}
@@ -187,6 +202,8 @@ def _as_text(source: str, outcome: Outcome) -> str:
             lines += [
                 f"    {p.score:.3f}  {p.name:<16} {p.x:.3f} {p.y:.3f}" for p in result.keypoints
             ]
+        elif isinstance(result, ClassArea):
+            lines.append(f"  {result.area:.1%}  {result.label}")
         else:
             lines.append(f"  {result.score:.3f}  {result.label}")
     return "\n".join(lines if outcome.results else [*lines, "  nothing above the threshold"])
@@ -217,6 +234,10 @@ def _draw(image: Image, results: Sequence[Result]) -> None:
     for found in reversed(detections):  # the best last, on top
         draw_box(image, found.box, f"{found.label} {found.score:.2f}", colours[found.label])
         draw_keypoints(image, found.keypoints, colours[found.label])
+    areas = [result for result in results if isinstance(result, ClassArea)]
+    tints = palette(area.label for area in areas)
+    for area in areas:
+        draw_area(image, area.polygons, f"{area.label} {area.area:.1%}", tints[area.label])
     classes = [f"{r.label} {r.score:.2f}" for r in results if isinstance(r, ClassScore)]
     if classes:
         draw_lines(image, classes)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edge_agent.event import Event, ModelRef
-from edge_agent.geometry import Box
+from edge_agent.geometry import Box, Point
 from edge_agent.mqtt.payloads import PipelineInfo
 from edge_agent.result import Keypoint
 
@@ -30,13 +30,16 @@ class ReceivedEvent(Event):
 class Found:
     """A detection, or with `box` None a class of the whole frame.
 
-    `keypoints` are the points of the body, where the model finds them.
+    `keypoints` are the points of the body, where the model finds them; `area` and `polygons` are
+    the part of the frame that a class takes and its outlines, where the model tells them.
     """
 
     label: str
     score: float
     box: Box | None
     keypoints: tuple[Keypoint, ...] = ()
+    area: float | None = None
+    polygons: tuple[tuple[Point, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

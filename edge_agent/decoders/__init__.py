@@ -1,4 +1,4 @@
-"""From output tensors to results: detections, keypoints, classes, or the raw numbers.
+"""From output tensors to results: detections, keypoints, areas, classes, or the raw numbers.
 
 A decoder is one class (see `base.Decoder`) and one line here; other packages add theirs by an
 entry point in the same group. `choose.choose_decoder` picks the one that fits a model.
@@ -26,6 +26,7 @@ DECODERS: Registry[Decoder] = Registry(
         "nanodet": "edge_agent.decoders.nanodet:NanodetDecoder",
         "fastestdet": "edge_agent.decoders.fastestdet:FastestdetDecoder",
         "movenet": "edge_agent.decoders.movenet:MovenetDecoder",
+        "segmentation": "edge_agent.decoders.segmentation:SegmentationDecoder",
         "classification": "edge_agent.decoders.classification:ClassificationDecoder",
         "raw": "edge_agent.decoders.raw:RawDecoder",
     },

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from edge_agent.event import Event, ModelRef
 from edge_agent.geometry import Box
-from edge_agent.result import ClassScore, Detection, Keypoint
+from edge_agent.result import ClassArea, ClassScore, Detection, Keypoint
 
 EVENT_SCHEMA = "edge-agent/event/1"
 DETECTIONS_SCHEMA = "edge-agent/detections/1"
@@ -50,7 +50,7 @@ class FrameResults:
     time: float
     media_time: float | None
     size: tuple[int, int]
-    results: Sequence[Detection | ClassScore]
+    results: Sequence[Detection | ClassScore | ClassArea]
     regions: Sequence[Box]
     latency_ms: Mapping[str, float]
     model: ModelRef
@@ -271,9 +271,12 @@ def _pipeline_health(health: PipelineHealth) -> dict[str, Any]:
     }
 
 
-def _result(result: Detection | ClassScore) -> dict[str, Any]:
+def _result(result: Detection | ClassScore | ClassArea) -> dict[str, Any]:
     box = _box(result.box) if isinstance(result, Detection) else None
     told: dict[str, Any] = {"label": result.label, "score": _number(result.score, 4), "box": box}
+    if isinstance(result, ClassArea):
+        told["area"] = _number(result.area, 5)
+        told["polygons"] = [[[_number(s, 5) for s in p] for p in line] for line in result.polygons]
     if isinstance(result, Detection) and result.keypoints:
         told["keypoints"] = [_keypoint(each) for each in result.keypoints]
     return told

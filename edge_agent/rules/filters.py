@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from edge_agent.geometry import Box
-from edge_agent.result import Detection, RawOutput, Result, Track
+from edge_agent.result import ClassArea, Detection, RawOutput, Result, Track
 from edge_agent.rules.options import FilterOptions, SizeOptions
 
 
@@ -41,6 +41,8 @@ class ResultFilter:
             return result.score >= threshold
         if result.score < (threshold if options.threshold is None else options.threshold):
             return False
+        if isinstance(result, ClassArea):
+            return options.min_area <= result.area <= options.max_area
         if not isinstance(result, Detection):
             return True
         return fits(options, result.box) and _is_shaped(options, result.box, size)

@@ -16,7 +16,7 @@ from edge_agent.message import Message
 from edge_agent.mqtt.messages import Messages, removed
 from edge_agent.mqtt.payloads import FrameResults
 from edge_agent.outbox.base import Outbox
-from edge_agent.result import ClassScore, Detection, Result, Track
+from edge_agent.result import ClassArea, ClassScore, Detection, Result, Track
 from edge_agent.rules.base import CountKey, Happening
 from edge_agent.rules.options import PublishOptions
 from edge_agent.runtime.ulid import new_ulid
@@ -145,7 +145,7 @@ class Reporter:
 
     def detections(self, moment: Moment, results: Sequence[Result], regions: Sequence[Box]) -> None:
         """Publish everything found in one frame, and where the gate saw motion."""
-        found = [r for r in results if isinstance(r, Detection | ClassScore)]
+        found = [r for r in results if isinstance(r, Detection | ClassScore | ClassArea)]
         self._outbox.put(
             self._messages.detections(
                 FrameResults(

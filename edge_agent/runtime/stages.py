@@ -81,7 +81,8 @@ def _located(options: Options, location: tuple[float, float] | None) -> Options:
 
 
 def _tracker(options: TrackOptions, ids: Iterator[int], kind: Kind) -> Tracker:
-    return LabelTracker(options, ids) if kind == "class" else BoxTracker(options, ids)
+    is_whole_frame = kind in ("class", "segmentation")
+    return LabelTracker(options, ids) if is_whole_frame else BoxTracker(options, ids)
 
 
 def _rules(item: PipelineConfig, crossings: Counter[CountKey]) -> ObjectRules:

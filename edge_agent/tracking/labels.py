@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from edge_agent.result import ClassScore, Result, Track
+from edge_agent.result import ClassArea, ClassScore, Result, Track
 from edge_agent.tracking.lifecycle import Life
 from edge_agent.tracking.options import TrackOptions
 
@@ -26,10 +26,12 @@ class LabelTracker:
         return bool(self._lives)
 
     def update(self, results: Sequence[Result], timeline: float) -> tuple[Track, ...]:
-        """Take in the class scores of the next frame; results of other kinds are ignored."""
+        """Take in the classes of the next frame; results of other kinds are ignored."""
         scores: dict[str, float] = {}
         for result in results:
-            if isinstance(result, ClassScore):  # some label files name two classes alike
+            if isinstance(
+                result, ClassScore | ClassArea
+            ):  # some label files name two classes alike
                 scores[result.label] = max(result.score, scores.get(result.label, result.score))
         for label, life in self._lives.items():
             if label in scores:

@@ -79,6 +79,7 @@ def test_the_other_payloads_come_out_typed() -> None:
     assert detections.results == (
         Found("person", 0.8765, (0.1, 0.2, 0.3, 1.0), (Keypoint("nose", 0.2, 0.25, 0.75),)),
         Found("cat", 0.5, None),
+        Found("road", 1.0, None, (), 0.25, (((0.0, 0.5), (1.0, 0.5), (0.5, 1.0)),)),
     )
     assert (detections.size, detections.regions) == ((768, 432), ((0.0, 0.1, 0.2, 1.0),))
     info = got(KINDS["info"][1])

@@ -150,7 +150,7 @@ def _target(decoder: type[Any]) -> str:
         ("agpl/yolov5n_axis_relu_uint8_640", "80 class scores of 25200 places (layout v5): yolo"),
         ("agpl/yolov8n_full_integer_quant_224", "80 class scores of 1029 places (layout v8): yolo"),
         ("coral_movenet_single_pose_lightning_ptq", "keypoints of one person: movenet"),
-        ("coral_deeplabv3_mnv2_dm05_pascal_quant", "fits the outputs: raw"),
+        ("coral_deeplabv3_mnv2_dm05_pascal_quant", "a class for each of 513x513 places: segm"),
         ("coral_posenet_mobilenet_v1_075_353_481_16_quant_decoder", "fits the outputs: raw"),
         ("coral_split_concat", "fits the outputs: raw"),
     ],

@@ -15,7 +15,7 @@ from edge_agent.errors import ModelError
 from edge_agent.geometry import BoxMapping
 from edge_agent.model import ModelInfo, Origin
 from edge_agent.options import Options
-from edge_agent.result import ClassScore, Detection, Kind, RawOutput, Result
+from edge_agent.result import ClassArea, ClassScore, Detection, Kind, RawOutput, Result
 from tests.decoders.head_models import (
     fastestdet_model,
     nanodet_model,
@@ -50,12 +50,17 @@ _FITTING: dict[str, tuple[ModelInfo, list[Any]]] = {
     "nanodet": _with_labels(*nanodet_model([_TRUTH])),
     "fastestdet": fastestdet_model([_TRUTH]),
     "movenet": (make_info([make_spec((1, 1, 17, 3))]), [_body()]),
+    "segmentation": (
+        make_info([make_spec((1, 8, 8, 2))], inputs=[make_spec((1, 8, 8, 3))], labels=("a", "b")),
+        [np.stack([np.ones((1, 8, 8)), np.zeros((1, 8, 8))], axis=-1).astype(np.float32)],
+    ),
     "classification": (_VECTOR, [np.array([[0.1, 0.7, 0.2]], np.float32)]),
     "raw": (_GRID, [np.zeros((1, 14, 14, 6), np.int8)]),
 }
 _RESULTS: dict[Kind, type[Result]] = {
     "object": Detection,
     "keypoints": Detection,
+    "segmentation": ClassArea,
     "class": ClassScore,
     "raw": RawOutput,
 }

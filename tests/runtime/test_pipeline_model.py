@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from edge_agent.event import ModelRef
+from edge_agent.result import ClassArea, Keypoint
+from edge_agent.rules.options import FilterOptions, PublishOptions
 from tests.support.runtime import LOST, REF, Rig, cat
 
 
@@ -67,3 +71,29 @@ def test_stalled_model_that_fails(rig: Rig) -> None:
     rig.pipeline.model_failed("broken")
     rig.pipeline.model_stalled("")
     assert rig.statuses[-1] == (False, "broken")
+
+
+def test_people_with_keypoints_are_objects() -> None:
+    """They have a box, so they are followed and counted; their keypoints are published."""
+    rig = Rig(publish=PublishOptions(detections=True)).begin("keypoints")
+    rig.see(replace(cat(label="person"), keypoints=(Keypoint("nose", 0.3, 0.5, 0.9),)))
+    assert [(e["kind"], e["label"]) for e in rig.outbox.events()] == [("object", "person")]
+    assert rig.outbox.states()["p/counts/person"] == "1"
+    (result,) = rig.outbox.json("p/detections")[0]["results"]
+    assert result["keypoints"] == [{"name": "nose", "x": 0.3, "y": 0.5, "score": 0.9}]
+
+
+def test_areas_are_classes_of_the_frame() -> None:
+    """A class is there while it has an area, and its label's filter says how large that must be."""
+    filters = {"road": FilterOptions(min_area=0.2)}
+    rig = Rig(publish=PublishOptions(detections=True), filters=filters).begin("segmentation")
+    triangle = (((0.0, 0.5), (1.0, 0.5), (0.5, 1.0)),)
+    rig.see(ClassArea("road", 0.25, triangle, 1), ClassArea("car", 0.01, triangle, 2))
+    rig.see(ClassArea("road", 0.15, triangle, 1), after=LOST)
+    rig.see(after=LOST)
+    told = [(e["type"], e["kind"], e["label"]) for e in rig.outbox.events()]
+    assert told[:2] == [("new", "class", "road"), ("new", "class", "car")]
+    assert ("end", "class", "road") in told
+    road = rig.outbox.json("p/detections")[0]["results"][0]
+    assert (road["area"], road["box"]) == (0.25, None)
+    assert road["polygons"] == [[[0.0, 0.5], [1.0, 0.5], [0.5, 1.0]]]

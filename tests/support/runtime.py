@@ -205,7 +205,7 @@ class Rig:
 
     def _tracker(self, kind: Kind) -> Tracker:
         options = TrackOptions(hits=1, of=1, lost=LOST)
-        if kind == "class":
+        if kind in ("class", "segmentation"):
             return LabelTracker(options, itertools.count(1))
         return FusedTracker(self.fuse, options)
 

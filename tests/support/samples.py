@@ -14,7 +14,7 @@ from edge_agent.mqtt.payloads import (
     PipelineHealth,
     PipelineInfo,
 )
-from edge_agent.result import ClassScore, Detection, Keypoint
+from edge_agent.result import ClassArea, ClassScore, Detection, Keypoint
 
 MODEL = ModelRef("coco", "61d598093ed0" + "0" * 52, "tflite")
 
@@ -60,6 +60,7 @@ FRAME = FrameResults(
             "person", 0.8765432, (0.1, 0.2, 0.3, 1.0), 0, (Keypoint("nose", 0.2, 0.25, 0.75),)
         ),
         ClassScore("cat", 0.5, 3),
+        ClassArea("road", 0.25, (((0.0, 0.5), (1.0, 0.5), (0.5, 1.0)),), 1),
     ],
     [(0.0, 0.1, 0.2, 1.0)],
     {"infer": 21.3},
