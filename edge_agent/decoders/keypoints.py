@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_agent.decoders.nms import Floats
 from edge_agent.geometry import Box, BoxMapping
@@ -32,18 +32,27 @@ def person(
     """
     if not (np.isfinite(points).all() and np.isfinite(score)):
         return None
+    found = keypoints(points, mapping)
+    box = _around([point for point in found if point.score >= sure]) or _around(found)
+    return None if box is None else Detection(label, min(score, 1.0), box, 0, found)
+
+
+def keypoints(points: Floats, mapping: BoxMapping) -> tuple[Keypoint, ...]:
+    """Finite K x 3 points (x, y, 0..1 of the tensor, score) as points of the frame, inside it.
+
+    17 have the names of COCO's people, others numbers.
+    """
     places = mapping.boxes(np.concatenate([points[:, :2], points[:, :2]], axis=1))[:, :2]
     scores = np.clip(points[:, 2], 0.0, 1.0)
-    box = _around(places[scores >= sure]) or _around(places)
-    if box is None:
-        return None
-    rows = zip(COCO_17, places.tolist(), scores.tolist(), strict=True)
-    keypoints = tuple(Keypoint(name, x, y, each) for name, (x, y), each in rows)
-    return Detection(label, min(score, 1.0), box, 0, keypoints)
+    is_person = len(points) == len(COCO_17)
+    names = COCO_17 if is_person else [f"keypoint {number}" for number in range(len(points))]
+    rows = zip(names, places.tolist(), scores.tolist(), strict=True)
+    return tuple(Keypoint(name, x, y, score) for name, (x, y), score in rows)
 
 
-def _around(places: NDArray[Any]) -> Box | None:
-    if not len(places):
+def _around(points: Sequence[Keypoint]) -> Box | None:
+    if not points:
         return None
-    (x1, y1), (x2, y2) = places.min(axis=0).tolist(), places.max(axis=0).tolist()
+    x1, x2 = min(point.x for point in points), max(point.x for point in points)
+    y1, y2 = min(point.y for point in points), max(point.y for point in points)
     return (x1, y1, x2, y2) if x1 < x2 and y1 < y2 else None

@@ -52,7 +52,8 @@ def recognise(info: ModelInfo) -> Layout | None:
     if shape is None:
         return None
     if (task := info.metadata.get("task")) in _OTHER_TASKS:
-        raise Unsure(f"the file says that its task is {task}, of which only detect can be read")
+        other = ": set task: yolo_pose" if task == "pose" else ", of which only detect can be read"
+        raise Unsure(f"the file says that its task is {task}{other}")
     if task not in (None, "detect"):
         return None
     found = _by_grid(info, shape) or _end_to_end(info, shape)

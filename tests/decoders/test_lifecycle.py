@@ -24,7 +24,7 @@ from tests.decoders.head_models import (
 )
 from tests.decoders.ssd_models import ssd_info, ssd_values
 from tests.decoders.ssd_raw_models import ssd_raw_model
-from tests.decoders.yolo_models import Truth, yolo_model
+from tests.decoders.yolo_models import Truth, pose_model, yolo_model
 from tests.support.models import make_info, make_spec
 
 _VECTOR = make_info([make_spec((1, 3))], [Origin("SOFTMAX", 0)])
@@ -44,6 +44,7 @@ def _body() -> Any:
 _FITTING: dict[str, tuple[ModelInfo, list[Any]]] = {
     "ssd": (ssd_info(), ssd_values([(0.9, 0, (0.0, 0.0, 0.5, 0.5))])),
     "ssd_raw": ssd_raw_model("ultraface", [Truth(0, 0.9, _TRUTH.box)], classes=1),
+    "yolo_pose": pose_model([_TRUTH]),
     "yolo": yolo_model("v8", [Truth(0, 0.9, (0.0, 0.0, 0.5, 0.5))]),
     "yolo_anchors": nxp_face_model(_TRUTH),
     "yolox": _with_labels(*yolox_model([_TRUTH])),
