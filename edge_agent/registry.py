@@ -32,6 +32,10 @@ class Registry(Generic[T]):
         plugins = (name for name in _plugins(self.group) if name not in self._builtin)
         return (*self._builtin, *plugins)
 
+    def is_builtin(self, name: str) -> bool:
+        """Whether a name is our own, not a plug-in's."""
+        return name in self._builtin
+
     def load(self, name: str) -> type[T]:
         """The class of that name; raises UnknownName."""
         target = self._builtin.get(name) or _plugins(self.group).get(name)

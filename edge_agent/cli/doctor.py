@@ -12,6 +12,7 @@ from pathlib import Path
 from edge_agent.cli.check import load_with_models, print_problems
 from edge_agent.cli.options import add_config
 from edge_agent.cli.output import print_json
+from edge_agent.cli.privacy import print_manifest
 from edge_agent.config.load import Loaded
 from edge_agent.errors import ConfigError, UsageError
 from edge_agent.runtime.doctor.checks import checks
@@ -23,12 +24,14 @@ from edge_agent.runtime.doctor.report import report
 from edge_agent.runtime.doctor.systemd import CONFIG
 from edge_agent.runtime.doctor.unit import drop_in
 from edge_agent.runtime.logs import set_up_logging
+from edge_agent.runtime.privacy.manifest import manifest
 
 EXAMPLES = """\
   edge-agent doctor -c edge-agent.yaml
   edge-agent doctor                              this machine, and /etc/edge-agent/edge-agent.yaml
   edge-agent doctor -c edge-agent.yaml --json
   edge-agent doctor -c edge-agent.yaml --unit    a systemd drop-in: only what the file names
+  edge-agent doctor -c edge-agent.yaml --privacy what may leave this device, and where pixels are
 """
 
 _NAME = 16
@@ -39,14 +42,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     parser.add_argument("--unit", action="store_true", help="print a drop-in for the service")
+    parser.add_argument(
+        "--privacy", action="store_true", help="print what may leave this device, and to whom"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print a line for each check; fails where one fails, with 78 for a bad configuration."""
     set_up_logging("error")
     file: Path | None = arguments.config
-    if file is None and arguments.unit:
-        raise UsageError("--unit needs -c FILE")
+    if arguments.unit and arguments.privacy:
+        raise UsageError("--unit and --privacy do not go together")
+    if file is None and (arguments.unit or arguments.privacy):
+        raise UsageError(f"--{'unit' if arguments.unit else 'privacy'} needs -c FILE")
     if file is None and os.access(CONFIG, os.R_OK):
         file = CONFIG
     if file is None:
@@ -58,6 +66,9 @@ def run(arguments: argparse.Namespace) -> int:
         return _refuse(loaded, file, arguments.json)
     if arguments.unit:
         print(drop_in(loaded.config, file, Machine()), end="")
+        return 0
+    if arguments.privacy:
+        print_manifest(manifest(loaded.config), arguments.json)
         return 0
     return _examine(loaded, file, arguments.json)
 

@@ -26,12 +26,17 @@ class PageOptions(Options):
     @property
     def is_local(self) -> bool:
         """Whether only this machine reaches it."""
-        if self.address == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.address).is_loopback
-        except ValueError:
-            return False
+        return is_own(self.address)
+
+
+def is_own(address: str) -> bool:
+    """Whether an address is one that only this machine reaches."""
+    if address == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
 
 
 def check_options(options: PageOptions) -> None:

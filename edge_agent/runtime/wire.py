@@ -193,11 +193,11 @@ def build_agent(
         assembly.fit(config)
         desk = CommandDesk(overrides or Overrides(), messages, outbox, reload)
         birth = threading.Event()
-        announcer = _announcer(config.mqtt, topics, outbox.put, birth.set)
+        announcer = announcer_of(config.mqtt, topics, outbox.put, birth.set)
         commands = CommandListener(
             topics, messages, config.running, desk.hand_over, (config.mqtt.homeassistant.prefix,)
         )
-        dialect, theirs = _dialect(config.mqtt, topics, commands.receive)
+        dialect, theirs = dialect_of(config.mqtt, topics, commands.receive)
         listeners = (commands, announcer, *theirs)
         client = MqttClient(config.mqtt, topics, outbox, dialect=dialect, listeners=listeners)
     except ValueError as error:
@@ -292,21 +292,25 @@ def _prometheus(
     )
 
 
-def _announcer(
+def announcer_of(
     options: MqttOptions,
     topics: Topics,
     publish: Callable[[Message], None],
     on_birth: Callable[[], None],
 ) -> Announcer | Retraction:
+    """Who tells Home Assistant what there is, or takes it back; `publish` queues a message."""
     if options.homeassistant.discovery and options.encoding == "json":
         return Announcer(topics, options.homeassistant, publish, on_birth)
     return Retraction(topics, options.homeassistant)
 
 
-def _dialect(
+def dialect_of(
     options: MqttOptions, topics: Topics, command: Callable[[Received], Iterable[Message]]
 ) -> tuple[Dialect, tuple[Listener, ...]]:
-    """How the device speaks, and who listens to what that brings."""
+    """How the device speaks, and who listens to what that brings.
+
+    `command` is `receive` of the listener of commands. Raises ConfigError without protobuf.
+    """
     if options.encoding == "json":
         return JsonDialect(topics), ()
     try:

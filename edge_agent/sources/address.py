@@ -24,6 +24,22 @@ class Address:
     password: str
     shown: str
 
+    @property
+    def contact(self) -> Contact:
+        """Whom one connects to at this address."""
+        login = bool(self.user or self.password)
+        return Contact(self.host, self.port, self.scheme in ("https", "rtsps"), login)
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """Whom a source connects to, and whether it sends a user name and a password there."""
+
+    host: str
+    port: int
+    encrypted: bool
+    login: bool
+
 
 def _cure(scheme: str, ports: dict[str, int]) -> str:
     """What to write; another source type where that is the one for such an address."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
 from annotated_types import Gt
@@ -14,7 +14,7 @@ from edge_agent.clock import Clock
 from edge_agent.errors import SourceUnavailable, SourceUnusable
 from edge_agent.frame import Frame
 from edge_agent.options import Doc, Duration, Positive, Secret
-from edge_agent.sources.address import parse_address
+from edge_agent.sources.address import Address, Contact, parse_address
 from edge_agent.sources.auth import Login
 from edge_agent.sources.base import SYSTEM_CLOCK, Image, Stamp, patience_for
 from edge_agent.sources.guard import Guard
@@ -39,6 +39,17 @@ class HttpOptions(words.Options):
         True
     )
 
+    @property
+    def address(self) -> Address:
+        """Where the camera is; raises ValueError for a url that tells none."""
+        return parse_address(self.url.reveal(), {"http": 80, "https": 443})
+
+    @property
+    def contact(self) -> Contact:
+        """Whom the source connects to."""
+        contact = self.address.contact
+        return replace(contact, login=contact.login or bool(self.username or self.password))
+
 
 class HttpSource:
     """An HTTP camera; the content type of its answer tells which kind it is.
@@ -53,7 +64,7 @@ class HttpSource:
         self.name = name
         self.patience = patience_for(options.timeout) + 1.0 / options.fps
         self._options = options
-        self._address = parse_address(options.url.reveal(), {"http": 80, "https": 443})
+        self._address = options.address
         self._stamp = Stamp(name, clock)
         self._guard = Guard(self._release)
         self._client: HttpClient | None = None

@@ -18,7 +18,7 @@ from edge_agent.clock import Clock
 from edge_agent.errors import SourceUnavailable
 from edge_agent.frame import Frame
 from edge_agent.options import Doc, Duration, Secret
-from edge_agent.sources.address import parse_address
+from edge_agent.sources.address import Address, Contact, parse_address
 from edge_agent.sources.base import SYSTEM_CLOCK, Stamp, patience_for
 from edge_agent.sources.capture import Capture
 from edge_agent.sources.pictures import BadPicture
@@ -38,6 +38,16 @@ class RtspOptions(words.Options):
         TransportName, Doc("tcp loses nothing; udp is for cameras that know no other.")
     ] = "tcp"
     timeout: Annotated[Duration, Gt(0), Doc("Limit for opening, and for each frame.")] = 5.0
+
+    @property
+    def address(self) -> Address:
+        """Where the camera is; raises ValueError for a url that tells none."""
+        return parse_address(self.url.reveal(), {"rtsp": 554, "rtsps": 322})
+
+    @property
+    def contact(self) -> Contact:
+        """Whom the source connects to."""
+        return self.address.contact
 
 
 class Transport:
@@ -92,7 +102,7 @@ class RtspSource:
         self.name = name
         self.patience = patience_for(options.timeout)
         self._options = options
-        self._address = parse_address(options.url.reveal(), {"rtsp": 554, "rtsps": 322})
+        self._address = options.address
         self._stamp = Stamp(name, clock)
         self._capture: Capture | None = None
 

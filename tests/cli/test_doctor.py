@@ -195,3 +195,28 @@ def test_the_schema_demands_a_cure() -> None:
     validator = Draft202012Validator(report_schema())
     assert validator.is_valid(report([("clock", ok("fine")), ("disk", warn("slow", "new card"))]))
     assert not validator.is_valid(report([("disk", warn("slow", ""))]))
+
+
+def test_privacy_is_told_without_looking_at_anything(terminal: Terminal, tmp_path: Path) -> None:
+    """Neither the broker nor the source has to be there; the same as a table and as JSON."""
+    config = belt_config(1, publish={"snapshots": "full"})
+    config["mqtt"] |= {"username": "edge", "password": "Hidden"}
+    config["sources"]["clip"]["file"] = str(tmp_path / "none.mp4")
+    file = write(tmp_path, config)
+    told, as_json = (
+        terminal("doctor", "--privacy", "-c", file),
+        terminal("doctor", "--privacy", "--json", "-c", file),
+    )
+    assert told.code == as_json.code == 0
+    assert "Hidden" not in told.out + as_json.out
+    sentence = "Pictures may leave this device: edge/dev/belt/snapshot (full, nothing masked)."
+    assert told.out.splitlines()[-1] == as_json.json["pictures"] == sentence
+    for row in as_json.json["topics"]:
+        (line,) = [each for each in told.out.splitlines() if each.split()[:1] == [row["topic"]]]
+        assert row["holds"] in line
+    assert [(each["host"], each["port"]) for each in as_json.json["hosts"]] == [("127.0.0.1", 1)]
+
+
+def test_privacy_needs_a_file(terminal: Terminal) -> None:
+    """Without one there is nothing to tell: exit code 2."""
+    assert terminal("doctor", "--privacy").code == 2

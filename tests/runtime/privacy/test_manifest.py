@@ -1,0 +1,155 @@
+"""What the manifest of a configuration says, without a broker."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edge_agent.config.schema import Config
+from edge_agent.mqtt.messages import Messages
+from edge_agent.runtime.privacy.hosts import Host
+from edge_agent.runtime.privacy.manifest import Manifest, manifest
+from edge_agent.runtime.privacy.topics import KINDS, Outgoing
+from tests.support.configs import good
+
+FULL = """\
+agent: {name: dev}
+mqtt: {host: broker.example, username: edge, password: "pw:Hidden1", tls: {}}
+page: {address: 0.0.0.0, token: Hidden2Hidden2Hidden2, preview: true}
+prometheus: {}
+models: {m: {file: m.tflite}}
+sources:
+  yard: {type: rtsp, url: "rtsp://viewer:Hidden3@10.0.0.7/live"}
+  shed: {type: http, url: "https://shed.example/mjpg", username: u, password: Hidden4}
+  desk: {type: camera}
+  away: {type: rtsp, url: "rtsp://unused.example/live"}
+pipelines:
+  a:
+    source: yard
+    model: m
+    zones: {z: {polygon: [[0, 0], [1, 0], [1, 1]]}}
+    lines: {l: {from: [0, 0], to: [1, 1]}}
+    privacy: {mask: [[[0, 0], [0.5, 0], [0.5, 0.5]]]}
+    publish: {detections: true, snapshots: blurred}
+  b: {source: shed, model: m, labels: [cat], publish: {events: false, counts: false}}
+  c: {source: desk, model: m}
+  d: {source: away, model: m, enabled: false}
+"""
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> Config:
+    """A configuration with everything in it."""
+    return good(tmp_path, FULL)
+
+
+def topics(found: Manifest, pipeline: str | None) -> dict[str, Outgoing]:
+    """Topics of a pipeline by what follows its name."""
+    return {
+        each.topic.removeprefix(f"edge/dev/{pipeline}/"): each
+        for each in found.topics
+        if each.pipeline == pipeline
+    }
+
+
+def hosts(found: Manifest) -> dict[str, Host]:
+    """Hosts by what they are."""
+    return {each.role: each for each in found.hosts}
+
+
+def test_every_message_is_in_it(full: Config) -> None:
+    """A message that is added to `Messages` must be given a kind, and be in the manifest."""
+    made = {name for name in vars(Messages) if name[0] != "_" and name != "states_of"}
+    assert made | {"discovery", "retraction", "removal"} == set(KINDS)
+    said = {name for each in manifest(full).topics for name in each.messages}
+    assert said == set(KINDS) - {"retraction"}
+
+
+def test_what_is_switched_off_is_not_in_it(full: Config) -> None:
+    """Events and counts of a pipeline that publishes none; all of one that does not run."""
+    found = manifest(full)
+    assert set(topics(found, "b")) == {"status", "enabled/state", "threshold/state"}
+    assert not topics(found, "d")
+    assert "unused.example" not in json.dumps(found.as_values())
+
+
+def test_topics_say_how_they_are_sent(full: Config) -> None:
+    """Kind, retained or not, what waits, and the pixels with the masks in them."""
+    found = topics(manifest(full), "a")
+    events, picture = found["events"], found["snapshot"]
+    assert (events.kinds, events.retained, events.kept) == (("event",), False, "all")
+    assert (picture.kinds, picture.retained, picture.pixels) == (("picture",), True, "blurred")
+    assert picture.masks == 1
+    assert {name for name, each in found.items() if each.pixels != "no"} == {"snapshot"}
+    assert found["lines/l/counts/{label}/out"].kinds == ("count",)
+    assert found["zones/z/counts/{label}"].kept == "newest"
+
+
+def test_hosts_say_who_can_read(full: Config) -> None:
+    """Broker, network cameras in use, page, Prometheus, and the names that are looked up."""
+    found = hosts(manifest(full))
+    assert set(found) == {
+        "broker", "source yard (rtsp)", "source shed (http)", "page", "prometheus", "name service",
+    }  # fmt: skip
+    broker, yard = found["broker"], found["source yard (rtsp)"]
+    assert (broker.host, broker.port, broker.encrypted) == ("broker.example", 8883, True)
+    assert broker.pixels == "blurred"
+    assert (yard.host, yard.port, yard.encrypted) == ("10.0.0.7", 554, False)
+    assert "anyone on the way" in yard.who
+    assert "user name and password" in yard.holds
+    assert "user name and password" in found["source shed (http)"].holds
+    assert (found["page"].pixels, found["page"].who) == (
+        "full", "whoever reaches the address, with the token",
+    )  # fmt: skip
+    assert found["prometheus"].who == "this machine"
+    assert found["name service"].holds == "the names broker.example, shed.example"
+
+
+def test_no_secret_is_in_it(full: Config) -> None:
+    """Neither passwords nor tokens, wherever they stand in the file."""
+    text = json.dumps(manifest(full).as_values())
+    assert "Hidden" not in text
+    assert "viewer" not in text
+
+
+def test_the_sentence_names_each_picture(full: Config) -> None:
+    """What leaves the device, what only its own screen shows, and where nothing does."""
+    assert manifest(full).pictures == (
+        "Pictures may leave this device: edge/dev/a/snapshot (blurred, 1 area masked); "
+        "the page at 0.0.0.0:8787 (full, masks applied)."
+    )
+    assert full.page is not None
+    plain = {"a": full.pipelines["c"]}
+    local = full.model_copy(
+        update={"pipelines": plain, "page": replace(full.page, address="127.0.0.1")}
+    )
+    assert manifest(local).pictures == (
+        "No picture leaves this device. Seen on this device alone: "
+        "the page at 127.0.0.1:8787 (full, masks applied)."
+    )
+    none = full.model_copy(update={"pipelines": plain, "page": None})
+    assert manifest(none).pictures == "No picture leaves this device."
+
+
+def test_without_discovery_it_is_only_taken_back(tmp_path: Path) -> None:
+    """An empty message on the topic of an earlier run's announcement."""
+    text = FULL.replace("tls: {}}", "tls: {}, homeassistant: {discovery: false}}")
+    (found,) = [
+        each for each in manifest(good(tmp_path, text)).topics if each.kinds == ("discovery",)
+    ]
+    assert (found.messages, found.topic) == (("retraction",), "homeassistant/device/dev/config")
+
+
+def test_sparkplug_has_its_own_topics(tmp_path: Path) -> None:
+    """Births, data and deaths in place of the JSON topics; pictures stay where they are."""
+    pytest.importorskip("google.protobuf")
+    text = FULL.replace("tls: {}}", "tls: {}, encoding: sparkplug_b}")
+    found = {each.topic: each for each in manifest(good(tmp_path, text)).topics}
+    kinds = {f"{verb}{end}" for verb in "ND" for end in ("BIRTH", "DEATH", "DATA")}
+    assert kinds == {name.split("/")[2] for name in found if name.startswith("spBv1.0/")}
+    assert "event" in found["spBv1.0/edge/DDATA/dev/a"].kinds
+    assert found["edge/dev/a/snapshot"].pixels == "blurred"
+    assert "edge/dev/a/events" not in found
