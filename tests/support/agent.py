@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -36,17 +37,21 @@ def belt_config(port: int, pace: str = "fast", **pipeline: Any) -> dict[str, Any
 
 
 class AgentProcess:
-    """`edge-agent run -c` of `file` in a folder; `said` is its stderr so far."""
+    """`edge-agent run -c` of `file` in a folder; `said` is its stderr so far.
 
-    def __init__(self, folder: Path, config: dict[str, Any]) -> None:
+    `under` is the command line of a program that starts it and leaves it its process id.
+    """
+
+    def __init__(self, folder: Path, config: dict[str, Any], under: Sequence[str] = ()) -> None:
         self.file = folder / "agent.yaml"
         self.file.write_text(yaml.safe_dump(config))
         self._log = folder / "agent.log"
+        self._under = under
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
         """Start it; safe again after its end."""
-        command = [sys.executable, "-m", "edge_agent", "run", "-c", str(self.file)]
+        command = [*self._under, sys.executable, "-m", "edge_agent", "run", "-c", str(self.file)]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 command, stdout=log, stderr=log, cwd=ROOT, env={**os.environ, **_ENVIRONMENT}
