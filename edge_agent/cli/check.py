@@ -110,6 +110,8 @@ def _labels_in(item: PipelineConfig) -> Iterator[tuple[YamlPath, str]]:
     """Every label that a pipeline names, with its place in it."""
     yield from ((("labels", i), label) for i, label in enumerate(item.labels or ()))
     yield from ((("filters", label), label) for label in item.filters)
+    hidden = item.publish.snapshots.labels or ()
+    yield from ((("publish", "snapshots", "labels", i), label) for i, label in enumerate(hidden))
     for name, zone in item.zones.items():
         yield from ((("zones", name, "filters", label), label) for label in zone.filters)
 

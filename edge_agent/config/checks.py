@@ -211,14 +211,16 @@ def labels(root: Mapping) -> Iterator[Mistake]:
     for pipeline in entries(root, "pipelines"):
         model = text_at(root, "pipelines", pipeline, "model") or ""
         known = texts_at(root, ("models", model, "labels"))
-        wanted = node_at(root, ("pipelines", pipeline, "labels"))
-        if not known or not isinstance(wanted, Sequence):
-            continue
-        for i, item in enumerate(wanted.items):
-            if isinstance(item, Scalar) and not item.secret and item.text not in known:
-                path = ("pipelines", pipeline, "labels", i)
-                message = f"{quoted(item.text)} is not among the labels of the model"
-                yield Mistake(path, message, did_you_mean(item.text, known))
+        for place in (("labels",), ("publish", "snapshots", "labels")) if known else ():
+            yield from _unknown_labels(root, ("pipelines", pipeline, *place), known)
+
+
+def _unknown_labels(root: Mapping, path: YamlPath, known: list[str]) -> Iterator[Mistake]:
+    wanted = node_at(root, path)
+    for i, item in enumerate(wanted.items if isinstance(wanted, Sequence) else ()):
+        if isinstance(item, Scalar) and not item.secret and item.text not in known:
+            message = f"{quoted(item.text)} is not among the labels of the model"
+            yield Mistake((*path, i), message, did_you_mean(item.text, known))
 
 
 def shared_devices(root: Mapping) -> Iterator[Mistake]:

@@ -289,6 +289,7 @@ def choices(annotation: Any) -> tuple[str, ...]:
         bare = unwrap(member)[0]
         if get_origin(bare) is Literal:
             found += [str(value) for value in get_args(bare)]
+        found += getattr(bare, "single_words", ())
     return tuple(dict.fromkeys(found))
 
 

@@ -19,6 +19,7 @@ from edge_agent.config.fields import (
 from edge_agent.config.schema import Config
 from edge_agent.gates import GATES
 from edge_agent.options import Secret
+from edge_agent.rules.options import SnapshotOptions
 
 _INTRODUCTION = """\
 # Configuration
@@ -90,6 +91,8 @@ def _default(field: Field) -> str:
         return "-"
     if isinstance(field.default, TaskConfig):
         return "`auto`"
+    if isinstance(field.default, SnapshotOptions):
+        return f"`{field.default.mode}`"
     if isinstance(field.default, bool):
         return f"`{str(field.default).lower()}`"
     if isinstance(field.default, tuple):

@@ -75,4 +75,18 @@ def crossing_lines(root: Mapping) -> Iterator[Mistake]:
             yield Mistake((*path, "to"), "is the same point as from: a line needs two ends")
 
 
-ERRORS: tuple[Check, ...] = (crossing_lines, filter_labels, bounds, sun)
+def parts_of_pictures(root: Mapping) -> Iterator[Mistake]:
+    """What is pixelated can be chosen only where something is."""
+    for pipeline in entries(root, "pipelines"):
+        path = ("pipelines", pipeline, "publish", "snapshots")
+        chosen = {
+            "labels": bool(texts_at(root, (*path, "labels"))),
+            "keep": text_at(root, *path, "keep") == "object",
+        }
+        if text_at(root, *path, "mode") in ("off", "full"):
+            for key in (key for key, is_chosen in chosen.items() if is_chosen):
+                message = "says what is pixelated, and here nothing is"
+                yield Mistake((*path, key), message, "mode: blurred", at_key=True)
+
+
+ERRORS: tuple[Check, ...] = (crossing_lines, filter_labels, bounds, sun, parts_of_pictures)

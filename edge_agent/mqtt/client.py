@@ -48,10 +48,10 @@ class MqttClient:
     """Publishes what the feed holds, and keeps trying to reach the broker until stopped.
 
     `pipelines` are the names in the configuration: their stuck counts are set to 0, the retained
-    states of others are removed, and so are pictures of those not in `pictures`. `dialect` is how
-    the device speaks, JSON by default. `listeners` read what others publish. `on_state` is called
-    in the client's thread at each change and must be quick. Raises ValueError for options that do
-    not fit together.
+    states of others are removed, and so are the earlier pictures of those not in `pictures`.
+    `dialect` is how the device speaks, JSON by default. `listeners` read what others publish.
+    `on_state` is called in the client's thread at each change and must be quick. Raises ValueError
+    for options that do not fit together.
     """
 
     def __init__(

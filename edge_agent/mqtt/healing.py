@@ -30,7 +30,8 @@ class NoHealer:
 class Healer:
     """Decides for each retained message read back whether it stays.
 
-    `pipelines` are the present ones, `pictures` those of them that may publish snapshots.
+    `pipelines` are the present ones; a picture that this client did not make itself stays only
+    where it is of one of `pictures`.
     """
 
     def __init__(

@@ -18,10 +18,11 @@ _SHIFT = 8  # corners in 1/256 of a pixel
 class PrivacyMask:
     """Fills polygons (0..1 of the frame) with black, in a copy: other pipelines share the frame.
 
-    Without polygons it hands the frame through.
+    Without polygons it hands the frame through. `areas` are the polygons.
     """
 
     def __init__(self, polygons: Sequence[Polygon]) -> None:
+        self.areas = tuple(map(tuple, polygons))
         self._polygons = [np.array(polygon, np.float64) for polygon in polygons]
 
     def apply(self, frame: Frame) -> Frame:

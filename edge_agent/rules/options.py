@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
-from annotated_types import MaxLen
+from annotated_types import Ge, Le, MaxLen, MinLen
 
 from edge_agent.options import Doc, Duration, Fraction, Options, Polygon, Positive, Vertex
 
@@ -90,6 +90,58 @@ class PrivacyOptions(Options):
 
 
 @dataclass(frozen=True, slots=True)
+class SnapshotOptions(Options):
+    """A JPEG of each new object, retained; in YAML a single word stands for `mode` alone."""
+
+    single_words: ClassVar[tuple[str, ...]] = ("off", "blurred", "full")
+    words: ClassVar[str] = "'off', 'blurred', 'full' or a mapping"
+
+    mode: Annotated[
+        Literal["off", "blurred", "full"],
+        Doc("No pictures; pictures with all or parts pixelated beyond recovery; or as they are."),
+    ]
+    labels: Annotated[
+        Annotated[list[str], MinLen(1)] | None,
+        Doc("With blurred: these labels alone are pixelated, also where they are doubtful."),
+    ] = None
+    keep: Annotated[
+        Literal["nothing", "object"],
+        Doc("With blurred: object leaves what is followed clear, but not what labels names."),
+    ] = "nothing"
+    area: Annotated[
+        Literal["frame", "crop"],
+        Doc("The whole frame, or the new objects and a margin around them."),
+    ] = "frame"
+    max_side: Annotated[int, Ge(32), Le(4096), Doc("Most pixels of the longer side.")] = 1280
+    quality: Annotated[int, Ge(10), Le(95), Doc("Quality of the JPEG.")] = 80
+    boxes: Annotated[bool, Doc("Draw boxes with labels and scores.")] = True
+
+    @property
+    def allowed(self) -> bool:
+        """Whether any picture may leave."""
+        return self.mode != "off"
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether only parts are pixelated, so that the rest can be seen."""
+        return self.mode == "blurred" and (self.labels is not None or self.keep == "object")
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        """Take a single word for the mode."""
+        from pydantic_core import core_schema  # noqa: PLC0415 - heavy, only for schemas
+
+        return core_schema.no_info_before_validator_function(
+            lambda value: {"mode": value} if isinstance(value, str) else value, handler(source)
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> Any:
+        """Say that a single word is accepted too."""
+        return {"anyOf": [{"enum": list(cls.single_words)}, handler(schema)]}
+
+
+@dataclass(frozen=True, slots=True)
 class PublishOptions(Options):
     """What goes out over MQTT."""
 
@@ -97,9 +149,9 @@ class PublishOptions(Options):
     counts: Annotated[bool, Doc("Objects present now, retained, per label and zone.")] = True
     detections: Annotated[bool, Doc("One message per inferred frame.")] = False
     snapshots: Annotated[
-        Literal["off", "blurred", "full"],
+        SnapshotOptions,
         Doc("A JPEG of each new object, retained: pixelated beyond recovery, or as it is."),
-    ] = "off"
+    ] = SnapshotOptions("off")
     update_every: Annotated[
         Duration, Doc("At most one update of an object in this time; 0 for every change.")
     ] = 1.0

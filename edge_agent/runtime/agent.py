@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from edge_agent.config.schema import Config
+from edge_agent.config.schema import Config, PipelineConfig
 from edge_agent.errors import ConfigError
 from edge_agent.event import ModelRef
 from edge_agent.mqtt.client import MqttClient
@@ -194,7 +194,8 @@ class Agent:
         self._desk.serve(self.pipelines)
         self._health.watch(self.pipelines)
         if self._client is not None:
-            pictures = [name for name, item in running.items() if item.publish.snapshots != "off"]
+            # What an earlier run showed may be more than this one is allowed to.
+            pictures = [name for name, item in running.items() if _shows_all(item)]
             self._client.serve(running, pictures)
 
     def stop(self) -> None:
@@ -271,6 +272,12 @@ class Agent:
             self._day = today
             for pipeline in self.pipelines:
                 pipeline.new_day()
+
+
+def _shows_all(item: PipelineConfig) -> bool:
+    """Whether its pictures show as much as any could."""
+    options = item.publish.snapshots
+    return options.mode == "full" and options.area == "frame" and not item.privacy.mask
 
 
 def _stop_all(wards: Sequence[Ward[Any]], until: float) -> None:

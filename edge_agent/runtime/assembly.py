@@ -309,7 +309,8 @@ def _missing(
 def _warn_of_unknown_labels(pipeline: str, item: PipelineConfig, inference: Inference) -> None:
     """A label that the model does not know would never be seen, and nobody would know why."""
     known = inference.labels
-    named = dict.fromkeys([*(item.labels or ()), *item.filters])
+    hidden = item.publish.snapshots.labels or ()
+    named = dict.fromkeys([*(item.labels or ()), *item.filters, *hidden])
     unknown = [label for label in named if known and label not in known]
     if unknown:
         _log.warning(

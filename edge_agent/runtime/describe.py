@@ -54,5 +54,5 @@ def _pipeline(item: PipelineConfig, known: Sequence[str] | None) -> PipelineEnti
         lines=tuple(item.lines),
         counts=item.publish.counts,
         events=item.publish.events,
-        snapshots=item.publish.snapshots != "off",
+        snapshots=item.publish.snapshots.allowed,
     )

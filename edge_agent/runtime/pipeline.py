@@ -21,6 +21,7 @@ from edge_agent.rules.objects import ObjectRules
 from edge_agent.runtime.inbox import Inbox, Job
 from edge_agent.runtime.inference import Outcome
 from edge_agent.runtime.metrics import PipelineMetrics
+from edge_agent.runtime.pictures import Seen
 from edge_agent.runtime.reporter import Moment, Reporter
 from edge_agent.runtime.settings import PipelineSettings, few_labels
 from edge_agent.runtime.snapshots import NoSnapshots, Snapshots
@@ -101,8 +102,8 @@ class Pipeline:
 
     @property
     def least_score(self) -> float:
-        """Score below which no result counts, whatever its label."""
-        return self._filter.least(self.threshold)
+        """Score below which no result is of any use, whatever its label."""
+        return min(self._filter.least(self.threshold), self.snapshots.least_score)
 
     @property
     def enabled(self) -> bool:
@@ -197,6 +198,7 @@ class Pipeline:
             self._model = (ref, kind)
             self._model_is_down = False
             self._publish_counts()
+            self.snapshots.model_opened(kind, labels)
             self._blindness = self._judge_labels(labels)
             self._model_works()
             if self._retry_at is None:
@@ -243,7 +245,8 @@ class Pipeline:
         results = self._filter.apply(outcome.results, self.threshold, frame.size)
         tracks = self._tracker.update(results, frame.timeline)
         happenings = self._tell(tracks, frame.timeline, moment)
-        self.snapshots.inferred(frame, tracks, any(each.type == "new" for each in happenings))
+        fresh = {each.track.id for each in happenings if each.type == "new"}
+        self.snapshots.inferred(frame, Seen(outcome.results, tracks, fresh))
         if self.settings.detections:
             self._reporter.detections(moment, results, job.regions)
         self._backoff.reset()
@@ -324,8 +327,13 @@ class Pipeline:
                 self._reporter.retract()
                 return
             heir._reporter.take_over(self._reporter)
-            if self.snapshots.allowed and not heir.snapshots.allowed:
+            if self.snapshots.allowed and self._shown != heir._shown:
                 self._reporter.retract_snapshot()
+
+    @property
+    def _shown(self) -> tuple[object, ...]:
+        """What decides how much its pictures show."""
+        return self.snapshots.options, self._mask.areas
 
     # Shared; call with the lock held
 

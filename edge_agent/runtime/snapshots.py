@@ -4,112 +4,99 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Literal, Protocol
+from typing import Protocol
 
-import cv2
-
-from edge_agent.drawing import Picture, draw_box, draw_lines, palette
 from edge_agent.frame import Frame
-from edge_agent.result import Track
+from edge_agent.result import Kind
+from edge_agent.rules.options import SnapshotOptions
+from edge_agent.runtime.pictures import PictureMaker, Seen
 
-_LARGEST = 1280  # pixels of the longer side
-_BLOCKS = 32  # along the longer side of a blurred picture: a face is a block or two
-_QUALITY = 80  # of the JPEG, of 100
 _PAUSE = 1.0  # s between two pictures of one pipeline that events ask for
 
 
 class Snapshots(Protocol):
-    """Makes pictures of one pipeline; `allowed` tells whether any may leave."""
+    """Makes pictures of one pipeline as `options` say; `allowed` tells whether any may leave.
 
+    `least_score` is the score from which on it must be told of results.
+    """
+
+    options: SnapshotOptions
     allowed: bool
+    least_score: float
 
     def request(self) -> None:
         """Take a picture of the next frame."""
 
+    def model_opened(self, kind: Kind, labels: Sequence[str] | None) -> None:
+        """Take note of what the model can see."""
+
     def frame(self, frame: Frame) -> None:
         """Take in a frame of the source, already masked; called in the source's thread."""
 
-    def inferred(self, frame: Frame, tracks: Sequence[Track], news: bool) -> None:
-        """Take in what is followed in a frame; `news` when it shows something new."""
+    def inferred(self, frame: Frame, seen: Seen) -> None:
+        """Take in what is seen in a frame; something new makes a picture."""
 
 
 class NoSnapshots:
     """In place of pictures where the configuration allows none."""
 
+    options = SnapshotOptions("off")
     allowed = False
+    least_score = 1.0
 
     def request(self) -> None:
+        """Do nothing."""
+
+    def model_opened(self, kind: Kind, labels: Sequence[str] | None) -> None:
         """Do nothing."""
 
     def frame(self, frame: Frame) -> None:
         """Do nothing."""
 
-    def inferred(self, frame: Frame, tracks: Sequence[Track], news: bool) -> None:
+    def inferred(self, frame: Frame, seen: Seen) -> None:
         """Do nothing."""
 
 
 class JpegSnapshots:
     """A picture of each frame that shows something new, and of the next one when asked.
 
-    "blurred" pixelates all of it beyond recovery, "full" shows what the masks leave. `publish` is
-    given the JPEG, which holds pixels and nothing else.
+    `publish` is given the JPEG. Where it matters where things are in the picture, the next one is
+    the next that is inferred: in any other they have moved.
     """
 
     allowed = True
 
-    def __init__(self, mode: Literal["blurred", "full"], publish: Callable[[bytes], None]) -> None:
-        self._blurred = mode == "blurred"
+    def __init__(self, options: SnapshotOptions, publish: Callable[[bytes], None]) -> None:
+        self.options = options
+        self._needs_boxes = options.is_partial or options.area == "crop"
+        self._maker = PictureMaker(options)
+        self.least_score = self._maker.least_score
         self._publish = publish
         self._requested = False
-        self._tracks: Sequence[Track] = ()
+        self._seen = Seen()
         self._last = float("-inf")
 
     def request(self) -> None:
-        """Take a picture of the next frame, whether or not it is inferred."""
+        """Take a picture of the next frame."""
         self._requested = True
 
+    def model_opened(self, kind: Kind, labels: Sequence[str] | None) -> None:
+        """Take note of what the model can see."""
+        self._maker.model_opened(kind, labels)
+
     def frame(self, frame: Frame) -> None:
-        """Take the picture that was asked for, with what was followed last."""
-        if self._requested:
+        """Take the picture that was asked for, with what was seen last."""
+        if self._requested and not self._needs_boxes:
             self._requested = False
-            self._publish(self._picture(frame, self._tracks))
+            self._publish(self._maker.make(frame, self._seen))
 
-    def inferred(self, frame: Frame, tracks: Sequence[Track], news: bool) -> None:
-        """Take a picture of something new, at most one a second."""
-        self._tracks = [track for track in tracks if track.seen and track.phase != "ended"]
+    def inferred(self, frame: Frame, seen: Seen) -> None:
+        """Take a picture of something new, at most one a second, or the one that was asked for."""
+        self._seen = seen
+        self._maker.note(frame.timeline, seen)
         now = time.monotonic()
-        if news and now - self._last >= _PAUSE:
+        is_news = bool(seen.fresh) and now - self._last >= _PAUSE
+        if is_news or (self._requested and self._needs_boxes):
+            self._requested = self._requested and not self._needs_boxes
             self._last = now
-            self._publish(self._picture(frame, self._tracks))
-
-    def _picture(self, frame: Frame, tracks: Sequence[Track]) -> bytes:
-        image = _resized(frame.data, _LARGEST)
-        if self._blurred:
-            height, width = image.shape[:2]
-            blocks = _resized(image, _BLOCKS)
-            image = cv2.resize(blocks, (width, height), interpolation=cv2.INTER_NEAREST)
-        elif image is frame.data:
-            image = image.copy()
-        _draw(image, tracks)
-        encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1]
-        return encoded.tobytes()
-
-
-def _resized(image: Picture, largest: int) -> Picture:
-    """The picture with no side longer than `largest` pixels; itself where it is so already."""
-    height, width = image.shape[:2]
-    scale = largest / max(width, height)
-    if scale >= 1.0:
-        return image
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-
-
-def _draw(image: Picture, tracks: Sequence[Track]) -> None:
-    colours = palette(track.label for track in tracks)
-    for track in tracks:
-        if track.box is not None:
-            draw_box(image, track.box, f"{track.label} {track.score:.2f}", colours[track.label])
-    classes = [f"{track.label} {track.score:.2f}" for track in tracks if track.box is None]
-    if classes:
-        draw_lines(image, classes)
+            self._publish(self._maker.make(frame, seen))

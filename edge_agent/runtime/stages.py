@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Literal
 
 from edge_agent.config.schema import Config, PipelineConfig
 from edge_agent.gates import GATES
@@ -17,6 +16,7 @@ from edge_agent.result import Kind
 from edge_agent.rules.base import CountKey
 from edge_agent.rules.lines import LineWatch
 from edge_agent.rules.objects import ObjectRules
+from edge_agent.rules.options import SnapshotOptions
 from edge_agent.rules.zones import ZoneWatch
 from edge_agent.runtime.pipeline import StageFactory
 from edge_agent.runtime.snapshots import JpegSnapshots, NoSnapshots, Snapshots
@@ -37,11 +37,9 @@ def build_source(config: Config, name: str) -> Source:
         raise ValueError(f"sources.{name}: {error}") from error
 
 
-def build_snapshots(
-    mode: Literal["off", "blurred", "full"], publish: Callable[[bytes], None]
-) -> Snapshots:
+def build_snapshots(options: SnapshotOptions, publish: Callable[[bytes], None]) -> Snapshots:
     """What makes the pictures that `publish` is given."""
-    return NoSnapshots() if mode == "off" else JpegSnapshots(mode, publish)
+    return JpegSnapshots(options, publish) if options.allowed else NoSnapshots()
 
 
 def stage_factory(

@@ -8,6 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from edge_agent.config.schema import Config, PipelineConfig
@@ -17,8 +18,10 @@ from edge_agent.mqtt.client import MqttClient
 from edge_agent.mqtt.messages import Messages
 from edge_agent.mqtt.payloads import Info
 from edge_agent.options import without_credentials
-from edge_agent.result import Track
+from edge_agent.result import Kind
+from edge_agent.rules.options import SnapshotOptions
 from edge_agent.runtime.health import HealthReport
+from edge_agent.runtime.pictures import Seen
 from edge_agent.runtime.pipeline import Pipeline
 from edge_agent.runtime.snapshots import JpegSnapshots, Snapshots
 
@@ -67,8 +70,10 @@ class Preview(JpegSnapshots):
     """
 
     def __init__(self, others: Snapshots) -> None:
-        super().__init__("full", self._keep)
+        super().__init__(SnapshotOptions("full"), self._keep)
+        self.options = others.options
         self.allowed = others.allowed
+        self.least_score = others.least_score
         self._others = others
         self._fresh = threading.Condition()
         self._jpeg: bytes | None = None
@@ -93,10 +98,14 @@ class Preview(JpegSnapshots):
         self._others.frame(frame)
         super().frame(frame)
 
-    def inferred(self, frame: Frame, tracks: Sequence[Track], news: bool) -> None:
-        """Take in what is followed; for the page that alone is no reason for a picture."""
-        self._others.inferred(frame, tracks, news)
-        super().inferred(frame, tracks, news=False)
+    def model_opened(self, kind: Kind, labels: Sequence[str] | None) -> None:
+        """Take note of what the model can see."""
+        self._others.model_opened(kind, labels)
+
+    def inferred(self, frame: Frame, seen: Seen) -> None:
+        """Take in what is seen; for the page that alone is no reason for a picture."""
+        self._others.inferred(frame, seen)
+        super().inferred(frame, replace(seen, fresh=()))
 
     def _keep(self, jpeg: bytes) -> None:
         with self._fresh:

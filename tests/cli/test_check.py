@@ -246,6 +246,11 @@ def test_what_a_model_tells(terminal: Terminal, tmp_path: Path) -> None:
         "zones.z.filters.gaer: the model has no label 'gaer' (did you mean 'gear'?)",
         "",
     ]
+    hidden = "    publish: {snapshots: {mode: blurred, labels: [bolt, geer]}}\n"
+    file.write_text(MINIMAL + hidden)
+    assert terminal("check", "-c", file).out.partition("pipelines.p.")[2] == (
+        "publish.snapshots.labels[1]: the model has no label 'geer' (did you mean 'gear'?)\n"
+    )
     file.write_text(MINIMAL)
     (tmp_path / "m.tflite").write_bytes(b"no model at all")
     answer = terminal("check", "-c", file)

@@ -50,6 +50,29 @@ from tests.support.configs import MINIMAL, problems
             "zones.z.anchor: expected 'bottom', 'center' or 'overlap', got 'top'",
         ),
         (
+            "    publish: {snapshots: {mode: full, keep: object}}\n",
+            "publish.snapshots.keep: says what is pixelated, and here nothing is (mode: blurred)",
+        ),
+        (
+            "    publish: {snapshots: {mode: off, labels: [cat]}}\n",
+            "publish.snapshots.labels: says what is pixelated, and here nothing is (mode: blurred)",
+        ),
+        (
+            "    publish: {snapshots: {labels: [cat]}}\n",
+            "publish.snapshots.mode: is missing",
+        ),
+        (
+            "    publish: {snapshots: blured}\n",
+            (
+                "publish.snapshots: expected 'off', 'blurred', 'full' or a mapping, got 'blured'"
+                " (did you mean 'blurred'?)"
+            ),
+        ),
+        (
+            "    publish: {snapshots: {mode: blurred, lables: [cat]}}\n",
+            "publish.snapshots.lables: unknown key (did you mean 'labels'?)",
+        ),
+        (
             "    gate: {schedule: {quiet: 22-6}}\n",
             "gate.schedule.quiet: '22-6' are no hours such as 22:00-06:00, sunset-sunrise or",
         ),

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import signal
 import subprocess
 import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 import yaml
 from paho.mqtt.client import MQTTMessage
@@ -154,6 +157,31 @@ def test_what_a_subscriber_sees_is_in_the_manifest(
         row for row in first.topics if row.topic not in seen and row.pipeline in (None, "belt")
     ]
     assert {row.kinds for row in never} == {("removal",)}
+
+
+def test_a_picture_that_shows_more_than_is_allowed_now_is_taken_back(
+    tmp_path: Path, broker: Mosquitto, subscriber: Subscriber
+) -> None:
+    """After a reload that blurs, and when the agent comes back; later ones are blurred."""
+    topic = f"{BASE}/belt/snapshot"
+    config = belt_config(broker.port, pace="loop", publish={"snapshots": "full"})
+    with AgentProcess(tmp_path, config) as agent:
+        wait_until(lambda: subscriber.of(topic), 30.0)
+        blurred = {"mode": "blurred", "boxes": False, "quality": 95}
+        config["pipelines"]["belt"]["publish"] = {"snapshots": blurred}
+        agent.file.write_text(yaml.safe_dump(config))
+        agent.signal(signal.SIGHUP)
+        wait_until(lambda: b"" in subscriber.of(topic), 20.0)
+        wait_until(lambda: subscriber.of(topic)[-1], 20.0)
+        agent.kill()
+        taken = subscriber.of(topic)
+        agent.start()
+        wait_until(lambda: b"" in subscriber.of(topic)[len(taken) :], 30.0)
+    for jpeg in filter(None, subscriber.of(topic)[taken.index(b"") :]):
+        image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+        assert image is not None
+        edges = (abs(np.diff(image.astype(int), axis=1)).max(axis=2) > 24).any(axis=0)
+        assert edges.sum() <= 12 * 3  # those of the blocks, each a few pixels wide
 
 
 def test_what_the_kernel_sees_is_in_the_manifest(

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from edge_agent.frame import Frame
 from edge_agent.result import Track
+from edge_agent.rules.options import SnapshotOptions
+from edge_agent.runtime.pictures import Seen
 from edge_agent.runtime.snapshots import JpegSnapshots
 from tests.support.runtime import hold_time
 
@@ -26,6 +28,11 @@ def track(box: tuple[float, float, float, float] | None = (0.2, 0.2, 0.6, 0.6)) 
     return Track(1, "person", 0.9, 0.9, box, 0.0, 0.0, "live")
 
 
+def seen(*fresh: int) -> Seen:
+    """The person, and ids of new tracks."""
+    return Seen((), [track()], fresh)
+
+
 def decoded(jpeg: bytes) -> NDArray[np.uint8]:
     """The picture in a JPEG."""
     image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
@@ -37,17 +44,17 @@ def test_news_make_a_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     """A frame with something new is shown, at most one a second, others are not."""
     hand = hold_time(monkeypatch, "snapshots")
     taken: list[bytes] = []
-    snapshots = JpegSnapshots("full", taken.append)
+    snapshots = JpegSnapshots(SnapshotOptions("full"), taken.append)
     for news, after in ((True, 0.0), (False, 5.0), (True, 0.0), (True, 0.5), (True, 0.5)):
         hand.now += after
-        snapshots.inferred(frame(), [track()], news)
+        snapshots.inferred(frame(), seen(*[1] * news))
     assert len(taken) == 3
 
 
 def test_a_picture_on_request() -> None:
     """The next frame of the source is taken, once, whether or not it is inferred."""
     taken: list[bytes] = []
-    snapshots = JpegSnapshots("full", taken.append)
+    snapshots = JpegSnapshots(SnapshotOptions("full"), taken.append)
     snapshots.frame(frame())
     snapshots.request()
     snapshots.frame(frame())
@@ -59,7 +66,7 @@ def test_full_pictures_show_the_frame_and_the_boxes() -> None:
     """The frame itself is left untouched for the others who look at it."""
     taken: list[bytes] = []
     plain = Frame("s", 1, np.full((480, 640, 3), 90, np.uint8), 0.0, 0, 0.0)
-    JpegSnapshots("full", taken.append).inferred(plain, [track()], news=True)
+    JpegSnapshots(SnapshotOptions("full"), taken.append).inferred(plain, seen(1))
     assert (plain.data == 90).all()
     image = decoded(taken[0])
     assert image.shape == (480, 640, 3)
@@ -69,19 +76,19 @@ def test_full_pictures_show_the_frame_and_the_boxes() -> None:
 
 
 def test_blurred_pictures_keep_nothing_to_recognise() -> None:
-    """A block of 20 pixels has one colour: noise that fine is gone, and so is every face."""
+    """A block of 53 pixels has one colour: noise that fine is gone, and so is every face."""
     taken: list[bytes] = []
     noise = frame()
-    JpegSnapshots("blurred", taken.append).inferred(noise, [], news=True)
+    JpegSnapshots(SnapshotOptions("blurred"), taken.append).inferred(noise, Seen(fresh={1}))
     blurred = decoded(taken[0]).astype(float)
-    inside = blurred[200:220, 300:320]
+    inside = blurred[224:256, 332:364]
     assert inside.std(axis=(0, 1)).max() < 3.0
-    assert noise.data[200:220, 300:320].std() > 60.0
+    assert noise.data[224:256, 332:364].std() > 60.0
 
 
 def test_large_frames_are_made_smaller() -> None:
-    """No picture is wider than 1280 pixels, and none holds more than pixels."""
+    """No picture is wider than 1280 pixels."""
     taken: list[bytes] = []
-    JpegSnapshots("full", taken.append).inferred(frame(3840, 2160), [track(None)], news=True)
+    large = frame(3840, 2160)
+    JpegSnapshots(SnapshotOptions("full"), taken.append).inferred(large, seen(1))
     assert decoded(taken[0]).shape == (720, 1280, 3)
-    assert b"Exif" not in taken[0]

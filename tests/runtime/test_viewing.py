@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from edge_agent.mqtt.broker import free_port
+from edge_agent.runtime.pictures import Seen
 from edge_agent.runtime.snapshots import NoSnapshots
 from edge_agent.runtime.viewing import LogTail, Preview
 from tests.page.test_server import Visitor
@@ -25,7 +26,7 @@ def test_a_preview_is_made_only_when_somebody_looks() -> None:
     """The next frame, once; without a frame nothing, and new objects alone are no reason."""
     preview = Preview(NoSnapshots())
     assert not preview.allowed
-    preview.inferred(live_frame(1), [], news=True)
+    preview.inferred(live_frame(1), Seen(fresh={1}))
     found: list[bytes | None] = []
     looking = threading.Thread(target=lambda: found.append(preview.look()))
     looking.start()

@@ -12,6 +12,8 @@ from edge_agent.page.options import is_own
 from edge_agent.runtime.privacy.hosts import Host, hosts
 from edge_agent.runtime.privacy.topics import Outgoing, Pixels, outgoing
 
+_CLEARNESS: tuple[Pixels, ...] = ("no", "blurred", "partly blurred", "full")
+
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
@@ -61,7 +63,6 @@ def _seen_at(page: Host) -> str:
 def manifest(config: Config) -> Manifest:
     """What may leave by a configuration; raises ConfigError or ValueError where it cannot run."""
     topics = outgoing(config)
-    pixels: set[Pixels] = {each.pixels for each in topics}
-    most: Pixels = "full" if "full" in pixels else "blurred" if "blurred" in pixels else "no"
+    most = max((each.pixels for each in topics), key=_CLEARNESS.index)
     masks = {name: len(item.privacy.mask) for name, item in config.running.items()}
     return Manifest(hosts(config, most), topics, masks)

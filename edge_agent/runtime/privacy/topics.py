@@ -22,7 +22,7 @@ Kind = Literal[
     "state", "count", "event", "detections", "picture", "health", "info", "answer", "discovery",
     "removal",
 ]  # fmt: skip
-Pixels = Literal["no", "blurred", "full"]
+Pixels = Literal["no", "blurred", "partly blurred", "full"]
 
 KINDS: Mapping[str, tuple[Kind, str]] = {
     "status": ("state", "whether the device is there"),
@@ -104,9 +104,11 @@ def _row(config: Config, topic: str, said: list[_Said]) -> Outgoing:
 
 
 def _pixels(item: PipelineConfig | None) -> Pixels:
-    if item is None or item.publish.snapshots == "off":
+    if item is None or item.publish.snapshots.mode == "off":
         return "no"
-    return item.publish.snapshots
+    if item.publish.snapshots.mode == "full":
+        return "full"
+    return "partly blurred" if item.publish.snapshots.is_partial else "blurred"
 
 
 def _kept(deliveries: set[Delivery]) -> Literal["all", "newest", "no"]:
@@ -160,7 +162,7 @@ def _of_pipeline(
         yield "event", messages.event(_event(name), 0)
     if item.publish.detections:
         yield "detections", messages.detections(_frame(name))
-    if item.publish.snapshots != "off":
+    if item.publish.snapshots.allowed:
         yield "snapshot", messages.snapshot(name, b"")
     if item.publish.counts:
         yield from _counts(messages, name, item)

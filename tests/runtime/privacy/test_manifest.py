@@ -134,6 +134,15 @@ def test_the_sentence_names_each_picture(full: Config) -> None:
     assert manifest(none).pictures == "No picture leaves this device."
 
 
+@pytest.mark.parametrize("parts", ["labels: [cat]", "keep: object"])
+def test_a_picture_of_which_parts_are_clear_is_told_apart(tmp_path: Path, parts: str) -> None:
+    """It is no blurred one: the rest of the frame can be seen."""
+    text = FULL.replace("snapshots: blurred", f"snapshots: {{mode: blurred, {parts}}}")
+    found = manifest(good(tmp_path, text))
+    assert topics(found, "a")["snapshot"].pixels == "partly blurred"
+    assert hosts(found)["broker"].pixels == "partly blurred"
+
+
 def test_without_discovery_it_is_only_taken_back(tmp_path: Path) -> None:
     """An empty message on the topic of an earlier run's announcement."""
     text = FULL.replace("tls: {}}", "tls: {}, homeassistant: {discovery: false}}")
