@@ -134,7 +134,8 @@ def test_what_a_subscriber_sees_is_in_the_manifest(
         assert not ask("cmd/nonsense")["ok"]
         assert ask("cmd/inspect")["ok"]
         assert ask("belt/threshold/set", "0.4")["ok"]
-        wait_until(lambda: "yard" in ask("cmd/snapshot")["result"]["pipelines"], 20.0)
+        subscriber.expect(f"{BASE}/yard/status", b"online", 20.0)
+        assert "yard" in ask("cmd/snapshot")["result"]["pipelines"]
         wait_until(lambda: subscriber.of(f"{BASE}/yard/snapshot"), 20.0)
         asked = len(messages)
         config = yaml.safe_load(agent.file.read_text())
