@@ -28,10 +28,10 @@ from edge_agent.runtime.privacy.manifest import manifest
 
 EXAMPLES = """\
   edge-agent doctor -c edge-agent.yaml
-  edge-agent doctor                              this machine, and /etc/edge-agent/edge-agent.yaml
+  edge-agent doctor                               this machine, and /etc/edge-agent/edge-agent.yaml
   edge-agent doctor -c edge-agent.yaml --json
-  edge-agent doctor -c edge-agent.yaml --unit    a systemd drop-in: only what the file names
-  edge-agent doctor -c edge-agent.yaml --privacy what may leave this device, and where pixels are
+  edge-agent doctor -c edge-agent.yaml --unit     a systemd drop-in: only what the file names
+  edge-agent doctor -c edge-agent.yaml --privacy  what may leave this device, and to whom
 """
 
 _NAME = 16
