@@ -70,7 +70,10 @@ def test_the_outputs_of_tflite(
     rounding = _rounding(path)
     wanted = _tflite(path, inputs, rounding)
     np.savez(tmp_path / "in.npz", *inputs)
-    words = ("--task", "raw", "--engine", "numpy", "--rounding", rounding, "--json")
+    words = (
+        *("--task", "raw", "--state", "{}"),  # every input is given here
+        *("--engine", "numpy", "--rounding", rounding, "--json"),
+    )
     answer = Terminal(capsys)("infer", "-m", path, "-i", tmp_path / "in.npz", *words)
     assert answer.code == 0, answer.err
     found = [np.array(output["values"]) for output in answer.json["outputs"]]
