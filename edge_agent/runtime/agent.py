@@ -23,6 +23,7 @@ from edge_agent.runtime.describe import Description
 from edge_agent.runtime.exporter import Exporter
 from edge_agent.runtime.governor import Governor
 from edge_agent.runtime.health import HealthReport
+from edge_agent.runtime.heap import settle
 from edge_agent.runtime.metrics import PipelineMetrics
 from edge_agent.runtime.notify import Systemd
 from edge_agent.runtime.pipeline import Pipeline
@@ -250,6 +251,7 @@ class Agent:
         refs = tuple(model.ref for model in models)
         if refs != self._told_models:
             self._told_models = refs
+            settle()
             self._outbox.put(self._messages.info(self._description.info(refs)))
             known = {model.ref.name: model.labels for model in models}
             self._announce(self._description.entities(known))
