@@ -32,14 +32,29 @@ class ResultFilter:
         """The results that count in a frame of that width and height in pixels."""
         return [r for r in results if isinstance(r, RawOutput) or self._counts(r, threshold, size)]
 
-    def _counts(self, result: Result, threshold: float, size: tuple[int, int]) -> bool:
+    def faint(
+        self, results: Iterable[Result], threshold: float, size: tuple[int, int], part: float
+    ) -> Sequence[Result]:
+        """The results that would count only if all thresholds were that part of what they are."""
+        return [
+            each
+            for each in results
+            if not isinstance(each, RawOutput)
+            and self._counts(each, threshold, size, part)
+            and not self._counts(each, threshold, size)
+        ]
+
+    def _counts(
+        self, result: Result, threshold: float, size: tuple[int, int], part: float = 1.0
+    ) -> bool:
         assert not isinstance(result, RawOutput)
         if self._labels is not None and result.label not in self._labels:
             return False
         options = self._filters.get(result.label)
         if options is None:
-            return result.score >= threshold
-        if result.score < (threshold if options.threshold is None else options.threshold):
+            return result.score >= part * threshold
+        least = threshold if options.threshold is None else options.threshold
+        if result.score < part * least:
             return False
         if isinstance(result, ClassArea):
             return options.min_area <= result.area <= options.max_area

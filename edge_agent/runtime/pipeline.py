@@ -103,7 +103,9 @@ class Pipeline:
     @property
     def least_score(self) -> float:
         """Score below which no result is of any use, whatever its label."""
-        return min(self._filter.least(self.threshold), self.snapshots.least_score)
+        tracker = self._tracker
+        part = 1.0 if tracker is None else tracker.faint
+        return min(part * self._filter.least(self.threshold), self.snapshots.least_score)
 
     @property
     def enabled(self) -> bool:
@@ -243,7 +245,9 @@ class Pipeline:
         moment = Moment.of_frame(frame, self._latency(job, outcome), self._model[0])
         self._last = (frame.timeline, moment)
         results = self._filter.apply(outcome.results, self.threshold, frame.size)
-        tracks = self._tracker.update(results, frame.timeline)
+        part = self._tracker.faint
+        faint = self._filter.faint(outcome.results, self.threshold, frame.size, part)
+        tracks = self._tracker.update(results, frame.timeline, faint)
         happenings = self._tell(tracks, frame.timeline, moment)
         fresh = {each.track.id for each in happenings if each.type == "new"}
         self.snapshots.inferred(frame, Seen(outcome.results, tracks, fresh))

@@ -61,7 +61,7 @@ def stage_factory(
 def _track_options(config: Config, item: PipelineConfig) -> TrackOptions:
     """As the YAML says; single pictures are believed at once where it says nothing."""
     if "track" not in item.model_fields_set and config.sources[item.source].is_pictures:
-        return TrackOptions(hits=1, of=1)
+        return TrackOptions(hits=1, of=1, faint=1.0)
     return item.track
 
 

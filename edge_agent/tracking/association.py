@@ -52,6 +52,18 @@ def associate(
     return pairs | _renamed(boxes, seen.boxes, pairs)
 
 
+def linger(
+    motion: Motion, lives: Sequence[Life], rows: Sequence[int], seen: Sightings
+) -> dict[int, int]:
+    """Pairs of object, one of `rows`, and faint detection of its label that lies on it by half."""
+    boxes, labels = motion.boxes[rows], np.array([lives[row].label for row in rows])
+    enough = np.full(len(seen.boxes), _WEAK_FITS)
+    fits = _fit(boxes, seen.boxes, np.zeros(len(rows)), enough)
+    fits[motion.uncertainty[rows] > _WEAK_REACH] = 0.0
+    pairs = assign(np.where(labels[:, None] == np.array(seen.labels), fits, 0.0))
+    return {rows[row]: column for row, column in pairs.items()}
+
+
 def _renamed(boxes: Array, seen: Array, pairs: dict[int, int]) -> dict[int, int]:
     """Pairs of those left over that lie so well on each other that only the name is wrong."""
     taken = set(pairs.values())

@@ -13,10 +13,16 @@ class Tracker(Protocol):
 
     Times are seconds on the frames' time line. Every confirmed object is in the answer of each
     update until the one in which its phase is "ended".
+    `faint` is the part of a result's threshold from which on it may still go on with an object; 1
+    where the tracker has no use for such results.
     """
 
-    def update(self, results: Sequence[Result], timeline: float) -> tuple[Track, ...]:
-        """Take in the results of the next frame."""
+    faint: float
+
+    def update(
+        self, results: Sequence[Result], timeline: float, faint: Sequence[Result] = ()
+    ) -> tuple[Track, ...]:
+        """Take in the results of the next frame, and those that only go on with an object."""
 
     def expire(self, timeline: float) -> tuple[Track, ...]:
         """End the objects not seen for too long while no frame came; returns those ended."""

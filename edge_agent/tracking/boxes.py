@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from edge_agent.geometry import Box
 from edge_agent.result import Detection, Result, Track
-from edge_agent.tracking.association import associate
+from edge_agent.tracking.association import associate, linger
 from edge_agent.tracking.lifecycle import Life
 from edge_agent.tracking.motion import Motion
 from edge_agent.tracking.options import TrackOptions
@@ -26,6 +26,7 @@ class BoxTracker:
     def __init__(self, options: TrackOptions, ids: Iterator[int]) -> None:
         if options.hits > options.of:
             raise ValueError(f"track: hits ({options.hits}) must not be above of ({options.of})")
+        self.faint = options.faint
         self._options = options
         self._weak = _WEAK * options.sure if options.sure < 1.0 else 0.0
         self._ids = ids
@@ -38,16 +39,17 @@ class BoxTracker:
         """Whether any object is being followed, confirmed or not."""
         return bool(self._lives)
 
-    def update(self, results: Sequence[Result], timeline: float) -> tuple[Track, ...]:
+    def update(
+        self, results: Sequence[Result], timeline: float, faint: Sequence[Result] = ()
+    ) -> tuple[Track, ...]:
         """Take in the detections of the next frame; results of other kinds are ignored."""
-        detections = sorted(
-            (result for result in results if isinstance(result, Detection)), key=_surest_first
-        )
+        detections = _sorted(results)
         seen = Sightings.of(detections)
         self._motion.predict(timeline - self._now)
         self._now = timeline
         pairs = associate(self._motion, self._lives, seen, self._options.iou, self._weak)
         self._follow(pairs, seen, detections)
+        self._go_on([row for row in range(len(self._lives)) if row not in pairs], _sorted(faint))
         ended = self._clear(timeline)
         self._begin(set(pairs.values()), seen, detections)
         return (*self._confirmed(), *ended)
@@ -64,15 +66,29 @@ class BoxTracker:
         self, pairs: dict[int, int], seen: Sightings, detections: Sequence[Detection]
     ) -> None:
         """Note for all objects whether they were seen, and where."""
-        if pairs:
-            chosen = list(pairs.values())
-            self._motion.saw(list(pairs), seen.boxes[chosen], seen.errors[chosen])
+        self._move(pairs, seen)
         for row, life in enumerate(self._lives):
             if row in pairs:
                 each = detections[pairs[row]]
                 life.saw(each.score, each.box, self._now, each.label)
             else:
                 life.missed()
+
+    def _move(self, pairs: dict[int, int], seen: Sightings) -> None:
+        if pairs:
+            chosen = list(pairs.values())
+            self._motion.saw(list(pairs), seen.boxes[chosen], seen.errors[chosen])
+
+    def _go_on(self, missed: list[int], detections: Sequence[Detection]) -> None:
+        """Let faint detections stand for objects that were missed, but seen just before."""
+        rows = [row for row in missed if self._lives[row].may_fade(self._now)]
+        if not rows or not detections:
+            return
+        seen = Sightings.of(detections)
+        pairs = linger(self._motion, self._lives, rows, seen)
+        self._move(pairs, seen)
+        for row, column in pairs.items():
+            self._lives[row].faded(detections[column].score, detections[column].box, self._now)
 
     def _clear(self, now: float) -> tuple[Track, ...]:
         """Drop the hopeless and end the lost."""
@@ -110,6 +126,10 @@ class BoxTracker:
             if life.ready:
                 life.confirm(next(self._ids))
         return [life.snapshot() for life in self._lives if life.id is not None]
+
+
+def _sorted(results: Sequence[Result]) -> list[Detection]:
+    return sorted((each for each in results if isinstance(each, Detection)), key=_surest_first)
 
 
 def _surest_first(detection: Detection) -> tuple[float, Box, str]:

@@ -13,6 +13,8 @@ from edge_agent.tracking.options import TrackOptions
 class LabelTracker:
     """One life per label, by the same N-of-M confirmation and timeout as for boxes."""
 
+    faint = 1.0
+
     def __init__(self, options: TrackOptions, ids: Iterator[int]) -> None:
         if options.hits > options.of:
             raise ValueError(f"track: hits ({options.hits}) must not be above of ({options.of})")
@@ -25,8 +27,11 @@ class LabelTracker:
         """Whether any class is present."""
         return bool(self._lives)
 
-    def update(self, results: Sequence[Result], timeline: float) -> tuple[Track, ...]:
+    def update(
+        self, results: Sequence[Result], timeline: float, faint: Sequence[Result] = ()
+    ) -> tuple[Track, ...]:
         """Take in the classes of the next frame; results of other kinds are ignored."""
+        del faint
         scores: dict[str, float] = {}
         for result in results:
             if isinstance(

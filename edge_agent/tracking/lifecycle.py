@@ -9,6 +9,7 @@ from edge_agent.result import Track
 from edge_agent.tracking.options import TrackOptions
 
 _DOUBT = 0.25  # what a frame without it takes from its claim, in sightings
+_FADES = 3.0  # times `lost` for which it goes on without a sure sighting
 _LEAD = 1.5  # another name needs this many times the votes of that which was told
 
 
@@ -30,7 +31,7 @@ class Life:
         self.label = label
         self.score = self.top_score = score
         self.box = box
-        self.start = self.last_seen = now
+        self.start = self.last_seen = self._last_sure = now
         self._options = options
         self._history = 1  # a bit per inferred frame, the newest lowest; 1 = seen
         self._window = (1 << options.of) - 1
@@ -49,7 +50,7 @@ class Life:
         self.score = score
         self.top_score = max(self.top_score, score)
         self.box = box
-        self.last_seen = now
+        self.last_seen = self._last_sure = now
 
     def _vote(self, label: str, score: float) -> None:
         """Count what it is called; nothing is settled until it is real, then the lead must grow."""
@@ -65,6 +66,20 @@ class Life:
         """Note a frame without it."""
         self._history = (self._history << 1) & self._window
         self._misses += 1
+
+    def may_fade(self, now: float) -> bool:
+        """Whether a faint sighting can stand for a sure one: it is real.
+
+        Not for ever: what looks a little like it may stand where it was.
+        """
+        return self.id is not None and now - self._last_sure < _FADES * self._options.lost
+
+    def faded(self, score: float, box: Box | None, now: float) -> None:
+        """Note a faint sighting in the frame that missed it; it goes on, and earns nothing."""
+        self._misses = 0
+        self.score = score
+        self.box = box
+        self.last_seen = now
 
     @property
     def ready(self) -> bool:

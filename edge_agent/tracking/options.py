@@ -33,3 +33,10 @@ class TrackOptions(Options):
             "fifths of it must fit an object better to be joined to it; 1 = all count the same."
         ),
     ] = 0.9
+    faint: Annotated[
+        Fraction,
+        Doc(
+            "A detection below the threshold, but not below this part of it, goes on with an "
+            "object where it was just seen; it never begins one. 1 = none counts."
+        ),
+    ] = 0.4

@@ -79,6 +79,18 @@ def test_labels() -> None:
     assert ResultFilter(None, {}).apply(results, 0.5, WIDE) == results
 
 
+def test_faint_ones() -> None:
+    """Those between a part of their threshold and it; of no use is what is none of the labels."""
+    filters = {"cat": FilterOptions(threshold=0.3, max_area=0.5)}
+    some = ResultFilter({"cat", "dog"}, filters)
+    cats = [Detection("cat", score, BOX, 0) for score in (0.3, 0.29, 0.15, 0.14)]
+    dogs = [Detection("dog", score, BOX, 0) for score in (0.5, 0.49, 0.25, 0.24)]
+    others: list[Result] = [Detection("cow", 0.3, BOX, 0), RawOutput("out", np.zeros(3))]
+    large = Detection("cat", 0.2, (0.0, 0.0, 1.0, 1.0), 0)
+    found = some.faint([*cats, *dogs, *others, large], 0.5, WIDE, 0.5)
+    assert found == [*cats[1:3], *dogs[1:3]]
+
+
 def test_least_score_that_is_asked_of_the_model() -> None:
     """The lowest threshold of all, so that no label misses what it would take."""
     filters = {

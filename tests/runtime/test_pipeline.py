@@ -10,10 +10,11 @@ import pytest
 
 from edge_agent.frame import Frame
 from edge_agent.gates.base import Verdict
-from edge_agent.result import RawOutput
+from edge_agent.result import Kind, RawOutput
 from edge_agent.rules.options import FilterOptions, PublishOptions
 from edge_agent.runtime.metrics import STAGES
 from edge_agent.sources.reader import SourceStatus
+from edge_agent.tracking.options import TrackOptions
 from tests.support.broker import wait_until
 from tests.support.reading import LIMIT
 from tests.support.runtime import (
@@ -28,6 +29,8 @@ from tests.support.runtime import (
     outcome,
     scene,
 )
+
+FAINT = TrackOptions().faint
 
 
 def test_online_with_source_and_model() -> None:
@@ -75,7 +78,34 @@ def test_a_command_leaves_a_labels_own_threshold_alone() -> None:
     rig.pipeline.threshold = 0.8
     rig.see(cat(0.2, score=0.7), cat(0.8, "dog", score=0.4))
     assert [event["label"] for event in rig.outbox.events()] == ["dog"]
-    assert rig.pipeline.least_score == 0.3
+    assert rig.pipeline.least_score == pytest.approx(FAINT * 0.3)
+
+
+def test_a_score_that_flickers_is_no_news() -> None:
+    """What falls below the threshold goes on where it was, and is no result; it begins nothing."""
+    rig = Rig(publish=PublishOptions(detections=True)).begin()
+    rig.see(cat(0.2))
+    for _ in range(4 * round(LOST / 0.1)):
+        rig.see(cat(0.2, score=FAINT * 0.5), cat(0.8, score=0.49))
+        rig.see(cat(0.2, score=0.51))
+    assert rig.outbox.types() == ["new"]
+    sizes = [len(message["results"]) for message in rig.outbox.json("p/detections")]
+    assert sizes[:3] == [1, 0, 1]
+
+
+def test_too_faint_a_score_is_nothing() -> None:
+    """An object whose score falls further ends after its time."""
+    rig = Rig().begin()
+    rig.see(cat(0.2))
+    for _ in range(round(LOST / 0.1) + 2):
+        rig.see(cat(0.2, score=FAINT * 0.49))
+    assert rig.outbox.types() == ["new", "end"]
+
+
+@pytest.mark.parametrize(("kind", "part"), [("object", FAINT), ("class", 1.0)])
+def test_only_for_boxes_more_is_asked_of_the_model(kind: Kind, part: float) -> None:
+    """Classes of the whole frame have no use for faint results."""
+    assert Rig().begin(kind).pipeline.least_score == part * 0.5
 
 
 def test_shapes_are_those_of_the_frame() -> None:

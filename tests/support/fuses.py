@@ -66,10 +66,12 @@ class FusedTracker(BoxTracker):
         super().__init__(options, itertools.count(1))
         self._fuse = fuse
 
-    def update(self, results: Sequence[Result], timeline: float) -> tuple[Track, ...]:
+    def update(
+        self, results: Sequence[Result], timeline: float, faint: Sequence[Result] = ()
+    ) -> tuple[Track, ...]:
         """Take in the next frame."""
         self._fuse.check("tracker")
-        return super().update(results, timeline)
+        return super().update(results, timeline, faint)
 
     def expire(self, timeline: float) -> tuple[Track, ...]:
         """End what is overdue."""

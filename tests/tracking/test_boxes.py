@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import pytest
 
-from edge_agent.result import ClassScore, Detection
+from edge_agent.result import ClassScore, Detection, Result
 from edge_agent.tracking.boxes import BoxTracker
 from edge_agent.tracking.options import TrackOptions
 from tests.tracking.stories import FRAME, at, box_tracker, boxes, phases, play
@@ -167,6 +169,52 @@ def test_each_box_goes_to_one_object() -> None:
     """Two objects that become one box leave one of them unseen."""
     told = play(box_tracker(), [[at(0.3), at(0.5)], [at(0.38)]])
     assert [track.seen for track in told[1]] == [True, False]
+
+
+def _fades(frames: Iterable[tuple[Sequence[Result], Sequence[Result]]]) -> dict[int, str]:
+    """The phases of each id, of frames with sure and with faint detections."""
+    tracker = box_tracker(hits=2, of=3, lost=2.0)
+    return phases(tracker.update(sure, n * FRAME, faint) for n, (sure, faint) in enumerate(frames))
+
+
+def test_faint_detections_go_on_with_an_object() -> None:
+    """An object that is only seen faintly for a while is seen, moves on, and does not end."""
+    tracker = box_tracker(lost=0.3)
+    walk = [at(0.2 + 0.01 * n) for n in range(20)]
+    told = [
+        tracker.update([each] * (n % 8 == 0), FRAME * n, [each] * (n % 8 != 0))
+        for n, each in enumerate(walk)
+    ]
+    assert phases(told) == {1: "n" + 19 * "l"}
+    assert all(track.seen and track.box == walk[-1].box for track in told[-1])
+
+
+def test_faint_detections_begin_and_confirm_nothing() -> None:
+    """However often something is seen faintly, it is no object."""
+    assert _fades([([], STILL)] * 20) == {}
+    assert _fades([(STILL, []), *[([], STILL)] * 20]) == {}
+
+
+def test_faint_detections_do_not_bring_back_what_is_gone() -> None:
+    """What was not seen for most of its time, or lies elsewhere, or is named otherwise, ends."""
+    ended = {1: "n" + 19 * "l" + "e"}
+    assert _fades([(STILL, [])] * 2 + [([], [])] * 14 + [([], STILL)] * 9) == ended
+    for other in (at(0.42), at(0.3, size=0.06), at(0.3, label="dog")):
+        assert _fades([(STILL, [])] * 2 + [([], [other])] * 25) == ended
+
+
+def test_what_stays_faint_ends() -> None:
+    """Something faint where an object was does not keep it for ever."""
+    found = _fades([(STILL, [])] * 2 + [([], STILL)] * 100)
+    assert found == {1: "n" + 78 * "l" + "e"}
+
+
+def test_sure_detections_come_first() -> None:
+    """A faint box that fits better does not take an object from its sure one."""
+    tracker = box_tracker()
+    tracker.update(STILL, 0.0)
+    (track,) = tracker.update([at(0.33)], FRAME, STILL)
+    assert track.box == at(0.33).box
 
 
 def test_expire() -> None:
