@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -71,6 +72,8 @@ def _cases() -> list[Case]:
         Case("YOLOv8 640, 84 x 8400", "yolo", {}, 640, (_dense(8400, 4, 80).T[None].copy(),)),
         Case("YOLOv5 640, 25200 x 85", "yolo", {}, 640, (_dense(25200, 5, 80)[None],)),
         Case("YOLOX 416, 3549 x 85", "yolox", {}, 416, (_dense(3549, 5, 80)[None],)),
+        Case("YOLOv8-seg 416, 116 x 3549, 104 x 104 x 32", "yolo_segment", {}, 416,
+             _with_masks(v8, 104), "at most 3 ms"),
     ]  # fmt: skip
 
 
@@ -89,6 +92,15 @@ def _dense(places: int, first: int, classes: int) -> Floats:
         if first == 5:
             table[rows, 4] = 0.95
     return table
+
+
+def _with_masks(table: Floats, side: int) -> tuple[Floats, Floats]:
+    """The same boxes, each with 32 coefficients, and smooth prototypes."""
+    coefficients = _NOISE.normal(0.0, 0.2, (len(table), 32))
+    coarse = _NOISE.normal(0.0, 0.2, (8, 8, 32)).astype(np.float32)
+    prototypes = np.dstack([cv2.resize(coarse[..., k], (side, side)) for k in range(32)])
+    whole = np.hstack([table, coefficients]).astype(np.float32)
+    return whole.T[None].copy(), prototypes[None].astype(np.float32)
 
 
 def _decoding(case: Case, dtype: np.dtype[Any]) -> Callable[[], int]:

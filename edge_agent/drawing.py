@@ -71,7 +71,7 @@ def _draw_caption(image: Picture, caption: str, at: tuple[int, int], colour: Col
 def draw_area(
     image: Picture, polygons: Sequence[Sequence[Point]], caption: str, colour: Colour
 ) -> None:
-    """Tint an area (outlines and holes, 0..1 of the picture) with its caption, in place."""
+    """Tint an area (outlines and holes, 0..1 of the picture) with its caption, if any, in place."""
     size = (image.shape[1], image.shape[0])
     lines = [np.rint(np.array(line) * size).astype(np.int32) for line in polygons]
     if not lines:
@@ -79,8 +79,9 @@ def draw_area(
     tinted = cv2.fillPoly(image.copy(), lines, colour)
     cv2.addWeighted(tinted, _TINT, image, 1 - _TINT, 0, dst=image)
     cv2.polylines(image, lines, True, colour, max(1, round(min(size) / 480)), cv2.LINE_AA)
-    x, y = max(lines, key=cv2.contourArea).mean(axis=0).astype(int).tolist()
-    _draw_caption(image, caption, (x, y), colour)
+    if caption:
+        x, y = max(lines, key=cv2.contourArea).mean(axis=0).astype(int).tolist()
+        _draw_caption(image, caption, (x, y), colour)
 
 
 def draw_keypoints(image: Picture, points: Sequence[Keypoint], colour: Colour) -> None:

@@ -27,7 +27,8 @@ class Keypoint:
 class Detection:
     """An object in the frame; `box` is 0..1 of the source frame, `index` the model's class.
 
-    `keypoints` are all of those that the model knows, also unsure ones, in its order.
+    `keypoints` are all of those that the model knows, also unsure ones, in its order. `polygons`
+    are the outlines of its mask and of the holes in it, as those of a `ClassArea`.
     """
 
     label: str
@@ -35,6 +36,7 @@ class Detection:
     box: Box
     index: int
     keypoints: tuple[Keypoint, ...] = ()
+    polygons: tuple[tuple[Point, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

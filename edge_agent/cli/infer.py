@@ -22,6 +22,7 @@ from edge_agent.drawing import (
 )
 from edge_agent.engines.base import Rounding
 from edge_agent.errors import EdgeAgentError, InferenceError, UsageError
+from edge_agent.geometry import Point
 from edge_agent.result import ClassArea, ClassScore, Detection, Keypoint, RawOutput, Result
 from edge_agent.runtime.inference import Inference, Outcome
 from edge_agent.runtime.wire import open_inference
@@ -162,6 +163,8 @@ def _result(result: Result, shape: tuple[int, ...] | None) -> dict[str, Any]:
             found["box_px"] = [round(s * n, 2) for s, n in zip(result.box, sizes, strict=True)]
         if result.keypoints:
             found["keypoints"] = [_keypoint(each) for each in result.keypoints]
+        if result.polygons:
+            found["polygons"] = _lines(result.polygons)
         return found
     assert isinstance(result, ClassScore)
     return {"label": result.label, "score": round(result.score, 6)}
@@ -174,8 +177,15 @@ def _keypoint(point: Keypoint) -> dict[str, Any]:
 
 def _area(result: Result) -> dict[str, Any]:
     assert isinstance(result, ClassArea)
-    polygons = [[[round(side, 5) for side in p] for p in line] for line in result.polygons]
-    return {"label": result.label, "area": round(result.area, 6), "polygons": polygons}
+    return {
+        "label": result.label,
+        "area": round(result.area, 6),
+        "polygons": _lines(result.polygons),
+    }
+
+
+def _lines(polygons: Sequence[Sequence[Point]]) -> list[list[list[float]]]:
+    return [[[round(side, 5) for side in point] for point in line] for line in polygons]
 
 
 def _raw(result: Result) -> dict[str, Any]:
@@ -232,6 +242,7 @@ def _draw(image: Image, results: Sequence[Result]) -> None:
     detections = [result for result in results if isinstance(result, Detection)]
     colours = palette(detection.label for detection in detections)
     for found in reversed(detections):  # the best last, on top
+        draw_area(image, found.polygons, "", colours[found.label])
         draw_box(image, found.box, f"{found.label} {found.score:.2f}", colours[found.label])
         draw_keypoints(image, found.keypoints, colours[found.label])
     areas = [result for result in results if isinstance(result, ClassArea)]

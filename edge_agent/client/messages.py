@@ -30,8 +30,9 @@ class ReceivedEvent(Event):
 class Found:
     """A detection, or with `box` None a class of the whole frame.
 
-    `keypoints` are the points of the body, where the model finds them; `area` and `polygons` are
-    the part of the frame that a class takes and its outlines, where the model tells them.
+    `keypoints` are the points of the body, where the model finds them; `area` is the part of the
+    frame that a class takes, `polygons` are its outlines or those of an object's mask, where the
+    model tells them.
     """
 
     label: str

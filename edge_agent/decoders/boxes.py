@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -45,6 +45,18 @@ class Candidates:
     scores: Floats
     classes: Indices
 
+    def take(self, rows: Indices) -> Candidates:
+        """Those at the given rows, in their order."""
+        return Candidates(self.boxes[rows], self.scores[rows], self.classes[rows])
+
+
+Details = Callable[[int, Detection], Detection]
+"""Adds to the detection of a candidate (by its row) what its box does not tell."""
+
+
+def _no_details(_: int, detection: Detection) -> Detection:
+    return detection
+
 
 class Finish:
     """Makes detections out of candidates, by the options and labels of one model."""
@@ -54,40 +66,54 @@ class Finish:
         self._labels = labels
 
     def detections(
-        self, found: Candidates, mapping: BoxMapping, threshold: float
+        self,
+        found: Candidates,
+        mapping: BoxMapping,
+        threshold: float,
+        details: Details = _no_details,
     ) -> tuple[Detection, ...]:
         """Best first; broken boxes and those without area inside the frame are left out."""
         usable = np.isfinite(found.boxes).all(axis=1)
         usable &= (found.boxes[:, :2] <= found.boxes[:, 2:]).all(axis=1)
-        if not usable.all():
-            found = Candidates(found.boxes[usable], found.scores[usable], found.classes[usable])
+        rows = np.flatnonzero(usable)
+        if rows.size < usable.size:
+            found = found.take(rows)
         if not found.scores.size:
             return ()
-        return self.without_nms(self._thinned(found, threshold), mapping)
+        kept, scores = self._thinned(found, threshold)
+        best = Candidates(found.boxes[kept], scores, found.classes[kept])
+        return self.without_nms(
+            best, mapping, lambda row, detection: details(int(rows[kept[row]]), detection)
+        )
 
-    def without_nms(self, found: Candidates, mapping: BoxMapping) -> tuple[Detection, ...]:
+    def without_nms(
+        self, found: Candidates, mapping: BoxMapping, details: Details = _no_details
+    ) -> tuple[Detection, ...]:
         """The candidates as they are, in their order."""
         boxes = mapping.boxes(found.boxes)
         inside = (boxes[:, :2] < boxes[:, 2:]).all(axis=1)
         scores = np.minimum(found.scores, np.float32(1.0))
         kept = np.flatnonzero(inside)[: self._options.max]
-        rows = zip(
-            boxes[kept].tolist(), scores[kept].tolist(), found.classes[kept].tolist(), strict=True
+        table = zip(
+            kept.tolist(),
+            boxes[kept].tolist(),
+            scores[kept].tolist(),
+            found.classes[kept].tolist(),
+            strict=True,
         )
         return tuple(
-            Detection(class_name(self._labels, index), score, (x1, y1, x2, y2), index)
-            for (x1, y1, x2, y2), score, index in rows
+            details(row, Detection(class_name(self._labels, index), score, tuple(box), index))
+            for row, box, score, index in table
         )
 
-    def _thinned(self, found: Candidates, threshold: float) -> Candidates:
+    def _thinned(self, found: Candidates, threshold: float) -> tuple[Indices, Floats]:
+        """Rows that stay, best first, and their scores."""
         options = self._options
         classes = None if options.agnostic else found.classes
-        if options.soft is None:
-            kept = nms(found.boxes, found.scores, classes, options.iou)
-            scores = found.scores[kept]
-        else:
-            kept, scores = soft_nms(found.boxes, found.scores, classes, options.soft, threshold)
-        return Candidates(found.boxes[kept], scores, found.classes[kept])
+        if options.soft is not None:
+            return soft_nms(found.boxes, found.scores, classes, options.soft, threshold)
+        kept = nms(found.boxes, found.scores, classes, options.iou)
+        return kept, found.scores[kept]
 
 
 def joined(parts: Sequence[Candidates]) -> Candidates:

@@ -24,13 +24,20 @@ _OTHER_TASKS = ("segment", "pose", "obb")
 class Layout:
     """`kind`: v5 has an objectness, v8 none, end2end is box, score and class after NMS.
 
-    `channels_first`: [1, channels, rows], else [1, rows, channels].
+    `channels_first`: [1, channels, rows], else [1, rows, channels]. `extra` channels follow those
+    of the classes.
     """
 
     kind: Kind
     channels_first: bool
     rows: int
     classes: int | None
+    extra: int = 0
+
+    @property
+    def first(self) -> int:
+        """Channels before those of the classes; end2end has one number for the best class."""
+        return {"v5": 5, "v8": 4, "end2end": 6}[self.kind]
 
     @property
     def text(self) -> str:
@@ -52,17 +59,25 @@ def recognise(info: ModelInfo) -> Layout | None:
     if shape is None:
         return None
     if (task := info.metadata.get("task")) in _OTHER_TASKS:
-        other = ": set task: yolo_pose" if task == "pose" else ", of which only detect can be read"
+        other = ": set task: yolo_pose" if task == "pose" else ", but its outputs are of another"
         raise Unsure(f"the file says that its task is {task}{other}")
     if task not in (None, "detect"):
         return None
-    found = _by_grid(info, shape) or _end_to_end(info, shape)
+    found = by_places(info, shape)
     if found is None and (task == "detect" or 84 in shape or 85 in shape):
         raise Unsure(
             f"output 0 ({shape[0]}x{shape[1]}) may be a YOLO head, but not with so many rows for "
             "its input: set task: {name: yolo, layout: v5 or v8}"
         )
     return found
+
+
+def by_places(info: ModelInfo, shape: tuple[int, int], extra: int = 0) -> Layout | None:
+    """The layout of an output with so many rows and channels, `extra` of them for other things.
+
+    Raises Unsure where an objectness may be one of them.
+    """
+    return _by_grid(info, shape, extra) or _end_to_end(info, shape, extra)
 
 
 def named(info: ModelInfo, kind: Kind, labels: int | None) -> Layout | None:
@@ -87,16 +102,17 @@ def detector_shape(info: ModelInfo) -> tuple[int, int] | None:
     return (first, second) if batch in (1, -1) and min(first, second) > 4 else None
 
 
-def _by_grid(info: ModelInfo, shape: tuple[int, int]) -> Layout | None:
+def _by_grid(info: ModelInfo, shape: tuple[int, int], extra: int) -> Layout | None:
     size = input_size(info)
     if size is None:
         return None
     cells = {grid_cells(size, strides) for strides in _STRIDES}
     for first, (channels, rows) in ((True, shape), (False, shape[::-1])):
-        if rows in {_ANCHORS * count for count in cells} and channels > 5:
-            return Layout("v5", first, rows, channels - 5)
-        if rows in cells and _without_objectness(info, first, channels):
-            return Layout("v8", first, rows, channels - 4)
+        plain = channels - extra
+        if rows in {_ANCHORS * count for count in cells} and plain > 5:
+            return Layout("v5", first, rows, plain - 5, extra)
+        if rows in cells and plain > 4 and _without_objectness(info, first, plain):
+            return Layout("v8", first, rows, plain - 4, extra)
     return None
 
 
@@ -116,7 +132,7 @@ def _without_objectness(info: ModelInfo, channels_first: bool, channels: int) ->
     )
 
 
-def _end_to_end(info: ModelInfo, shape: tuple[int, int]) -> Layout | None:
-    rows, channels = shape
-    certain = shape == _END2END or info.metadata.get("end2end") in (True, "True", "true")
-    return Layout("end2end", False, rows, None) if channels == 6 and certain else None
+def _end_to_end(info: ModelInfo, shape: tuple[int, int], extra: int) -> Layout | None:
+    rows, plain = shape[0], shape[1] - extra
+    certain = (rows, plain) == _END2END or info.metadata.get("end2end") in (True, "True", "true")
+    return Layout("end2end", False, rows, None, extra) if plain == 6 and certain else None

@@ -15,7 +15,7 @@ from importlib.resources import files
 from typing import Any, Literal
 
 from edge_agent.event import Event, ModelRef
-from edge_agent.geometry import Box
+from edge_agent.geometry import Box, Point
 from edge_agent.result import ClassArea, ClassScore, Detection, Keypoint
 
 EVENT_SCHEMA = "edge-agent/event/1"
@@ -276,10 +276,16 @@ def _result(result: Detection | ClassScore | ClassArea) -> dict[str, Any]:
     told: dict[str, Any] = {"label": result.label, "score": _number(result.score, 4), "box": box}
     if isinstance(result, ClassArea):
         told["area"] = _number(result.area, 5)
-        told["polygons"] = [[[_number(s, 5) for s in p] for p in line] for line in result.polygons]
+        told["polygons"] = _lines(result.polygons)
     if isinstance(result, Detection) and result.keypoints:
         told["keypoints"] = [_keypoint(each) for each in result.keypoints]
+    if isinstance(result, Detection) and result.polygons:
+        told["polygons"] = _lines(result.polygons)
     return told
+
+
+def _lines(polygons: Sequence[Sequence[Point]]) -> list[list[list[float]]]:
+    return [[[_number(side, 5) for side in point] for point in line] for line in polygons]
 
 
 def _keypoint(point: Keypoint) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from tests.decoders.head_models import (
     nxp_face_model,
     yolox_model,
 )
+from tests.decoders.segment_models import segment_model
 from tests.decoders.ssd_models import ssd_info, ssd_values
 from tests.decoders.ssd_raw_models import ssd_raw_model
 from tests.decoders.yolo_models import Truth, pose_model, yolo_model
@@ -45,6 +46,9 @@ _FITTING: dict[str, tuple[ModelInfo, list[Any]]] = {
     "ssd": (ssd_info(), ssd_values([(0.9, 0, (0.0, 0.0, 0.5, 0.5))])),
     "ssd_raw": ssd_raw_model("ultraface", [Truth(0, 0.9, _TRUTH.box)], classes=1),
     "yolo_pose": pose_model([_TRUTH]),
+    "yolo_segment": segment_model(
+        "v8", [_TRUTH], np.ones((24, 40, 2), np.float32), np.ones((1, 2), np.float32)
+    ),
     "yolo": yolo_model("v8", [Truth(0, 0.9, (0.0, 0.0, 0.5, 0.5))]),
     "yolo_anchors": nxp_face_model(_TRUTH),
     "yolox": _with_labels(*yolox_model([_TRUTH])),

@@ -166,7 +166,7 @@ def test_unit_that_is_named() -> None:
         ((1, 100, 6), None, {"task": "detect", "end2end": True}, "(layout end2end): yolo"),
         ((1, 8400, 9), None, {}, "set task: {name: yolo, layout: v8} or task: yolox: raw"),
         ((1, 7777, 84), None, {}, "set task: {name: yolo, layout: v5 or v8}: raw"),
-        ((1, 116, 8400), None, {"task": "segment"}, "its task is segment, of which only detect"),
+        ((1, 116, 8400), None, {"task": "segment"}, "its task is segment, but its outputs"),
         ((1, 100, 6), None, {}, "fits the outputs: raw"),
     ],
 )
