@@ -72,6 +72,8 @@ def _cases() -> list[Case]:
         Case("YOLOv8 640, 84 x 8400", "yolo", {}, 640, (_dense(8400, 4, 80).T[None].copy(),)),
         Case("YOLOv5 640, 25200 x 85", "yolo", {}, 640, (_dense(25200, 5, 80)[None],)),
         Case("YOLOX 416, 3549 x 85", "yolox", {}, 416, (_dense(3549, 5, 80)[None],)),
+        Case("YOLOv8 416, distributions of 3 grids", "yolo_split", {"activation": "none"}, 416,
+             _grids(416), "at most 3 ms"),
         Case("YOLOv8-seg 416, 116 x 3549, 104 x 104 x 32", "yolo_segment", {}, 416,
              _with_masks(v8, 104), "at most 3 ms"),
     ]  # fmt: skip
@@ -94,6 +96,16 @@ def _dense(places: int, first: int, classes: int) -> Floats:
     return table
 
 
+def _grids(side: int) -> tuple[Floats, ...]:
+    """Distributions and scores of each grid, an object's places side by side."""
+    outputs: list[Floats] = []
+    for stride in (8, 16, 32):
+        cells = side // stride
+        scores = _dense(cells * cells, 0, 80).reshape(1, cells, cells, 80)
+        outputs += [_NOISE.normal(0, 0.3, (1, cells, cells, 64)).astype(np.float32), scores]
+    return tuple(outputs)
+
+
 def _with_masks(table: Floats, side: int) -> tuple[Floats, Floats]:
     """The same boxes, each with 32 coefficients, and smooth prototypes."""
     coefficients = _NOISE.normal(0.0, 0.2, (len(table), 32))
@@ -109,7 +121,7 @@ def _decoding(case: Case, dtype: np.dtype[Any]) -> Callable[[], int]:
     whole = dtype.kind == "i"
     specs = [
         TensorSpec(name, o.shape, dtype, _STEP if whole else None, _ZERO if whole else None)
-        for name, o in zip(("boxes", "scores"), outputs, strict=False)
+        for name, o in zip(("boxes", "scores") * 3, outputs, strict=False)
     ]
     picture = TensorSpec("picture", (1, case.side, case.side, 3), np.dtype(np.uint8))
     info = ModelInfo(

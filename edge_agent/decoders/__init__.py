@@ -22,6 +22,7 @@ DECODERS: Registry[Decoder] = Registry(
         "ssd_raw": "edge_agent.decoders.ssd_raw:SsdRawDecoder",
         "yolo_pose": "edge_agent.decoders.yolo_pose:YoloPoseDecoder",
         "yolo_segment": "edge_agent.decoders.yolo_segment:YoloSegmentDecoder",
+        "yolo_split": "edge_agent.decoders.yolo_split:YoloSplitDecoder",
         "yolo": "edge_agent.decoders.yolo:YoloDecoder",
         "yolo_anchors": "edge_agent.decoders.yolo_anchors:YoloAnchorsDecoder",
         "yolox": "edge_agent.decoders.yolox:YoloxDecoder",

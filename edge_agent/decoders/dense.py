@@ -68,6 +68,18 @@ def logit(score: float) -> float:
     return -math.inf if score <= 0.0 else math.inf
 
 
+def mean_distances(values: Floats) -> Floats:
+    """4 x N means of as many distributions: 4 count x N logarithms of the chances of 0, 1, 2, ...
+
+    Generalized Focal Loss: the distances of a box's left, top, right and bottom, in strides.
+    """
+    powers = values.reshape(4, len(values) // 4, values.shape[1])
+    powers = np.exp(powers - powers.max(axis=1, keepdims=True))
+    steps = np.arange(powers.shape[1], dtype=np.float32)
+    means: Floats = np.tensordot(powers, steps, (1, 0)) / powers.sum(axis=1)
+    return means
+
+
 def grid_centres(size: tuple[int, int], strides: tuple[int, ...]) -> tuple[Floats, Floats]:
     """Column and row (2 x N) and stride (N) of all cells, the finest grid first, row by row."""
     cells, steps = [], []

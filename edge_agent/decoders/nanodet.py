@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edge_agent.decoders.base import Reader, input_size
 from edge_agent.decoders.boxes import BoxOptions, Candidates, Finish, Iou
-from edge_agent.decoders.dense import DenseScores, grid_centres
+from edge_agent.decoders.dense import DenseScores, grid_centres, mean_distances
 from edge_agent.decoders.labels import fit_to_classes
 from edge_agent.decoders.nms import Floats
 from edge_agent.decoders.yolo_layout import detector_shape, grid_cells
@@ -66,7 +66,6 @@ class NanodetDecoder:
         self._scores = DenseScores(self._reader)
         self._size = np.array(size * 2, np.float32)
         self._cells, self._strides = grid_centres(size, _STRIDES)
-        self._steps = np.arange(options.reg_max + 1, dtype=np.float32)
 
     @classmethod
     def match(cls, info: ModelInfo) -> str | None:
@@ -90,9 +89,7 @@ class NanodetDecoder:
 
     def _boxes(self, sides: Floats, cells: Floats, strides: Floats) -> Floats:
         """From distances to the left, top, right and bottom, in strides."""
-        powers = sides.reshape(4, len(self._steps), -1)
-        powers = np.exp(powers - powers.max(axis=1, keepdims=True))
-        left, top, right, bottom = np.tensordot(powers, self._steps, (1, 0)) / powers.sum(axis=1)
+        left, top, right, bottom = mean_distances(sides)
         x, y = cells
         boxes: Floats = (np.stack([x - left, y - top, x + right, y + bottom]) * strides).T
         return boxes / self._size

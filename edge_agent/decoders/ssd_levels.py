@@ -63,11 +63,11 @@ def _boxes_of(info: ModelInfo, first: int, second: int) -> int | None:
     for choice in (four, able):
         if len(choice) == 1:
             return choice[0]
-    told = [index for index in sides if _is_boxes(info.outputs[index])]
+    told = [index for index in sides if is_boxes(info.outputs[index])]
     return told[0] if len(told) == 1 else None
 
 
-def _is_boxes(spec: TensorSpec) -> bool:
+def is_boxes(spec: TensorSpec) -> bool:
     """By a word of the name, else by numbers that no score has."""
     name = spec.name.lower()
     words = [any(word in name for word in each) for each in (_BOX_WORDS, _SCORE_WORDS)]
@@ -100,7 +100,7 @@ def _levels(info: ModelInfo, pairs: list[list[int]], few_first: bool) -> Levels 
     for pair in pairs:
         sides = [info.outputs[index].shape[3] for index in pair]
         if sides[0] == sides[1]:
-            told = [_is_boxes(info.outputs[index]) for index in pair]
+            told = [is_boxes(info.outputs[index]) for index in pair]
             first = told.index(True) if sum(told) == 1 else None
         else:
             first = sides.index(min(sides) if few_first else max(sides))

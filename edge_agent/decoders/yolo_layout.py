@@ -14,7 +14,7 @@ from edge_agent.model import ModelInfo
 
 Kind = Literal["v5", "v8", "end2end"]
 
-_STRIDES = ((8, 16, 32), (8, 16, 32, 64), (4, 8, 16, 32), (16, 32))
+STRIDES = ((8, 16, 32), (8, 16, 32, 64), (4, 8, 16, 32), (16, 32))
 _ANCHORS = 3
 _END2END = (300, 6)  # the rows that Ultralytics and YOLOv10 keep, with box, score and class
 _OTHER_TASKS = ("segment", "pose", "obb")
@@ -48,7 +48,7 @@ class Layout:
         return f"boxes{objectness} and {self.classes} class scores of {self.rows} places"
 
 
-def grid_cells(size: tuple[int, int], strides: tuple[int, ...] = _STRIDES[0]) -> int:
+def grid_cells(size: tuple[int, int], strides: tuple[int, ...] = STRIDES[0]) -> int:
     """Cells of all grids over a picture of (width, height)."""
     return sum(-(-size[0] // stride) * -(-size[1] // stride) for stride in strides)
 
@@ -106,7 +106,7 @@ def _by_grid(info: ModelInfo, shape: tuple[int, int], extra: int) -> Layout | No
     size = input_size(info)
     if size is None:
         return None
-    cells = {grid_cells(size, strides) for strides in _STRIDES}
+    cells = {grid_cells(size, strides) for strides in STRIDES}
     for first, (channels, rows) in ((True, shape), (False, shape[::-1])):
         plain = channels - extra
         if rows in {_ANCHORS * count for count in cells} and plain > 5:

@@ -23,6 +23,7 @@ from tests.decoders.head_models import (
     yolox_model,
 )
 from tests.decoders.segment_models import segment_model
+from tests.decoders.split_models import decoded_model
 from tests.decoders.ssd_models import ssd_info, ssd_values
 from tests.decoders.ssd_raw_models import ssd_raw_model
 from tests.decoders.yolo_models import Truth, pose_model, yolo_model
@@ -50,6 +51,9 @@ _FITTING: dict[str, tuple[ModelInfo, list[Any]]] = {
         "v8", [_TRUTH], np.ones((24, 40, 2), np.float32), np.ones((1, 2), np.float32)
     ),
     "yolo": yolo_model("v8", [Truth(0, 0.9, (0.0, 0.0, 0.5, 0.5))]),
+    "yolo_split": decoded_model(
+        [(0.9 if n == 7 else 0.0, 0, _TRUTH.box) for n in range(315)], "corners", pixels=False
+    ),
     "yolo_anchors": nxp_face_model(_TRUTH),
     "yolox": _with_labels(*yolox_model([_TRUTH])),
     "nanodet": _with_labels(*nanodet_model([_TRUTH])),
