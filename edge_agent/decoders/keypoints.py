@@ -19,6 +19,9 @@ COCO_17 = (
 )  # fmt: skip
 """The keypoints of COCO's people in their order; left and right are the person's own."""
 
+FACE_6 = ("right_eye", "left_eye", "nose_tip", "mouth_center", "right_ear", "left_ear")
+"""The keypoints of MediaPipe's faces in their order; the ears are the tragions."""
+
 Sure = Annotated[Fraction, Doc("Least score of a keypoint that the box of its person reaches to.")]
 
 
@@ -37,15 +40,17 @@ def person(
     return None if box is None else Detection(label, min(score, 1.0), box, 0, found)
 
 
-def keypoints(points: Floats, mapping: BoxMapping) -> tuple[Keypoint, ...]:
+def keypoints(
+    points: Floats, mapping: BoxMapping, known: Sequence[str] = COCO_17
+) -> tuple[Keypoint, ...]:
     """Finite K x 3 points (x, y, 0..1 of the tensor, score) as points of the frame, inside it.
 
-    17 have the names of COCO's people, others numbers.
+    As many as there are `known` names have these, others numbers.
     """
     places = mapping.boxes(np.concatenate([points[:, :2], points[:, :2]], axis=1))[:, :2]
     scores = np.clip(points[:, 2], 0.0, 1.0)
-    is_person = len(points) == len(COCO_17)
-    names = COCO_17 if is_person else [f"keypoint {number}" for number in range(len(points))]
+    is_known = len(points) == len(known)
+    names = known if is_known else [f"keypoint {number}" for number in range(len(points))]
     rows = zip(names, places.tolist(), scores.tolist(), strict=True)
     return tuple(Keypoint(name, x, y, score) for name, (x, y), score in rows)
 

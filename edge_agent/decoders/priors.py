@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from edge_agent.decoders.keypoints import FACE_6
 from edge_agent.decoders.nms import Floats
 from edge_agent.errors import ModelError
 
@@ -28,8 +29,9 @@ class Family:
     """How a kind of detector codes its boxes and scores.
 
     A centre is prior + number * variance * size of the prior, a size exp(number * variance) times
-    it; with `linear`, both are in px of the input. `numbers` is how many there are for a box (the
-    keypoints behind it are left out); `yx`: y comes before x. `pictures` as a decoder has them.
+    it; with `linear`, both are in px of the input. `numbers` is how many there are for a box and
+    the keypoints behind it, whose names are `points`: x and y of each, coded as the centre is.
+    `yx`: y comes before x. `pictures` as a decoder has them.
     """
 
     generate: Callable[[Size], Floats]
@@ -40,6 +42,7 @@ class Family:
     linear: bool = False
     numbers: int = 4
     labels: tuple[str, ...] | None = None
+    points: tuple[str, ...] = ()
     pictures: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -137,6 +140,7 @@ def efficientdet(anchor_scale: float) -> Callable[[Size], Floats]:
 # Input sizes for which the lite models are published with anchors of scale 3; all others have 4.
 _LITE_SIZES = (320, 384, 448)
 
+_PALM = tuple(f"keypoint {number}" for number in range(7))
 _PLUS_MINUS_1 = {"mean": 127.5, "std": 127.5}
 _MEDIAPIPE = {"pad": 0, **_PLUS_MINUS_1}
 _LITE = {"mean": 127.0, "std": 128.0}
@@ -148,10 +152,10 @@ def _efficientdet(anchor_scale: float, pictures: Mapping[str, Any]) -> Family:
     return Family(priors, "sigmoid", False, yx=True, variances=(1.0, 1.0), pictures=pictures)
 
 
-def _mediapipe(strides: Mapping[int, int], numbers: int, label: str) -> Family:
+def _mediapipe(strides: Mapping[int, int], label: str, points: tuple[str, ...]) -> Family:
     return Family(
-        blaze(strides), "sigmoid", False, linear=True, numbers=numbers, labels=(label,),
-        pictures=_MEDIAPIPE,
+        blaze(strides), "sigmoid", False, linear=True, numbers=4 + 2 * len(points),
+        labels=(label,), points=points, pictures=_MEDIAPIPE,
     )  # fmt: skip
 
 
@@ -160,10 +164,10 @@ FAMILIES: Mapping[str, Family] = {
     "ultraface": Family(ultraface, "softmax", True, labels=("face",), pictures=_LITE),
     "efficientdet": _efficientdet(4.0, _IMAGENET),
     "efficientdet-lite": _efficientdet(3.0, _LITE),
-    "blazeface": _mediapipe({8: 2, 16: 6}, 16, "face"),
-    "blazeface-back": _mediapipe({16: 2, 32: 6}, 16, "face"),
-    "blazeface-full": _mediapipe({4: 1}, 16, "face"),
-    "blazepalm": _mediapipe({8: 2, 16: 6}, 18, "palm"),
+    "blazeface": _mediapipe({8: 2, 16: 6}, "face", FACE_6),
+    "blazeface-back": _mediapipe({16: 2, 32: 6}, "face", FACE_6),
+    "blazeface-full": _mediapipe({4: 1}, "face", FACE_6),
+    "blazepalm": _mediapipe({8: 2, 16: 6}, "palm", _PALM),
 }
 """Published families by the name that `priors` takes; MediaPipe's are the `blaze` ones."""
 

@@ -63,6 +63,18 @@ class PriorBoxes:
         sizes = np.exp(second * of_size) * priors[2:]
         return corners(first * of_centre * priors[2:] + priors[:2], sizes)
 
+    def points(self, numbers: Floats, index: Indices) -> Floats:
+        """N x K x 3 keypoints (x, y, 0..1 of the input, score 1) of a linear family.
+
+        `numbers` are N x (4 + 2 K) of the priors at those indices.
+        """
+        assert self._priors is not None
+        offsets = numbers[:, 4:].reshape(len(numbers), (numbers.shape[1] - 4) // 2, 2)
+        places = offsets / self._size[:, 0] + self._priors[:2, index].T[:, None]
+        points: Floats = np.ones((*places.shape[:2], 3), np.float32)
+        points[..., :2] = places
+        return points
+
 
 def _form(numbers: Floats) -> BoxForm:
     """Corners where all are in order and half have an area; "auto" as long as that is open."""

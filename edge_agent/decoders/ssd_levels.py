@@ -8,6 +8,7 @@ from edge_agent.decoders.base import real_range
 from edge_agent.model import ModelInfo, TensorSpec
 
 _BOX_WORDS = ("box", "loc", "regress", "encoding")
+_NUMBERS = (4, 16, 18)  # of a box; MediaPipe's faces and palms have keypoints behind it
 _SCORE_WORDS = ("class", "score", "cls", "conf")
 
 
@@ -35,24 +36,29 @@ class Levels:
 
 
 def read_levels(info: ModelInfo) -> Levels | None:
-    """Levels of a model with one pair of outputs (1 x places x numbers), or a pair for each grid.
+    """Levels of a model with one pair of outputs (1 x places x numbers), or one for each grid.
 
     None where the outputs are not of that form, or nothing tells boxes from scores.
     """
-    return _pair(info) or _grids(info)
+    return _pairs(info) or _grids(info)
 
 
-def _pair(info: ModelInfo) -> Levels | None:
-    shapes = [spec.shape for spec in info.outputs]
-    if len(shapes) != 2 or any(len(shape) != 3 or shape[0] not in (1, -1) for shape in shapes):
-        return None
-    if shapes[0][1] != shapes[1][1] or shapes[0][1] < 1:
-        return None
-    boxes = _boxes_of(info, 0, 1)
-    if boxes is None:
-        return None
-    places, numbers = shapes[boxes][1:]
-    return Levels((Level(boxes, 1 - boxes, places),), numbers, shapes[1 - boxes][2])
+def _pairs(info: ModelInfo) -> Levels | None:
+    """Outputs of 1 x places x numbers: a pair of the same places, or one for each grid."""
+    by_places: dict[int, list[int]] = {}
+    for index, spec in enumerate(info.outputs):
+        if len(spec.shape) != 3 or spec.shape[0] not in (1, -1) or min(spec.shape[1:]) < 1:
+            return None
+        by_places.setdefault(spec.shape[1], []).append(index)
+    levels, kinds = [], set()
+    for places, pair in sorted(by_places.items(), reverse=True):
+        boxes = _boxes_of(info, *pair) if len(pair) == 2 else None
+        if boxes is None:
+            return None
+        (scores,) = set(pair) - {boxes}
+        kinds.add((info.outputs[boxes].shape[2], info.outputs[scores].shape[2]))
+        levels.append(Level(boxes, scores, places))
+    return Levels(tuple(levels), *kinds.pop()) if len(kinds) == 1 else None
 
 
 def _boxes_of(info: ModelInfo, first: int, second: int) -> int | None:
@@ -78,7 +84,7 @@ def is_boxes(spec: TensorSpec) -> bool:
 
 
 def _grids(info: ModelInfo) -> Levels | None:
-    """Outputs of 1 x rows x columns x (shapes numbers) in pairs, without keypoints."""
+    """Outputs of 1 x rows x columns x (shapes numbers) in pairs."""
     by_grid: dict[tuple[int, ...], list[int]] = {}
     for index, spec in enumerate(info.outputs):
         if len(spec.shape) != 4 or spec.shape[0] not in (1, -1) or min(spec.shape[1:]) < 1:
@@ -87,14 +93,17 @@ def _grids(info: ModelInfo) -> Levels | None:
     if not by_grid or any(len(pair) != 2 for pair in by_grid.values()):
         return None
     pairs = [by_grid[grid] for grid in sorted(by_grid, key=lambda sides: -sides[0] * sides[1])]
-    for few_first in (True, False):
-        found = _levels(info, pairs, few_first)
-        if found is not None:
-            return found
+    for numbers in _NUMBERS:
+        for few_first in (True, False):
+            found = _levels(info, pairs, few_first, numbers)
+            if found is not None:
+                return found
     return None
 
 
-def _levels(info: ModelInfo, pairs: list[list[int]], few_first: bool) -> Levels | None:
+def _levels(
+    info: ModelInfo, pairs: list[list[int]], few_first: bool, numbers: int
+) -> Levels | None:
     """Levels where of each pair the boxes are the output with fewer numbers (or with more)."""
     levels, classes = [], set()
     for pair in pairs:
@@ -104,10 +113,10 @@ def _levels(info: ModelInfo, pairs: list[list[int]], few_first: bool) -> Levels 
             first = told.index(True) if sum(told) == 1 else None
         else:
             first = sides.index(min(sides) if few_first else max(sides))
-        if first is None or sides[first] % 4 or sides[1 - first] % (sides[first] // 4):
+        shapes = 0 if first is None else sides[first] // numbers
+        if first is None or shapes == 0 or sides[first] % numbers or sides[1 - first] % shapes:
             return None
-        shapes = sides[first] // 4
         rows, columns = info.outputs[pair[0]].shape[1:3]
         classes.add(sides[1 - first] // shapes)
         levels.append(Level(pair[first], pair[1 - first], rows * columns * shapes))
-    return Levels(tuple(levels), 4, classes.pop()) if len(classes) == 1 else None
+    return Levels(tuple(levels), numbers, classes.pop()) if len(classes) == 1 else None

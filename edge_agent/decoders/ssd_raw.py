@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.decoders.base import Reader, Unsure, input_size
-from edge_agent.decoders.boxes import BoxOptions, Candidates, Finish, joined
+from edge_agent.decoders.boxes import BoxOptions, Candidates, Details, Finish, joined
+from edge_agent.decoders.keypoints import keypoints
 from edge_agent.decoders.labels import Labels, fit_to_classes, has_background
 from edge_agent.decoders.nms import Floats, Indices
 from edge_agent.decoders.priors import FAMILIES, Activation, Family, fitting, load_priors
@@ -98,6 +99,7 @@ class SsdRawDecoder:
             _names(labels, self._first), levels.classes - self._first
         )
         self.pictures = family.pictures
+        self._names = family.points if levels.numbers == family.numbers else ()
         priors = _priors(levels, size, family, options)
         self._boxes = PriorBoxes(family, priors, size, options.boxes)
         self._finish = Finish(options, self.labels)
@@ -134,22 +136,38 @@ class SsdRawDecoder:
                 self._boxes.tell(
                     np.concatenate([self._numbers(outputs, each) for each in self._levels])
                 )
-            found, start = [], 0
+            found, numbers, index, start = [], [], [], 0
             for level, scores in zip(self._levels, self._scores, strict=True):
                 places = scores.find(outputs[level.scores].reshape(level.places, -1), threshold)
-                numbers = self._numbers(outputs, level, places.index).T
-                boxes = self._boxes.corners(numbers, places.index + start)
+                numbers.append(self._numbers(outputs, level, places.index))
+                index.append(places.index + start)
+                boxes = self._boxes.corners(numbers[-1][:, :4].T, index[-1])
                 found.append(Candidates(boxes, places.scores, places.classes))
                 start += level.places
-            return self._finish.detections(joined(found), mapping, threshold)
+            if not self._names:
+                return self._finish.detections(joined(found), mapping, threshold)
+            points = self._boxes.points(np.concatenate(numbers), np.concatenate(index))
+            points_of = self._pointed(points, mapping)
+            return self._finish.detections(joined(found), mapping, threshold, points_of)
+
+    def _pointed(self, points: Floats, mapping: BoxMapping) -> Details:
+        """Adds the keypoints of a row, where all are numbers."""
+
+        def details(row: int, detection: Detection) -> Detection:
+            if not np.isfinite(points[row]).all():
+                return detection
+            named = keypoints(points[row], mapping, self._names)
+            return dataclasses.replace(detection, keypoints=named)
+
+        return details
 
     def _numbers(
         self, outputs: Sequence[NDArray[Any]], level: Level, index: Indices | None = None
     ) -> Floats:
-        """Real numbers of the boxes of a level, N x 4; of all of them without an index."""
+        """Real numbers of some boxes of a level with what follows them; all N x 4 without index."""
         reader = self._readers[level.boxes]
         native = reader.native(outputs[level.boxes]).reshape(level.places, -1)
-        return reader.real(native[:, :4] if index is None else native[index, :4])
+        return reader.real(native[:, :4] if index is None else native[index])
 
 
 # Boxes of no family: what is exported decoded has its scores 0..1 and no background.
