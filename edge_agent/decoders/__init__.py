@@ -28,6 +28,7 @@ DECODERS: Registry[Decoder] = Registry(
         "yolox": "edge_agent.decoders.yolox:YoloxDecoder",
         "nanodet": "edge_agent.decoders.nanodet:NanodetDecoder",
         "fastestdet": "edge_agent.decoders.fastestdet:FastestdetDecoder",
+        "centernet": "edge_agent.decoders.centernet:CenternetDecoder",
         "movenet": "edge_agent.decoders.movenet:MovenetDecoder",
         "segmentation": "edge_agent.decoders.segmentation:SegmentationDecoder",
         "classification": "edge_agent.decoders.classification:ClassificationDecoder",

@@ -26,13 +26,21 @@ from edge_agent.result import ClassScore, Kind
 Floats = NDArray[np.float32]
 _SHAPE_ONLY = {"QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE", "ASSIGN_VARIABLE"}
 _PROBABILITIES = {"SOFTMAX", "LOGISTIC"}
+_TOP = 5
 
 
 @dataclass(frozen=True, slots=True)
 class ClassificationOptions(Options):
     """How the scores of a classification model are read."""
 
-    top: Annotated[int, Ge(1), Doc("At most so many classes of a frame, best first.")] = 5
+    top: Annotated[
+        int | None,
+        Ge(1),
+        Doc(
+            "At most so many classes of a frame, best first; default: 5 of classes that exclude "
+            "each other, all of those that a sigmoid makes (several may be there at once)."
+        ),
+    ] = None
     activation: Annotated[
         Literal["auto", "none", "softmax", "sigmoid"],
         Doc(
@@ -45,8 +53,9 @@ class ClassificationOptions(Options):
 class ClassificationDecoder:
     """Reads one output of N class scores.
 
-    A single output is the probability of one class: with two labels, the second is that class and
-    the first its opposite, as Keras' binary models have it.
+    Where each has a sigmoid of its own, all that reach the threshold are told; of a softmax the
+    best. A single output is the probability of one class: with two labels, the second is that class
+    and the first its opposite, as Keras' binary models have it.
     """
 
     name = "classification"
@@ -65,6 +74,8 @@ class ClassificationDecoder:
             )
         self._spec = info.outputs[0]
         self._top = options.top
+        if options.top is None and not _is_multi_label(info, count, options.activation):
+            self._top = _TOP
         self._labels, self.note = _fit_labels(labels, count)
         self._opposite = count == 1 and self._labels is not None and len(self._labels) == 2
         self._activate = _ACTIVATIONS[_choose_activation(info, count, options.activation)]
@@ -76,7 +87,8 @@ class ClassificationDecoder:
         if count is None:
             return None
         if (operator := _last_operator(info)) in _PROBABILITIES:
-            return f"output 0 has {count} values and comes from {operator}"
+            many = " (each class for itself)" if _is_multi_label(info, count, "auto") else ""
+            return f"output 0 has {count} values and comes from {operator}{many}"
         if _is_probability(info.outputs[0]):
             return f"output 0 has {count} values, quantised to 0..1"
         if info.labels is not None and count > 1 and _labels_fit(info.labels, count):
@@ -128,6 +140,12 @@ def _last_operator(info: ModelInfo) -> str:
     origin = info.origins[0] if info.origins else None
     names = (*info.operators, origin.operator) if origin else info.operators
     return next((name for name in reversed(names) if name not in _SHAPE_ONLY), "")
+
+
+def _is_multi_label(info: ModelInfo, count: int, activation: str) -> bool:
+    """Whether several classes may be there at once: each has a sigmoid of its own."""
+    by_model = activation in ("auto", "none") and _last_operator(info) == "LOGISTIC"
+    return count > 1 and (activation == "sigmoid" or by_model)
 
 
 def _is_probability(spec: TensorSpec) -> bool:

@@ -14,13 +14,14 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.decoders.base import Reader, Unsure, input_size, real_range
+from edge_agent.decoders.activation import ToldActivation, Wanted
+from edge_agent.decoders.base import Reader, Unsure, input_size
 from edge_agent.decoders.boxes import BoxOptions, Candidates, Finish, corners, joined
 from edge_agent.decoders.dense import grid_centres, mean_distances
 from edge_agent.decoders.labels import Labels, fit_to_classes
 from edge_agent.decoders.nms import Floats, Indices
 from edge_agent.decoders.priors import Activation
-from edge_agent.decoders.ssd_scores import AnchorScores, is_probability
+from edge_agent.decoders.ssd_scores import AnchorScores
 from edge_agent.decoders.yolo_parts import Group, Parts, read_parts
 from edge_agent.errors import ModelError
 from edge_agent.geometry import BoxMapping
@@ -45,10 +46,7 @@ class YoloSplitOptions(BoxOptions):
             "distances for each grid of its own. Distributions (64 numbers) need no option."
         ),
     ] = "auto"
-    activation: Annotated[
-        Literal["auto", "none", "sigmoid"],
-        Doc("What turns the scores into 0..1. auto: by operator and numbers; logits go below 0."),
-    ] = "auto"
+    activation: Wanted = "auto"
 
 
 class YoloSplitDecoder:
@@ -75,7 +73,8 @@ class YoloSplitDecoder:
         self._readers = [Reader(spec) for spec in info.outputs]
         self._finish = Finish(options, self.labels)
         self._boxes = _Boxes(parts, size, options.boxes)
-        self._activation = _activation(info, parts, options)
+        scores = [group.scores.output for group in parts.groups]
+        self._activation = ToldActivation(info, scores, options.activation)
 
     @classmethod
     def match(cls, info: ModelInfo) -> str | None:
@@ -96,7 +95,7 @@ class YoloSplitDecoder:
         """Detections best first, after NMS over all grids."""
         with np.errstate(all="ignore"):  # broken numbers are left out
             scores = [self._native(outputs, group.scores) for group in self._parts.groups]
-            activation = self._told_activation(scores)
+            activation = self._activation.of(scores)
             found = [
                 self._candidates(outputs, group, values, activation, threshold)
                 for group, values in zip(self._parts.groups, scores, strict=True)
@@ -107,15 +106,6 @@ class YoloSplitDecoder:
         native = self._readers[part.output].native(outputs[part.output])
         rows: NDArray[Any] = part.view(native)
         return rows
-
-    def _told_activation(self, scores: Sequence[NDArray[Any]]) -> Activation:
-        """None or sigmoid; where nothing else told it, the first numbers below 0 do."""
-        if self._activation is not None:
-            return self._activation
-        if any((values < 0).any() for values in scores):
-            self._activation = "sigmoid"
-            return "sigmoid"
-        return "none"
 
     def _candidates(
         self,
@@ -181,16 +171,3 @@ class _Boxes:
         scale = strides[places] / self._size
         boxes: Floats = np.ascontiguousarray(np.concatenate([low * scale, high * scale]).T)
         return boxes
-
-
-def _activation(info: ModelInfo, parts: Parts, options: YoloSplitOptions) -> Activation | None:
-    """What is known before any frame; None where only numbers will tell."""
-    if options.activation != "auto":
-        return options.activation
-    outputs = {group.scores.output for group in parts.groups}
-    limits = [real_range(info.outputs[output]) for output in outputs]
-    if any(each is not None and each[0] < 0.0 for each in limits):
-        return "sigmoid"
-    if None not in limits or all(is_probability(info, output) for output in outputs):
-        return "none"
-    return None

@@ -138,7 +138,10 @@ def _target(decoder: type[Any]) -> str:
         ("mlperf_vww_96_int8", "output 0 has 2 values and comes from SOFTMAX: classification"),
         ("mlperf_kws_ref_int8", "output 0 has 12 values and comes from SOFTMAX: classification"),
         ("mww_alexa", "output 0 has 1 values, quantised to 0..1: classification"),
-        ("yamnet_wavin_quantized_mel_relu6", "521 values and comes from LOGISTIC: classification"),
+        (
+            "yamnet_wavin_quantized_mel_relu6",
+            "521 values and comes from LOGISTIC (each class for itself)",
+        ),
         ("tflm_hello_world_int8", "fits the outputs: raw"),
         ("mlperf_ad01_int8", "fits the outputs: raw"),
         (

@@ -36,7 +36,7 @@ def _decode(
     values: Sequence[float],
     labels: tuple[str, ...] | None = None,
     threshold: float = 0.0,
-    top: int = 5,
+    top: int | None = None,
     activation: Activation = "auto",
 ) -> tuple[ClassScore, ...]:
     decoder = ClassificationDecoder(info, labels, ClassificationOptions(top, activation))
@@ -169,6 +169,39 @@ def test_top_and_threshold() -> None:
     many = [0.25 * (n % 2) for n in range(60)]
     found = _decode(_info(60, "SOFTMAX"), many, threshold=0.25, top=60)
     assert [s.index for s in found] == list(range(1, 60, 2))
+
+
+@pytest.mark.parametrize(
+    ("operators", "activation", "all_of_them"),
+    [
+        (("FULLY_CONNECTED", "LOGISTIC"), "auto", True),
+        (("LOGISTIC", "QUANTIZE", "RESHAPE"), "auto", True),
+        (("FULLY_CONNECTED", "SOFTMAX"), "auto", False),
+        (("FULLY_CONNECTED",), "sigmoid", True),
+        (("FULLY_CONNECTED",), "none", False),
+        (("LOGISTIC", "MUL"), "none", False),
+    ],
+)
+def test_several_classes_at_once(
+    operators: Sequence[str], activation: Activation, all_of_them: bool
+) -> None:
+    """Of sigmoids every class that reaches the threshold is told, of others the best five."""
+    info = make_info([make_spec((1, 20))], None, operators)
+    values = [0.9 if n % 2 else 0.1 for n in range(20)]
+    found = _decode(info, values, threshold=0.6, activation=activation)
+    wanted = list(range(1, 20, 2))
+    assert [s.index for s in found] == wanted[: None if all_of_them else 5]
+    limited = _decode(info, values, threshold=0.6, activation=activation, top=3)
+    assert [s.index for s in limited] == wanted[:3]
+
+
+def test_several_classes_are_told_of() -> None:
+    """The reason of the choice says that classes do not exclude each other."""
+    said = ClassificationDecoder.match(_info(3, "LOGISTIC"))
+    assert said is not None
+    assert "each class for itself" in said
+    assert "itself" not in str(ClassificationDecoder.match(_info(1, "LOGISTIC")))
+    assert "itself" not in str(ClassificationDecoder.match(_info(3, "SOFTMAX")))
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])

@@ -43,6 +43,14 @@ def _body() -> Any:
     return np.linspace((0.1, 0.2, 0.9), (0.9, 0.4, 0.9), 17, dtype=np.float32)[None, None]
 
 
+def _middle() -> list[Any]:
+    """An object in the middle of a grid of 8 x 8."""
+    heat = np.zeros((1, 8, 8, 1), np.float32)
+    heat[0, 4, 4] = 0.9
+    pair = np.ones((1, 8, 8, 2), np.float32)
+    return [heat, 3 * pair, 0.5 * pair]
+
+
 _FITTING: dict[str, tuple[ModelInfo, list[Any]]] = {
     "ssd": (ssd_info(), ssd_values([(0.9, 0, (0.0, 0.0, 0.5, 0.5))])),
     "ssd_raw": ssd_raw_model("ultraface", [Truth(0, 0.9, _TRUTH.box)], classes=1),
@@ -58,6 +66,12 @@ _FITTING: dict[str, tuple[ModelInfo, list[Any]]] = {
     "yolox": _with_labels(*yolox_model([_TRUTH])),
     "nanodet": _with_labels(*nanodet_model([_TRUTH])),
     "fastestdet": fastestdet_model([_TRUTH]),
+    "centernet": (
+        make_info(
+            [make_spec((1, 8, 8, count)) for count in (1, 2, 2)], inputs=[make_spec((1, 32, 32, 3))]
+        ),
+        _middle(),
+    ),
     "movenet": (make_info([make_spec((1, 1, 17, 3))]), [_body()]),
     "segmentation": (
         make_info([make_spec((1, 8, 8, 2))], inputs=[make_spec((1, 8, 8, 3))], labels=("a", "b")),
