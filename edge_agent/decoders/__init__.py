@@ -29,6 +29,7 @@ DECODERS: Registry[Decoder] = Registry(
         "nanodet": "edge_agent.decoders.nanodet:NanodetDecoder",
         "fastestdet": "edge_agent.decoders.fastestdet:FastestdetDecoder",
         "centernet": "edge_agent.decoders.centernet:CenternetDecoder",
+        "posenet": "edge_agent.decoders.posenet:PosenetDecoder",
         "movenet": "edge_agent.decoders.movenet:MovenetDecoder",
         "segmentation": "edge_agent.decoders.segmentation:SegmentationDecoder",
         "classification": "edge_agent.decoders.classification:ClassificationDecoder",

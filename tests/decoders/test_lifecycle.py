@@ -26,6 +26,7 @@ from tests.decoders.segment_models import segment_model
 from tests.decoders.split_models import decoded_model
 from tests.decoders.ssd_models import ssd_info, ssd_values
 from tests.decoders.ssd_raw_models import ssd_raw_model
+from tests.decoders.test_posenet import one_person as posenet_model
 from tests.decoders.yolo_models import Truth, pose_model, yolo_model
 from tests.support.models import make_info, make_spec
 
@@ -72,6 +73,7 @@ _FITTING: dict[str, tuple[ModelInfo, list[Any]]] = {
         ),
         _middle(),
     ),
+    "posenet": posenet_model(),
     "movenet": (make_info([make_spec((1, 1, 17, 3))]), [_body()]),
     "segmentation": (
         make_info([make_spec((1, 8, 8, 2))], inputs=[make_spec((1, 8, 8, 3))], labels=("a", "b")),
