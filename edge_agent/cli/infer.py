@@ -23,8 +23,10 @@ from edge_agent.drawing import (
 from edge_agent.engines.base import Rounding
 from edge_agent.errors import EdgeAgentError, InferenceError, UsageError
 from edge_agent.geometry import Point
+from edge_agent.preprocess.tiles import TileOptions
 from edge_agent.result import ClassArea, ClassScore, Detection, Keypoint, RawOutput, Result
 from edge_agent.runtime.inference import Inference, Outcome
+from edge_agent.runtime.tiling import Tiles, Tiling, Whole
 from edge_agent.runtime.wire import open_inference
 from edge_agent.sources.arrays import BadNumbers
 from edge_agent.sources.base import Image
@@ -33,6 +35,7 @@ from edge_agent.sources.pictures import BadPicture, load_picture
 EXAMPLES = """\
   edge-agent infer -m coco_ssd.tflite -i cat.jpg dog.jpg
   edge-agent infer -m coco_ssd.tflite -i cat.jpg --draw out.jpg
+  edge-agent infer -m coco_ssd.tflite -i square.jpg --tiles 3x2
   edge-agent infer -m mobilenet.tflite -i *.jpg --json | jq .results
   edge-agent infer -m keywords.tflite -i features.npy
   edge-agent infer -m yamnet.tflite -i speech.wav --threshold 0.3
@@ -45,6 +48,9 @@ numbers, which fill the input row by row. A .wav goes into a waveform input wind
 streaming model remembers lasts from the first to the last sample of one file; the pictures of one
 command are one stream, in their order.
 """
+
+
+_COUNTS = ("1", "2", "3", "4")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,10 +68,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="kernels: builtin (TFLite's own, the default), xnnpack (faster, as `run` and `bench` "
         "have them), reference (slow, the same bytes on every machine)",
     )  # fmt: skip
+    parser.add_argument(
+        "--tiles", type=_tiles, default=Whole(), metavar="CxR",
+        help="look at so many crops of each picture (columns x rows) beside the whole, for small "
+        "objects",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="one JSON object per picture or sample")
     parser.add_argument(
         "--draw", type=Path, metavar="OUT.jpg", help="draw what was found into a picture"
     )
+
+
+def _tiles(text: str) -> Tiling:
+    """The tiles that `2x2` stands for."""
+    columns, _, rows = text.lower().partition("x")
+    if columns not in _COUNTS or rows not in _COUNTS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no grid such as 2x2, at most 4x4")
+    return Tiles(TileOptions((int(columns), int(rows))))
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -98,7 +117,7 @@ def _infer_picture(
 ) -> None:
     image = load_picture(path)
     _tell_zero(path, [spec.name for spec in inference.engine.inputs[1:]])
-    outcome = inference.run(image, arguments.threshold)
+    outcome = arguments.tiles.run(inference, image, (), arguments.threshold)
     if arguments.json:
         print_json(_as_json({"input": str(path)}, image.shape, inference, outcome))
     else:

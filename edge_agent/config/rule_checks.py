@@ -52,6 +52,15 @@ def bounds(root: Mapping) -> Iterator[Mistake]:
             yield Mistake((*path, "aspect"), message, "narrowest first")
 
 
+def moving_tiles(root: Mapping) -> Iterator[Mistake]:
+    """Crops around what moves need the gate that sees it."""
+    for pipeline in entries(root, "pipelines"):
+        path = ("pipelines", pipeline, "tiles", "region")
+        has_gate = node_at(root, ("pipelines", pipeline, "gate", "motion")) is not None
+        if text_at(root, *path) == "motion" and not has_gate:
+            yield Mistake(path, "is of no use without gate.motion", "add it, or use region: all")
+
+
 def sun(root: Mapping) -> Iterator[Mistake]:
     """Whoever goes by the sun must say where he is."""
     if node_at(root, ("agent", "location")) is not None:
@@ -89,4 +98,11 @@ def parts_of_pictures(root: Mapping) -> Iterator[Mistake]:
                 yield Mistake((*path, key), message, "mode: blurred", at_key=True)
 
 
-ERRORS: tuple[Check, ...] = (crossing_lines, filter_labels, bounds, sun, parts_of_pictures)
+ERRORS: tuple[Check, ...] = (
+    crossing_lines,
+    filter_labels,
+    bounds,
+    moving_tiles,
+    sun,
+    parts_of_pictures,
+)

@@ -21,6 +21,7 @@ from edge_agent.options import Doc, Duration, Fraction, Options
 from edge_agent.outbox.options import OutboxOptions
 from edge_agent.page.options import PageOptions
 from edge_agent.preprocess.image import PreprocessOptions
+from edge_agent.preprocess.tiles import TileOptions
 from edge_agent.rules.options import (
     FilterOptions,
     LineOptions,
@@ -145,6 +146,9 @@ class PipelineConfig(Section):
         Gt(0),
         Doc("A live frame that has waited for longer is dropped, not inferred; default: none is."),
     ] = None
+    tiles: Annotated[
+        TileOptions | None, Doc("Crops of the frame are inferred, for small objects; default: no.")
+    ] = None
     threshold: Annotated[Fraction, Doc("Least score of a result.")] = 0.5
     filters: Annotated[
         dict[str, FilterOptions], Doc("Which results of a label count, by label.")
@@ -223,6 +227,7 @@ _MAY_BE_EMPTY: tuple[tuple[Any, ...], ...] = (
     ("sources", "*"),
     ("pipelines", "*"),
     ("pipelines", "*", "gate", "*"),
+    ("pipelines", "*", "tiles"),
     ("pipelines", "*", "filters", "*"),
     ("pipelines", "*", "zones", "*"),
     ("pipelines", "*", "zones", "*", "filters", "*"),

@@ -25,6 +25,7 @@ from edge_agent.runtime.settings import PipelineSettings
 from edge_agent.runtime.stages import build_snapshots, build_source, stage_factory
 from edge_agent.runtime.status import STARTING
 from edge_agent.runtime.supervisor import Ward
+from edge_agent.runtime.tiling import tiling, why_not
 from edge_agent.runtime.viewing import Preview
 from edge_agent.runtime.worker import ModelWorker
 from edge_agent.sources.reader import SourceReader, SourceStatus
@@ -230,6 +231,8 @@ class Assembly:
         for pipeline, item in self._chosen.items():
             if item.model == name:
                 _warn_of_unknown_labels(pipeline, item, inference)
+                if item.tiles is not None and (reason := why_not(inference)):
+                    _log.warning("pipeline %s: tiles are of no use: %s", pipeline, reason)
         return inference
 
     def _pipeline(
@@ -258,6 +261,7 @@ class Assembly:
                 item.publish.detections,
                 item.filters,
                 item.max_age,
+                tiling(item.tiles),
             ),
             PrivacyMask(item.privacy.mask),
             stages,

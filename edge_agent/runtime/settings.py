@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from edge_agent.rules.options import FilterOptions
+from edge_agent.runtime.tiling import Tiling, Whole
 
 _FEW = 20
 
@@ -25,7 +26,7 @@ class PipelineSettings:
 
     `live` is False for a recording, which waits for its frames to be inferred; `labels` None
     means all, and `filters` narrow some of them. A live frame older than `max_age` seconds is not
-    inferred.
+    inferred. `tiling` is how a frame goes through the model.
     """
 
     name: str
@@ -35,3 +36,4 @@ class PipelineSettings:
     detections: bool
     filters: Mapping[str, FilterOptions] = field(default_factory=dict)
     max_age: float | None = None
+    tiling: Tiling = field(default_factory=Whole)

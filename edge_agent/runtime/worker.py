@@ -127,7 +127,9 @@ class ModelWorker:
     def _work(self, pipeline: Pipeline, job: Job, inference: Inference) -> None:
         self._busy_since = time.monotonic()
         try:
-            outcome = inference.run(job.frame.data, pipeline.least_score, pipeline.memory)
+            outcome = pipeline.settings.tiling.run(
+                inference, job.frame.data, job.regions, pipeline.least_score, pipeline.memory
+            )
             self._failures = 0
         except Exception:
             self._failures += 1

@@ -95,6 +95,14 @@ from tests.support.configs import MINIMAL, problems
             "    gate: {schedule: {location: [91, 0]}}\n",
             "gate.schedule.location[0]: expected a number from -90 to 90, got 91",
         ),
+        (
+            "    tiles: {region: motion}\n",
+            "tiles.region: is of no use without gate.motion (add it, or use region: all)",
+        ),
+        (
+            "    tiles: {grid: [5, 2]}\n",
+            "tiles.grid[0]: expected a whole number from 1 to 4, got 5",
+        ),
     ],
 )
 def test_mistakes_have_a_place(tmp_path: Path, text: str, complaint: str) -> None:
