@@ -16,7 +16,7 @@ from edge_agent.result import Detection, Keypoint
 _SAME = 0.5  # overlap of two boxes of one object that different crops show whole
 _COVERED = 0.5  # part of a cut box that a box of the same object covers
 _IN_LINE = 0.6  # overlap across the cut of the two halves of one object
-_AT_BORDER = 0.01  # of the crop: a box that ends so near to its border is cut by it
+_AT_BORDER = 0.03  # of the crop: a box that ends so near to its border may be cut by it
 _FINEST = 512  # px of the longer side on which two halves of a mask are joined
 
 Cuts = tuple[bool, bool, bool, bool]

@@ -20,6 +20,7 @@ from edge_agent.decoders.labels import (
     wrong_count,
 )
 from edge_agent.decoders.ssd_outputs import OPERATOR, SsdOutputs
+from edge_agent.decoders.yolo_layout import has_every_cell
 from edge_agent.errors import ModelError
 from edge_agent.geometry import BoxMapping
 from edge_agent.model import ModelInfo
@@ -69,7 +70,8 @@ class SsdDecoder:
         """By the operator, else by the outputs' names or shapes."""
         if places := ssd_outputs.by_origin(info):
             return f"output {places.boxes} comes from {OPERATOR}"
-        if places := ssd_outputs.by_name(info.outputs):
+        places = ssd_outputs.by_name(info.outputs)
+        if places and not (places.count is None and has_every_cell(info, places.boxes)):
             return f"the outputs are named as {ssd_outputs.describe(places)}"
         shapes = ssd_outputs.by_shape([spec.shape for spec in info.outputs])
         if shapes is not None and shapes[1] is not None and len(info.outputs) == 4:

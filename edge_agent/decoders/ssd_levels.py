@@ -9,7 +9,7 @@ from edge_agent.model import ModelInfo, TensorSpec
 
 _BOX_WORDS = ("box", "loc", "regress", "encoding")
 _NUMBERS = (4, 16, 18)  # of a box; MediaPipe's faces and palms have keypoints behind it
-_SCORE_WORDS = ("class", "score", "cls", "conf")
+SCORE_WORDS = ("class", "score", "cls", "conf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def _boxes_of(info: ModelInfo, first: int, second: int) -> int | None:
 def is_boxes(spec: TensorSpec) -> bool:
     """By a word of the name, else by numbers that no score has."""
     name = spec.name.lower()
-    words = [any(word in name for word in each) for each in (_BOX_WORDS, _SCORE_WORDS)]
+    words = [any(word in name for word in each) for each in (_BOX_WORDS, SCORE_WORDS)]
     if words[0] != words[1]:
         return words[0]
     limits = real_range(spec)

@@ -53,6 +53,14 @@ def grid_cells(size: tuple[int, int], strides: tuple[int, ...] = STRIDES[0]) -> 
     return sum(-(-size[0] // stride) * -(-size[1] // stride) for stride in strides)
 
 
+def has_every_cell(info: ModelInfo, output: int) -> bool:
+    """Whether an output of 1 x rows x ... has a row for each cell, so before any NMS."""
+    size, shape = input_size(info), info.outputs[output].shape
+    if size is None or len(shape) < 2:
+        return False
+    return shape[1] in {grid_cells(size, strides) for strides in STRIDES}
+
+
 def recognise(info: ModelInfo) -> Layout | None:
     """The layout where it is certain, None for another kind of model; raises Unsure between."""
     shape = detector_shape(info)

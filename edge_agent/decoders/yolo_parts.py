@@ -14,7 +14,8 @@ from typing import Any, Literal
 from numpy.typing import NDArray
 
 from edge_agent.decoders.base import Unsure, input_size
-from edge_agent.decoders.ssd_levels import is_boxes
+from edge_agent.decoders.ssd_levels import SCORE_WORDS, is_boxes
+from edge_agent.decoders.ssd_scores import is_probability
 from edge_agent.decoders.yolo_layout import STRIDES, grid_cells
 from edge_agent.model import ModelInfo, TensorSpec
 
@@ -162,10 +163,17 @@ def _boxes(info: ModelInfo, parts: list[Part]) -> Part | None:
     for wanted in (DISTRIBUTIONS, 4):
         able = [part for part in parts if part.channels == wanted]
         if channels[wanted] > 1:
-            able = [part for part in able if is_boxes(info.outputs[part.output])]
+            named = [part for part in able if is_boxes(info.outputs[part.output])]
+            able = named or [part for part in able if not _is_scores(info, part)]
         if len(able) == 1:
             return able[0]
     return None
+
+
+def _is_scores(info: ModelInfo, part: Part) -> bool:
+    """By the name, or because it is made 0..1 by the model."""
+    named = any(word in info.outputs[part.output].name.lower() for word in SCORE_WORDS)
+    return named or is_probability(info, part.output)
 
 
 def _joined(part: Part, strides: Strides) -> Group | None:

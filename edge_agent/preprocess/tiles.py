@@ -31,7 +31,8 @@ class TileOptions(Options):
         Literal["all", "motion"],
         Doc(
             "all: the crops of the grid. motion: crops of that size around what the motion gate "
-            "saw moving, at most as many as the grid has; frames without are inferred whole."
+            "saw moving, at most as many as the grid has; where nothing moves, around what moved "
+            "last."
         ),
     ] = "all"
 

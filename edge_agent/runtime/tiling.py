@@ -50,11 +50,13 @@ class Whole:
 class Tiles:
     """Infers crops of each frame, one after the other; the times of all are added up.
 
-    A model for which that makes no sense (see `why_not`) is given the whole frame.
+    A model for which that makes no sense (see `why_not`) is given the whole frame. Where something
+    moved is remembered: what has come to rest there is still looked at.
     """
 
     def __init__(self, options: TileOptions) -> None:
         self._options = options
+        self._moved: tuple[Box, ...] = ()
 
     def run(
         self,
@@ -66,7 +68,8 @@ class Tiles:
     ) -> Outcome:
         """As many inferences as there are crops, and the merging as a part of decoding."""
         size = (image.shape[1], image.shape[0])
-        parts = crops(self._options, size, moving)
+        self._moved = tuple(moving) or self._moved
+        parts = crops(self._options, size, self._moved)
         if parts == (Rect(0, 0, *size),) or why_not(inference):
             return inference.run(image, threshold, memory)
         outcomes = [inference.run(image[part.slices], threshold) for part in parts]

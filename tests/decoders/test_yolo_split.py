@@ -13,6 +13,7 @@ from edge_agent.decoders.choose import choose_decoder
 from edge_agent.decoders.yolo_split import YoloSplitDecoder, YoloSplitOptions
 from edge_agent.errors import ModelError
 from edge_agent.geometry import BoxMapping
+from edge_agent.model import Origin
 from tests.decoders.split_models import (
     FORMS,
     Heads,
@@ -152,6 +153,31 @@ def test_distances() -> None:
     (found,) = decode(info, outputs)
     sides = np.array(found.box) * (WIDTH, HEIGHT, WIDTH, HEIGHT)
     assert sides == pytest.approx((56 - 16, 40 - 8, 56 + 32, 40 + 16), abs=1e-3)
+
+
+def test_best_classes_by_their_names() -> None:
+    """Boxes of all cells with score and class of the best are no SSD, however they are named."""
+    cells = slow_boxes(Heads.random(5))
+    info, outputs = decoded_model(cells, "corners", pixels=True, best=True)
+    decoder: Any
+    decoder, why = choose_decoder(info, _NAMES)
+    assert (decoder.name, "the best class of 315 places" in why) == ("yolo_split", True)
+    assert_same(decoder.decode(outputs, BoxMapping(), _THRESHOLD), slow_nms(cells, _THRESHOLD))
+
+
+@pytest.mark.parametrize("scores", ["cls_scores", "tensor"])
+def test_four_classes(scores: str) -> None:
+    """Boxes and scores of four numbers each are told apart by a name or by the operator."""
+    outputs = [make_spec((1, 315, 4), name=scores), make_spec((1, 315, 4))]
+    origins = [Origin("LOGISTIC", 0), Origin("CONCATENATION", 0)] if scores == "tensor" else None
+    info = make_info(outputs, origins, inputs=[make_spec((1, HEIGHT, WIDTH, 3))])
+    decoder: Any = choose_decoder(info, ("a", "b", "c", "d"))[0]
+    assert decoder.name == "yolo_split"
+    values = [np.zeros((1, 315, 4), np.float32) for _ in outputs]
+    values[1][:] = (0.25, 0.25, 0.5, 0.75)
+    values[0][0, 3, 2] = 0.9
+    (found,) = decoder.decode(values, BoxMapping(), _THRESHOLD)
+    assert (found.label, found.box) == ("c", (0.25, 0.25, 0.5, 0.75))
 
 
 def test_wrong_labels() -> None:

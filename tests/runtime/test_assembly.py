@@ -7,13 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from edge_agent.config.schema import Config
 from edge_agent.rules.base import CountKey
 from edge_agent.runtime.agent import Agent
+from edge_agent.runtime.tiling import Tiles, Whole
 from edge_agent.runtime.wire import build_agent
 from tests.support.agent import belt_config
+from tests.support.broker import wait_until
 from tests.support.configs import good
+from tests.support.reading import LIMIT
 from tests.support.runtime import live_frame
+from tests.support.tflite_writer import GraphDef, OpDef, TensorDef, write_model
 
 IN = CountKey("nut", line="gate", direction="in")
 
@@ -80,3 +86,38 @@ def test_the_sun_rises_where_the_agent_is(tmp_path: Path) -> None:
         pipeline.intake(replace(live_frame(0), wall=noon))
         assert (pipeline.metrics.counts.gated == 0) == passed
         agent.stop()
+
+
+def test_tiles_reach_the_model(tmp_path: Path) -> None:
+    """`tiles` of a pipeline decides how its frames go through the model; the default is whole."""
+    tiled, plain = (
+        build_agent(config(tmp_path, pipelines={"belt": {**_BELT, **more}}), publish=False)
+        for more in ({"tiles": {"grid": [3, 2]}}, {})
+    )
+    assert isinstance(tiled.pipelines[0].settings.tiling, Tiles)
+    assert isinstance(plain.pipelines[0].settings.tiling, Whole)
+    tiled.start()
+    wait_until(lambda: tiled.metrics["belt"].counts.inferred > 0, LIMIT)
+    tiled.stop()
+
+
+def test_tiles_that_are_of_no_use(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A model that finds no boxes is given whole frames, and the log says so."""
+    shape = (1, 1, 1, 3)
+    graph = GraphDef(
+        [TensorDef("picture", shape), TensorDef("classes", shape)],
+        [OpDef("LOGISTIC", (0,), (1,))],
+        inputs=(0,),
+        outputs=(1,),
+    )
+    file = write_model(tmp_path / "classes.tflite", graph)
+    models, pipelines = {"parts": {"file": str(file)}}, {"belt": {**_BELT, "tiles": {}}}
+    agent = build_agent(config(tmp_path, models=models, pipelines=pipelines), publish=False)
+    agent.start()
+    wait_until(lambda: agent.metrics["belt"].counts.inferred > 0, LIMIT)
+    agent.stop()
+    said = "pipeline belt: tiles are of no use: only detections can be joined, and"
+    assert any(message.startswith(said) for message in caplog.messages)
+
+
+_BELT: dict[str, Any] = {"source": "clip", "model": "parts"}

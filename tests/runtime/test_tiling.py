@@ -97,6 +97,16 @@ def test_only_where_something_moves() -> None:
         assert len(model.pictures) == pictures
 
 
+def test_what_has_come_to_rest() -> None:
+    """Is looked at where something moved last; before anything did, frames are whole."""
+    image = picture(SMALL)
+    moving = [(110 / 800, 110 / 400, 130 / 800, 130 / 400)]
+    tiles = Tiles(TileOptions((3, 2), 0.2, False, "motion"))
+    assert found(tiles.run(Blobs(), image, (), 0.5)) == []
+    assert found(tiles.run(Blobs(), image, moving, 0.5)) == [SMALL]
+    assert found(tiles.run(Blobs(), image, (), 0.5)) == [SMALL]
+
+
 @pytest.mark.parametrize(
     ("kind", "stateful", "reason"),
     [
