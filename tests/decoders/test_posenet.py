@@ -42,7 +42,9 @@ class Heads:
     def __init__(self, seed: int) -> None:
         noise = np.random.default_rng(seed)
         shape = (_ROWS, _COLUMNS)
-        self.heat = noise.normal(-3, 1.5, (*shape, 17)).astype(np.float32)
+        heat = noise.normal(-3, 1.5, (*shape, 17))
+        # None so near to a score of 0.5 that rounding decides what is a root.
+        self.heat = np.where(np.abs(heat) < 0.01, heat + 0.02, heat).astype(np.float32)
         self.offsets = noise.normal(0, 8, (*shape, 34)).astype(np.float32)
         self.forward = noise.normal(0, 40, (*shape, 32)).astype(np.float32)
         self.backward = noise.normal(0, 40, (*shape, 32)).astype(np.float32)
