@@ -8,7 +8,17 @@ from typing import Literal
 from edge_agent.geometry import Box
 
 EventType = Literal["new", "update", "end"]
-Change = Literal["label", "entered", "left", "loitering", "stationary", "moving", "moved", "surer"]
+Change = Literal[
+    "label",
+    "sublabel",
+    "entered",
+    "left",
+    "loitering",
+    "stationary",
+    "moving",
+    "moved",
+    "surer",
+]
 EventKind = Literal["object", "class", "keyword", "anomaly", "reading", "text", "line", "zone"]
 
 
@@ -36,7 +46,8 @@ class Event:
 
     `changes` is what is new since the story's event before. It is in `zones`, has been in
     `entered_zones`, and stays in those of `loitering` for longer than it should; `stationary` says
-    that it has not moved for a while. Fields with a default came later: agents of before do not
+    that it has not moved for a while. `sublabel` is what a second model named it, `sublabel_score`
+    the mean of its scores. Fields with a default came later: agents of before do not
     send them.
 
     Times are epoch seconds (UTC), `media_time` seconds into a recording. `latency_ms` has one
@@ -65,3 +76,5 @@ class Event:
     changes: tuple[str, ...] = field(default=(), kw_only=True)
     loitering: tuple[str, ...] = field(default=(), kw_only=True)
     stationary: bool = field(default=False, kw_only=True)
+    sublabel: str | None = field(default=None, kw_only=True)
+    sublabel_score: float | None = field(default=None, kw_only=True)

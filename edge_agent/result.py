@@ -28,7 +28,8 @@ class Detection:
     """An object in the frame; `box` is 0..1 of the source frame, `index` the model's class.
 
     `keypoints` are all of those that the model knows, also unsure ones, in its order. `polygons`
-    are the outlines of its mask and of the holes in it, as those of a `ClassArea`.
+    are the outlines of its mask and of the holes in it, as those of a `ClassArea`. `sublabel` is
+    what a second model named it, with the mean of its scores.
     """
 
     label: str
@@ -37,6 +38,8 @@ class Detection:
     index: int
     keypoints: tuple[Keypoint, ...] = ()
     polygons: tuple[tuple[Point, ...], ...] = ()
+    sublabel: str | None = None
+    sublabel_score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,8 @@ class Track:
 
     `phase` is "new" in the update that confirms it, then "live", and "ended" in the last one.
     `box` is None for whole-frame classes. `start` and `last_seen` are timeline seconds of its
-    first and newest sighting; `seen` is False while it is only remembered.
+    first and newest sighting; `seen` is False while it is only remembered. `sublabel` is what a
+    second model named it, with the mean of its scores.
     """
 
     id: int
@@ -92,3 +96,5 @@ class Track:
     last_seen: float
     phase: Literal["new", "live", "ended"]
     seen: bool = True
+    sublabel: str | None = None
+    sublabel_score: float | None = None

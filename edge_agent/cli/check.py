@@ -15,6 +15,7 @@ from edge_agent.config.load import Loaded, load_config
 from edge_agent.config.problem import Problem, YamlPath, did_you_mean
 from edge_agent.config.schema import Config, PipelineConfig
 from edge_agent.errors import ConfigError, ModelError
+from edge_agent.runtime.refine import unfit
 from edge_agent.runtime.wire import build_agent, check_model
 
 EXAMPLES = """\
@@ -88,12 +89,17 @@ def _model_problems(
     """Models that cannot be read as pictures' models, and labels that they do not know."""
     for name, model in config.models.items():
         try:
-            labels = check_model(name, model)
+            kind, labels = check_model(name, model)
         except ModelError as error:
             if not labels_only:
                 yield loaded.problem(file, ("models", name, "file"), error.message, error.cure)
             continue
         for pipeline, item in config.pipelines.items():
+            if name in item.refine and (fault := unfit(name, kind)):
+                yield loaded.problem(file, ("pipelines", pipeline, "refine", name), fault)
+            if item.refine and item.model == name and kind not in ("object", "keypoints"):
+                fault = f"the model {name} finds no objects that could be looked at"
+                yield loaded.problem(file, ("pipelines", pipeline, "refine"), fault)
             for place, label in _labels_in(item) if item.model == name else ():
                 if labels and label not in labels:
                     path = ("pipelines", pipeline, *place)
@@ -114,6 +120,9 @@ def _labels_in(item: PipelineConfig) -> Iterator[tuple[YamlPath, str]]:
     yield from ((("publish", "snapshots", "labels", i), label) for i, label in enumerate(hidden))
     for name, zone in item.zones.items():
         yield from ((("zones", name, "filters", label), label) for label in zone.filters)
+    for name, second in item.refine.items():
+        looked_at = enumerate(second.labels or ())
+        yield from ((("refine", name, "labels", i), label) for i, label in looked_at)
 
 
 def print_problems(loaded: Loaded) -> None:

@@ -5,12 +5,12 @@ Times are epoch seconds, boxes x1, y1, x2, y2 as fractions of the source frame.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from edge_agent.event import Event, ModelRef
 from edge_agent.geometry import Box, Point
-from edge_agent.mqtt.payloads import PipelineInfo
+from edge_agent.mqtt.payloads import PartHealth, PipelineInfo
 from edge_agent.result import Keypoint
 
 
@@ -32,7 +32,7 @@ class Found:
 
     `keypoints` are the points of the body, where the model finds them; `area` is the part of the
     frame that a class takes, `polygons` are its outlines or those of an object's mask, where the
-    model tells them.
+    model tells them; `sublabel` is what a second model names it.
     """
 
     label: str
@@ -41,6 +41,8 @@ class Found:
     keypoints: tuple[Keypoint, ...] = ()
     area: float | None = None
     polygons: tuple[tuple[Point, ...], ...] = ()
+    sublabel: str | None = None
+    sublabel_score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class Info:
 class PipelineHealth:
     """How a pipeline does; `fps` is by "in", "inferred" and "dropped".
 
-    `latency_ms` is by stage, each with "p50" and "p99".
+    `latency_ms` is by stage, each with "p50" and "p99"; `refine` by second model.
     """
 
     state: Literal["starting", "online", "offline"]
@@ -84,6 +86,7 @@ class PipelineHealth:
     fps: dict[str, float]
     latency_ms: dict[str, dict[str, float]]
     restarts: int
+    refine: dict[str, PartHealth] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

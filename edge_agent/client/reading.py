@@ -50,7 +50,11 @@ def _object(kind: Any, value: Any, path: str) -> Any:
 
 @cache
 def _optional_fields(kind: Any) -> frozenset[str]:
-    return frozenset(each.name for each in fields(kind) if each.default is not MISSING)
+    return frozenset(
+        each.name
+        for each in fields(kind)
+        if each.default is not MISSING or each.default_factory is not MISSING
+    )
 
 
 @cache

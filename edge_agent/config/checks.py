@@ -63,6 +63,8 @@ def unused(root: Mapping) -> Iterator[Mistake]:
     pipelines = entries(root, "pipelines")
     for kind, section in (("source", "sources"), ("model", "models")):
         used = {text_at(root, "pipelines", pipeline, kind) for pipeline in pipelines}
+        if kind == "model":
+            used |= {name for _, name in pipeline_maps(root, "refine")}
         for name in entries(root, section):
             if pipelines and name not in used:
                 yield Mistake((section, name), "no pipeline uses it", at_key=True)

@@ -29,7 +29,7 @@ from edge_agent.rules.options import (
     PublishOptions,
     ZoneOptions,
 )
-from edge_agent.tracking.options import TrackOptions
+from edge_agent.tracking.options import RefineOptions, TrackOptions
 
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
@@ -157,6 +157,10 @@ class PipelineConfig(Section):
         TrackOptions,
         Doc("How detections become objects; for a source of pictures the default is 1 hit of 1."),
     ] = TrackOptions()
+    refine: Annotated[
+        dict[str, RefineOptions],
+        Doc("Second models, by name, each of which names the objects of some labels more closely."),
+    ] = Field(default_factory=dict)
     cooldown: Annotated[
         Duration,
         Doc("A new object of a label is told at the earliest this long after the last one."),
@@ -172,6 +176,11 @@ class PipelineConfig(Section):
     )
     privacy: Annotated[PrivacyOptions, Doc("What nobody may see.")] = PrivacyOptions()
     publish: Annotated[PublishOptions, Doc("What goes out over MQTT.")] = PublishOptions()
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names of all models that it uses, the main one first."""
+        return (self.model, *self.refine)
 
 
 class PrometheusConfig(Section):
@@ -232,6 +241,7 @@ _MAY_BE_EMPTY: tuple[tuple[Any, ...], ...] = (
     ("pipelines", "*", "zones", "*"),
     ("pipelines", "*", "zones", "*", "filters", "*"),
     ("pipelines", "*", "lines", "*"),
+    ("pipelines", "*", "refine", "*"),
     ("mqtt", "tls"),
     ("prometheus",),
     ("page",),

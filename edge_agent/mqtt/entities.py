@@ -15,8 +15,8 @@ Components = dict[str, Component]
 _HEALTH_MISSED = 3  # reports after which a number is no longer shown
 _PRESENT = "{{ 'ON' if value | int(0) > 0 else 'OFF' }}"
 _EVENT_FIELDS = (
-    "label", "kind", "score", "track", "zones", "entered_zones", "loitering", "stationary",
-    "changes", "box", "id", "seq", "time",
+    "label", "sublabel", "sublabel_score", "kind", "score", "track", "zones", "entered_zones",
+    "loitering", "stationary", "changes", "box", "id", "seq", "time",
 )  # fmt: skip
 _EVENT_ITEMS = ", ".join(f"'{name}': value_json.{name}" for name in _EVENT_FIELDS)
 # An event that was held back is history: nobody wants the light on for who came an hour ago.

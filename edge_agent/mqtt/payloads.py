@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any, Literal
 
@@ -84,20 +84,33 @@ class Latency:
     p99: float
 
 
+State = Literal["starting", "online", "offline"]
+
+
+@dataclass(frozen=True, slots=True)
+class PartHealth:
+    """How a part does that a pipeline can do without; `reason` tells why it is not online."""
+
+    state: State
+    reason: str
+
+
 @dataclass(frozen=True, slots=True)
 class PipelineHealth:
     """How a pipeline does; `reason` tells why it is not online, else it is empty.
 
-    Rates are frames per second over the last period, `latency_ms` is by stage name.
+    Rates are frames per second over the last period, `latency_ms` is by stage name, `refine` by
+    second model.
     """
 
-    state: Literal["starting", "online", "offline"]
+    state: State
     reason: str
     fps_in: float
     fps_inferred: float
     fps_dropped: float
     latency_ms: Mapping[str, Latency]
     restarts: int = 0
+    refine: Mapping[str, PartHealth] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +172,8 @@ def event_payload(event: Event, seq: int, replayed: bool = False) -> bytes:
             "loitering": event.loitering,
             "stationary": event.stationary,
             "changes": event.changes,
+            "sublabel": event.sublabel,
+            "sublabel_score": _optional(event.sublabel_score, 4),
             "replayed": replayed,  # last: as_replayed() finds it there
         }
     )
@@ -268,6 +283,10 @@ def _pipeline_health(health: PipelineHealth) -> dict[str, Any]:
             for stage, latency in health.latency_ms.items()
         },
         "restarts": health.restarts,
+        "refine": {
+            name: {"state": part.state, "reason": part.reason}
+            for name, part in health.refine.items()
+        },
     }
 
 
@@ -281,6 +300,9 @@ def _result(result: Detection | ClassScore | ClassArea) -> dict[str, Any]:
         told["keypoints"] = [_keypoint(each) for each in result.keypoints]
     if isinstance(result, Detection) and result.polygons:
         told["polygons"] = _lines(result.polygons)
+    if isinstance(result, Detection) and result.sublabel is not None:
+        told["sublabel"] = result.sublabel
+        told["sublabel_score"] = _optional(result.sublabel_score, 4)
     return told
 
 

@@ -27,6 +27,7 @@ class _State:
     label: str = ""
     place: Whereabouts = field(default_factory=Whereabouts)
     rests: bool = False
+    sublabel: str | None = None
 
 
 @dataclass(slots=True)
@@ -52,8 +53,8 @@ class ObjectRules:
     run left on the broker is put right at once; other labels are counted from their first object
     on. An update is worth an event when the object moved, became surer, changed zones or loiters.
     Moving and becoming surer are told at most every `update_every` seconds; the way into or out of
-    a zone at once, unless that same zone was told less than `update_every` ago; another label,
-    loitering, coming to rest after `stationary` seconds and moving on at once.
+    a zone at once, unless that same zone was told less than `update_every` ago; another label or
+    sublabel, loitering, coming to rest after `stationary` seconds and moving on at once.
 
     With a `cooldown` in seconds, an object waits to be told until the one of its label that was
     told last has been for so long; one that ends while it waits is not told at all. It counts.
@@ -106,7 +107,7 @@ class ObjectRules:
     def _judge(self, track: Track, timeline: float) -> Happening | None:
         self._lines.update(track)
         place = self._zones.update(track, timeline)
-        now = _State(track.label, place, self._rest.update(track, timeline))
+        now = _State(track.label, place, self._rest.update(track, timeline), track.sublabel)
         if track.phase == "ended":
             return self._end(track)
         if track.label not in self._labels:
@@ -129,7 +130,7 @@ class ObjectRules:
         """Whether news are due or cannot wait; flickering in and out of a zone can."""
         if timeline - story.time >= self._update_every or story.now.rests != story.told.rests:
             return True
-        if story.now.label != story.told.label:
+        if (story.now.label, story.now.sublabel) != (story.told.label, story.told.sublabel):
             return True
         now, told = story.now.place, story.told.place
         if set(now.loitering) - set(told.loitering):
@@ -171,6 +172,7 @@ def _turns(story: _Story) -> tuple[Change, ...]:
     inside, before = set(now.inside), set(told.inside)
     found: dict[Change, bool] = {
         "label": story.told.label not in ("", story.now.label),
+        "sublabel": story.told.label != "" and story.now.sublabel != story.told.sublabel,
         "entered": bool(inside - before),
         "left": bool(before - inside),
         "loitering": bool(set(now.loitering) - set(told.loitering)),

@@ -181,7 +181,7 @@ class Agent:
     @staticmethod
     def _end(change: Change) -> None:
         for pipeline in change.gone:
-            pipeline.inbox.close()
+            pipeline.close()
         _stop_all(change.stopped, time.monotonic() + _GOODBYE)
         heirs = {pipeline.name: pipeline for pipeline in change.fresh}
         for pipeline in change.gone:
@@ -211,7 +211,7 @@ class Agent:
         for exporter in self._exporters:
             exporter.stop()
         for pipeline in self.pipelines:
-            pipeline.inbox.close()
+            pipeline.close()
         _stop_all(self._assembly.sources, until - _GOODBYE)
         _stop_all(self._assembly.models, until - _GOODBYE)
         for pipeline in self.pipelines:

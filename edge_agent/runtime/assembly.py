@@ -20,6 +20,7 @@ from edge_agent.runtime.inbox import Inbox
 from edge_agent.runtime.inference import Inference
 from edge_agent.runtime.metrics import PipelineMetrics
 from edge_agent.runtime.pipeline import Pipeline
+from edge_agent.runtime.refine import Refinement, Refiner
 from edge_agent.runtime.reporter import Identity, Reporter
 from edge_agent.runtime.settings import PipelineSettings
 from edge_agent.runtime.stages import build_snapshots, build_source, stage_factory
@@ -27,7 +28,7 @@ from edge_agent.runtime.status import STARTING
 from edge_agent.runtime.supervisor import Ward
 from edge_agent.runtime.tiling import tiling, why_not
 from edge_agent.runtime.viewing import Preview
-from edge_agent.runtime.worker import ModelWorker
+from edge_agent.runtime.worker import Customer, ModelWorker
 from edge_agent.sources.reader import SourceReader, SourceStatus
 
 _log = logging.getLogger(__name__)
@@ -80,7 +81,7 @@ class Assembly:
         self._sources: Mapping[str, Ward[SourceReader]] = {}
         self._models: Mapping[str, Ward[ModelWorker]] = {}
         self._fed: Mapping[str, tuple[Pipeline, ...]] = {}  # by source
-        self._served: Mapping[str, tuple[Pipeline, ...]] = {}  # by model
+        self._served: Mapping[str, tuple[Customer, ...]] = {}  # by model
         self._statuses: dict[str, SourceStatus] = {}
         self._status_lock = threading.Lock()
 
@@ -104,6 +105,10 @@ class Assembly:
         """The threads of the models in use."""
         return tuple(self._models.values())
 
+    def customers(self, model: str) -> tuple[Customer, ...]:
+        """Who uses the model of that name."""
+        return self._served.get(model, ())
+
     @property
     def open_models(self) -> tuple[Inference, ...]:
         """The models in use that are open at this moment."""
@@ -117,7 +122,7 @@ class Assembly:
         """
         chosen = config.running
         sources = dict.fromkeys(item.source for item in chosen.values())
-        models = dict.fromkeys(item.model for item in chosen.values())
+        models = dict.fromkeys(model for item in chosen.values() for model in item.models)
         same_sources = _same(self._sources, sources, self._config.sources, config.sources)
         same_models = _same(self._models, models, self._config.models, config.models)
         ready = {m: self._ready[m] if m in same_models else threading.Condition() for m in models}
@@ -125,7 +130,9 @@ class Assembly:
         steady = {
             name: item
             for name, item in chosen.items()
-            if item.source in same_sources and item.model in same_models and name in self._built
+            if item.source in same_sources
+            and same_models.issuperset(item.models)
+            and name in self._built
         }
         kept = {n: self._built[n] for n, item in steady.items() if self._chosen[n] == item}
         seamless = frozenset(
@@ -138,7 +145,7 @@ class Assembly:
                 name,
                 item,
                 live[item.source],
-                ready[item.model],
+                ready,
                 metrics[name],
                 name in seamless,
             )
@@ -150,8 +157,8 @@ class Assembly:
         self._config, self._chosen, self._ready = config, chosen, ready
         self._metrics = metrics
         self._built = {name: kept.get(name) or fresh[name] for name in chosen}
-        self._fed = {each: self._those(lambda item: item.source, each) for each in sources}
-        self._served = {each: self._those(lambda item: item.model, each) for each in models}
+        self._fed = {each: self._those_of(each) for each in sources}
+        self._served = {each: self._customers(each) for each in models}
         self._sources = {
             name: self._sources[name] if name in same_sources else self._source_ward(name)
             for name in sources
@@ -175,9 +182,17 @@ class Assembly:
         same = (item.source, item.model) == (before.source, before.model)
         return same and self._built[name].status.online
 
-    def _those(self, key: Callable[[PipelineConfig], str], name: str) -> tuple[Pipeline, ...]:
-        """The pipelines with that source or model."""
-        return tuple(self._built[each] for each, item in self._chosen.items() if key(item) == name)
+    def _those_of(self, source: str) -> tuple[Pipeline, ...]:
+        """The pipelines with that source."""
+        chosen = self._chosen.items()
+        return tuple(self._built[name] for name, item in chosen if item.source == source)
+
+    def _customers(self, model: str) -> tuple[Customer, ...]:
+        """Who uses that model: pipelines, and what looks closer at their objects."""
+        chosen = self._chosen.items()
+        main = [self._built[name] for name, item in chosen if item.model == model]
+        refiners = (each for built in self._built.values() for each in built.refinement.refiners)
+        return (*main, *(each for each in refiners if each.model == model))
 
     def attach(self, change: Change) -> None:
         """Let threads that went on serve the pipelines that came."""
@@ -213,8 +228,8 @@ class Assembly:
 
     def _model_ward(self, name: str) -> Ward[ModelWorker]:
         def fail(reason: str) -> None:
-            for pipeline in self._served.get(name, ()):
-                pipeline.model_failed(reason)
+            for customer in self._served.get(name, ()):
+                customer.model_failed(reason)
 
         def build() -> ModelWorker:
             served, ready = self._served[name], self._ready[name]
@@ -241,7 +256,7 @@ class Assembly:
         name: str,
         item: PipelineConfig,
         live: bool,
-        ready: threading.Condition,
+        ready: Mapping[str, threading.Condition],
         metrics: PipelineMetrics,
         seamless: bool,
     ) -> Pipeline:
@@ -266,10 +281,16 @@ class Assembly:
             PrivacyMask(item.privacy.mask),
             stages,
             reporter,
-            Inbox(ready),
+            Inbox(ready[item.model]),
             self._status_publisher(name, seamless),
             Preview(snapshots) if has_preview else snapshots,
             metrics,
+            Refinement(
+                [
+                    Refiner(name, model, options, Inbox(ready[model]))
+                    for model, options in item.refine.items()
+                ]
+            ),
         )
 
     def _status_publisher(self, pipeline: str, told: bool) -> Callable[[bool, str], None]:
@@ -314,7 +335,8 @@ def _warn_of_unknown_labels(pipeline: str, item: PipelineConfig, inference: Infe
     """A label that the model does not know would never be seen, and nobody would know why."""
     known = inference.labels
     hidden = item.publish.snapshots.labels or ()
-    named = dict.fromkeys([*(item.labels or ()), *item.filters, *hidden])
+    looked_at = [label for each in item.refine.values() for label in each.labels or ()]
+    named = dict.fromkeys([*(item.labels or ()), *item.filters, *hidden, *looked_at])
     unknown = [label for label in named if known and label not in known]
     if unknown:
         _log.warning(

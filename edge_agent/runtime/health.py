@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
 
 from edge_agent.mqtt.client import MqttClient
-from edge_agent.mqtt.payloads import Health, Latency, PipelineHealth
+from edge_agent.mqtt.payloads import Health, Latency, PartHealth, PipelineHealth, State
 from edge_agent.outbox.base import Outbox
 from edge_agent.runtime.governor import Governor
 from edge_agent.runtime.metrics import RateMeter
@@ -88,10 +87,19 @@ def _pipeline_health(pipeline: Pipeline, meter: RateMeter) -> PipelineHealth:
             if (percentiles := samples.percentiles())
         },
         restarts=counts.restarts,
+        refine={
+            model: PartHealth(_word(reason), reason)
+            for model, reason in pipeline.refinement.reasons().items()
+        },
     )
 
 
-def _state(pipeline: Pipeline) -> Literal["starting", "online", "offline"]:
-    if pipeline.status.online:
+def _state(pipeline: Pipeline) -> State:
+    return "online" if pipeline.status.online else _word(pipeline.status.reason)
+
+
+def _word(reason: str) -> State:
+    """How something is whose reason not to work that is; empty where it works."""
+    if not reason:
         return "online"
-    return "starting" if pipeline.status.reason == STARTING else "offline"
+    return "starting" if reason == STARTING else "offline"

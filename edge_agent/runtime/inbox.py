@@ -14,11 +14,15 @@ _WAITING = 2  # frames of a recording that may wait, so that decoding runs besid
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A frame that passed the gate, with what the gate found and took."""
+    """A frame that passed the gate, with what the gate found and took.
+
+    `track` is set where it is only the part of a frame that shows that object.
+    """
 
     frame: Frame
     regions: tuple[Box, ...]
     gate_ms: float
+    track: int | None = None
 
 
 class Inbox:
@@ -33,13 +37,14 @@ class Inbox:
         self._finished = False
         self._closed = False
 
-    def replace(self, job: Job) -> bool:
-        """Put in a live frame; a frame that still waited is dropped. True when one was."""
+    def replace(self, *jobs: Job) -> bool:
+        """Put in what is live; whatever still waited is dropped. True when something was."""
         with self._ready:
             dropped = bool(self._jobs)
             self._jobs.clear()
-            self._jobs.append(job)
-            self._ready.notify_all()
+            if not self._closed:
+                self._jobs.extend(jobs)
+                self._ready.notify_all()
             return dropped
 
     def append(self, job: Job) -> None:

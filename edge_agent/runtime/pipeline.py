@@ -22,6 +22,7 @@ from edge_agent.runtime.inbox import Inbox, Job
 from edge_agent.runtime.inference import Outcome
 from edge_agent.runtime.metrics import PipelineMetrics
 from edge_agent.runtime.pictures import Seen
+from edge_agent.runtime.refine import Refinement
 from edge_agent.runtime.reporter import Moment, Reporter
 from edge_agent.runtime.settings import PipelineSettings, few_labels
 from edge_agent.runtime.snapshots import NoSnapshots, Snapshots
@@ -67,8 +68,10 @@ class Pipeline:
         on_status: Callable[[bool, str], None],
         snapshots: Snapshots | None = None,
         metrics: PipelineMetrics | None = None,
+        refinement: Refinement | None = None,
     ) -> None:
         self.settings = settings
+        self.refinement = refinement or Refinement()
         self.threshold = settings.threshold
         self.snapshots = snapshots or NoSnapshots()
         self.divisor = 1
@@ -232,6 +235,13 @@ class Pipeline:
     def complete(self, job: Job, outcome: Outcome) -> None:
         """Turn the results of a frame into events."""
         self._guarded(lambda: self._complete(job, outcome))
+        if not self.settings.live:
+            self.refinement.settle()  # so that a recording tells the same at any pace
+
+    def failed_on(self, job: Job) -> None:
+        """Take note that the model failed on a frame."""
+        del job
+        self.metrics.counts.errors += 1
 
     def _complete(self, job: Job, outcome: Outcome) -> None:
         if self._tracker is None or self._model is None or self._retry_at is not None:
@@ -247,12 +257,15 @@ class Pipeline:
         results = self._filter.apply(outcome.results, self.threshold, frame.size)
         part = self._tracker.faint
         faint = self._filter.faint(outcome.results, self.threshold, frame.size, part)
-        tracks = self._tracker.update(results, frame.timeline, faint)
+        followed = self._tracker.update(results, frame.timeline, faint)
+        tracks = self.refinement.named(followed)
         happenings = self._tell(tracks, frame.timeline, moment)
         fresh = {each.track.id for each in happenings if each.type == "new"}
         self.snapshots.inferred(frame, Seen(outcome.results, tracks, fresh))
         if self.settings.detections:
-            self._reporter.detections(moment, results, job.regions)
+            told = self.refinement.marked(results, tracks)
+            self._reporter.detections(moment, told, job.regions)
+        self.refinement.look(frame, tracks)
         self._backoff.reset()
 
     def _latency(self, job: Job, outcome: Outcome) -> dict[str, float]:
@@ -303,7 +316,7 @@ class Pipeline:
         timeline, moment = self._now(self._model[0])
         ended = self._tracker.expire(timeline)
         if ended:
-            self._tell(ended, timeline, moment)
+            self._tell(self.refinement.named(ended), timeline, moment)
 
     def new_day(self) -> None:
         """Begin the line counts anew."""
@@ -313,12 +326,17 @@ class Pipeline:
         self._rules.new_day()
         self._publish_counts()
 
+    def close(self) -> None:
+        """Take no more frames, and release whoever waits for room or for an answer."""
+        self.inbox.close()
+        self.refinement.close()
+
     def stop(self) -> None:
         """Release the source's thread and end all objects, so that no state stays on.
 
         A model that hangs may still answer afterwards: nothing comes of it.
         """
-        self.inbox.close()
+        self.close()
         with self._lock:
             self._end_all()
             self._tracker = None
@@ -360,7 +378,7 @@ class Pipeline:
 
     def _flush(self) -> None:
         if self._tracker is not None and self._model is not None:
-            ended = self._tracker.flush()
+            ended = self.refinement.named(self._tracker.flush())
             self._tell(ended, *self._now(self._model[0]))
 
     def _now(self, model: ModelRef) -> tuple[float, Moment]:

@@ -229,6 +229,8 @@ class Reporter:
             changes=happening.changes,
             loitering=happening.loitering,
             stationary=happening.stationary,
+            sublabel=track.sublabel,
+            sublabel_score=track.sublabel_score,
         )
 
 

@@ -65,9 +65,8 @@ class Watchdog:
             reason = f"the model has not answered for {_STALL:g} s" if is_stalled else ""
             (self._stalled.add if is_stalled else self._stalled.discard)(ward.name)
             _log.error("%s: %s", ward.name, reason or "it answers again")
-            for pipeline in self._assembly.pipelines:
-                if pipeline.name in worker.serves:
-                    pipeline.model_stalled(reason)
+            for customer in self._assembly.customers(worker.name):
+                customer.model_stalled(reason)
 
     def _tell(self) -> None:
         starting = any(each.status.reason == STARTING for each in self._assembly.pipelines)

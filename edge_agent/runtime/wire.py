@@ -36,6 +36,7 @@ from edge_agent.outbox.memory import MemoryOutbox
 from edge_agent.outbox.sqlite import SqliteOutbox
 from edge_agent.page.server import PageServer
 from edge_agent.preprocess.image import ImagePreprocessor, NoPictures
+from edge_agent.result import Kind
 from edge_agent.runtime.agent import Agent
 from edge_agent.runtime.assembly import Assembly
 from edge_agent.runtime.commands import CommandDesk
@@ -78,9 +79,17 @@ def open_inference(
     return Inference(ref, info, engine, preprocessor, decoder, why, labels)
 
 
-def check_model(name: str, model: ModelConfig) -> tuple[str, ...] | None:
-    """Everything of `open_inference` but the engine; returns the labels. Raises ModelError."""
-    return _made_ready(name, model).labels
+class Checked(NamedTuple):
+    """What a model finds, and the labels that it knows."""
+
+    kind: Kind
+    labels: tuple[str, ...] | None
+
+
+def check_model(name: str, model: ModelConfig) -> Checked:
+    """Everything of `open_inference` but the engine; raises ModelError."""
+    ready = _made_ready(name, model)
+    return Checked(ready.decoder.kind, ready.labels)
 
 
 class _Ready(NamedTuple):

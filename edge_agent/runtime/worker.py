@@ -6,18 +6,62 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
+from edge_agent.engines.state import Memory
 from edge_agent.errors import EdgeAgentError
-from edge_agent.runtime.inbox import Job
-from edge_agent.runtime.inference import Inference
-from edge_agent.runtime.pipeline import Pipeline
+from edge_agent.event import ModelRef
+from edge_agent.result import Kind
+from edge_agent.runtime.inbox import Inbox, Job
+from edge_agent.runtime.inference import Inference, Outcome
 
 _log = logging.getLogger(__name__)
 _FAILURES_IN_A_ROW = 3  # an engine that fails so often is opened anew
 
 
+class Customer(Protocol):
+    """Whoever has frames for a model: a pipeline, or what looks closer at its objects."""
+
+    @property
+    def name(self) -> str:
+        """The pipeline's name, or one that begins with it."""
+
+    @property
+    def inbox(self) -> Inbox:
+        """Where its frames wait."""
+
+    @property
+    def least_score(self) -> float:
+        """Score below which no result is of any use."""
+
+    @property
+    def memory(self) -> Memory:
+        """What a model that feeds outputs back remembers of its frames."""
+
+    def wants(self, job: Job) -> bool:
+        """Whether a frame is still worth inferring."""
+
+    def complete(self, job: Job, outcome: Outcome) -> None:
+        """Take the results of a frame."""
+
+    def failed_on(self, job: Job) -> None:
+        """Take note that the model failed on a frame."""
+
+    def finish(self) -> None:
+        """Take note that the last frame of a recording is done."""
+
+    def model_opened(self, ref: ModelRef, kind: Kind, labels: Sequence[str] | None) -> None:
+        """Take note of the model."""
+
+    def model_failed(self, reason: str) -> None:
+        """Take note that the model cannot be used for now."""
+
+    def model_stalled(self, reason: str) -> None:
+        """Take note that the model hangs; empty once it answers again."""
+
+
 class ModelWorker:
-    """Serves the pipelines of one model round robin, the newest frame of each.
+    """Serves those who use one model round robin, the newest frame of each.
 
     The model is opened inside the thread, so that a slow or failing one holds up nobody else.
     A thread that ends without `stop()` leaves the reason in `failure`.
@@ -27,7 +71,7 @@ class ModelWorker:
         self,
         name: str,
         open_model: Callable[[], Inference],
-        pipelines: Sequence[Pipeline],
+        pipelines: Sequence[Customer],
         ready: threading.Condition,
     ) -> None:
         self.name = name
@@ -49,10 +93,10 @@ class ModelWorker:
 
     @property
     def serves(self) -> tuple[str, ...]:
-        """Names of its pipelines."""
+        """Names of those whom it serves."""
         return tuple(pipeline.name for pipeline in self._pipelines)
 
-    def serve(self, pipelines: Sequence[Pipeline]) -> None:
+    def serve(self, pipelines: Sequence[Customer]) -> None:
         """Serve these from now on; those that are new are told of the model."""
         with self._ready:
             added = [pipeline for pipeline in pipelines if pipeline not in self._pipelines]
@@ -107,14 +151,14 @@ class ModelWorker:
                 self._work(pipeline, job, inference)
 
     @staticmethod
-    def _introduce(inference: Inference, pipelines: Sequence[Pipeline]) -> None:
+    def _introduce(inference: Inference, pipelines: Sequence[Customer]) -> None:
         for pipeline in pipelines:
             pipeline.model_opened(inference.ref, inference.decoder.kind, inference.labels)
 
     def _anything(self) -> bool:
         return self._stopping or any(p.inbox.pending() for p in self._pipelines)
 
-    def _choose(self) -> Pipeline:
+    def _choose(self) -> Customer:
         """Next pipeline with something to do, after the one served last."""
         count = len(self._pipelines)
         for step in range(count):
@@ -124,7 +168,7 @@ class ModelWorker:
                 return pipeline
         raise AssertionError("woken without work")
 
-    def _work(self, pipeline: Pipeline, job: Job, inference: Inference) -> None:
+    def _work(self, pipeline: Customer, job: Job, inference: Inference) -> None:
         self._busy_since = time.monotonic()
         try:
             outcome = pipeline.settings.tiling.run(
@@ -133,7 +177,7 @@ class ModelWorker:
             self._failures = 0
         except Exception:
             self._failures += 1
-            pipeline.metrics.counts.errors += 1
+            pipeline.failed_on(job)
             if self._failures >= _FAILURES_IN_A_ROW:
                 raise
             _log.exception("pipeline %s: the model failed on a frame", pipeline.name)

@@ -13,6 +13,7 @@ import yaml
 from edge_agent.cli.main import main
 from edge_agent.config.load import load_config
 from tests.support.agent import ASSETS
+from tests.support.classifiers import write_colour_classifier
 from tests.support.cli import Terminal
 from tests.support.configs import MINIMAL, write
 
@@ -257,6 +258,27 @@ def test_what_a_model_tells(terminal: Terminal, tmp_path: Path) -> None:
     assert answer.code == 78
     assert answer.out.startswith(f"{file}:2:13: models.m.file: ")
     assert "m.tflite is not a TFLite model (" in answer.out
+
+
+def test_what_can_name_objects(terminal: Terminal, tmp_path: Path) -> None:
+    """A second model must be a classifier, and the first one must find objects."""
+    colours = write_colour_classifier(tmp_path / "colour.tflite")
+    text = MINIMAL.replace("sources:", f"  second: {{file: {colours}}}\nsources:")
+    file = valid(tmp_path, text + "    refine: {second: {labels: [gear]}}\n")
+    assert terminal("check", "-c", file).code == 0
+    file = valid(tmp_path, text + "    refine: {second: {labels: [geer]}}\n")
+    assert "refine.second.labels[0]: the model has no label 'geer' (did you mean 'gear'?)" in (
+        terminal("check", "-c", file).out
+    )
+    swapped = text.replace("model: m", "model: second") + "    refine: {m: }\n"
+    answer = terminal("check", "-c", valid(tmp_path, swapped))
+    assert answer.code == 78
+    no_classes = "the model m finds objects and names no classes (refine needs a classifier)"
+    no_objects = "the model second finds no objects that could be looked at"
+    assert answer.out.splitlines() == [
+        f"{file}:10:17: pipelines.p.refine.m: {no_classes}",
+        f"{file}:10:13: pipelines.p.refine: {no_objects}",
+    ]
 
 
 def test_a_label_that_nothing_is_like(terminal: Terminal, tmp_path: Path) -> None:

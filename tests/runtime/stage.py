@@ -116,6 +116,10 @@ class Ensemble:
         """As an assembly finds them."""
         return tuple(ward.unit.inference for ward in self.models if ward.unit.inference)
 
+    def customers(self, model: str) -> tuple[Pipeline, ...]:
+        """As an assembly finds them: here each model has one, of its own name."""
+        return tuple(each for each in self.pipelines if each.name == model)
+
 
 class Stage:
     """An agent with one pipeline for each opener of a model; the first one may have a source."""

@@ -72,7 +72,8 @@ def test_fields_of_a_new_event() -> None:
         "time": WALL, "start_time": WALL - 0.5, "end_time": None, "media_time": None,
         "latency_ms": {"infer": 2.0, "total": 5.0},
         "model": {"name": "m", "sha256": REF.sha256, "engine": "tflite"},
-        "loitering": ["porch"], "stationary": False, "changes": [], "replayed": False,
+        "loitering": ["porch"], "stationary": False, "changes": [],
+        "sublabel": None, "sublabel_score": None, "replayed": False,
     }  # fmt: skip
 
 

@@ -34,6 +34,7 @@ from edge_agent.rules.options import FilterOptions, PublishOptions
 from edge_agent.runtime.inbox import Inbox, Job
 from edge_agent.runtime.inference import Inference, Outcome
 from edge_agent.runtime.pipeline import Pipeline, StageFactory
+from edge_agent.runtime.refine import Refinement
 from edge_agent.runtime.reporter import Identity, Reporter
 from edge_agent.runtime.settings import PipelineSettings
 from edge_agent.sources.reader import SourceStatus
@@ -174,6 +175,7 @@ class Rig:
     filters: Mapping[str, FilterOptions] = field(default_factory=dict)
     publish: PublishOptions = field(default_factory=PublishOptions)
     rules: Callable[[Fuse], ObjectRules] = FusedRules
+    refinement: Refinement = field(default_factory=Refinement)
     outbox: Told = field(default_factory=Told)
     ready: threading.Condition = field(default_factory=threading.Condition)
     time: HandTime = field(default_factory=HandTime)
@@ -192,6 +194,7 @@ class Rig:
             Reporter(Identity("dev", "boot"), self.name, self.publish, MESSAGES, self.outbox),
             Inbox(self.ready),
             self._note_status,
+            refinement=self.refinement,
         )
 
     def _note_status(self, online: bool, reason: str) -> None:

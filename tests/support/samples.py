@@ -27,7 +27,8 @@ CONTRACT = json.loads("""
  "clock": {"boot_id": "b", "monotonic_ns": 123, "synchronized": true},
  "latency_ms": {"gate": 0.4, "preprocess": 0.6, "infer": 21.3, "decode": 0.2, "total": 24.0},
  "model": {"name": "coco", "sha256": "61d5", "engine": "tflite"},
- "loitering": [], "stationary": false, "changes": ["entered"], "replayed": false}
+ "loitering": [], "stationary": false, "changes": ["entered"],
+ "sublabel": null, "sublabel_score": null, "replayed": false}
 """)
 
 
