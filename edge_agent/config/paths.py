@@ -15,6 +15,7 @@ _PATHS = (
     ("models", "*", "file"),
     ("models", "*", "labels"),
     ("models", "*", "task", "*_file"),
+    ("models", "*", "task", "gallery"),
     ("sources", "*", "file"),
     ("sources", "*", "files"),
     ("sources", "*", "folder"),

@@ -32,6 +32,7 @@ DECODERS: Registry[Decoder] = Registry(
         "posenet": "edge_agent.decoders.posenet:PosenetDecoder",
         "movenet": "edge_agent.decoders.movenet:MovenetDecoder",
         "segmentation": "edge_agent.decoders.segmentation:SegmentationDecoder",
+        "embedding": "edge_agent.decoders.embedding:EmbeddingDecoder",
         "classification": "edge_agent.decoders.classification:ClassificationDecoder",
         "raw": "edge_agent.decoders.raw:RawDecoder",
     },

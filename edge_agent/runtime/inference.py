@@ -62,6 +62,14 @@ class Inference:
             self.engine.memory = memory
         return self._run(self._writer(image), threshold)
 
+    def outputs(self, image: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+        """The output tensors of one image as `run` takes it, in native dtypes.
+
+        They are valid until the next image.
+        """
+        self.engine.fill(self._writer(image))
+        return self.engine.run()
+
     def run_sample(self, samples: Samples, number: int, threshold: float) -> Outcome:
         """Infer one of the samples; boxes are fractions of the model's input."""
         return self._run(partial(samples.write, number), threshold)

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from edge_agent.clock import boot_id
@@ -41,6 +42,7 @@ from edge_agent.runtime.agent import Agent
 from edge_agent.runtime.assembly import Assembly
 from edge_agent.runtime.commands import CommandDesk
 from edge_agent.runtime.describe import Description
+from edge_agent.runtime.enrolment import enroll
 from edge_agent.runtime.exporter import Exporter
 from edge_agent.runtime.governor import Governor, Limits, Load
 from edge_agent.runtime.health import HealthReport
@@ -63,11 +65,17 @@ _log = logging.getLogger(__name__)
 
 
 def open_inference(
-    name: str, model: ModelConfig, rounding: Rounding | None = None, *, any_input: bool = False
+    name: str,
+    model: ModelConfig,
+    rounding: Rounding | None = None,
+    *,
+    any_input: bool = False,
+    kept: Path | None = None,
 ) -> Inference:
     """A model made ready for pictures: checked, opened, with its preprocessing and decoder.
 
-    `rounding` as for `open_engine`. With `any_input` a model that takes no picture opens as well,
+    `rounding` as for `open_engine`; `kept` is a folder for what need not be worked out again. With
+    `any_input` a model that takes no picture opens as well,
     and complains only when it is given one. Raises ModelError or DelegateError that says what is
     wrong and what to do.
     """
@@ -76,7 +84,13 @@ def open_inference(
     if wires:
         engine = StatefulEngine(engine, wires)
     ref = ModelRef(name, info.sha256, engine.name)
-    return Inference(ref, info, engine, preprocessor, decoder, why, labels)
+    inference = Inference(ref, info, engine, preprocessor, decoder, why, labels)
+    try:
+        enroll(inference, repr(model.preprocess), kept)
+    except ModelError:
+        inference.close()
+        raise
+    return inference
 
 
 class Checked(NamedTuple):
@@ -198,7 +212,8 @@ def build_agent(
         messages = Messages(topics, boot_id(), round(config.outbox.max_age))
         identity = Identity(config.agent.name, boot_id())
         recent = RecentEvents()
-        assembly = Assembly(identity, messages, outbox, open_inference, recent.note, metrics)
+        open_model = partial(open_inference, kept=_kept(config.agent))
+        assembly = Assembly(identity, messages, outbox, open_model, recent.note, metrics)
         assembly.fit(config)
         desk = CommandDesk(overrides or Overrides(), messages, outbox, reload)
         birth = threading.Event()
@@ -233,6 +248,14 @@ def build_agent(
         health=health,
         exporters=exporters,
     )
+
+
+def _kept(agent: AgentConfig) -> Path | None:
+    """Where models keep what they learnt of a gallery; None where no folder can be used."""
+    try:
+        return state_folder(agent.state_dir) / "galleries"
+    except RuntimeError:
+        return None
 
 
 def _nothing_to_do(config: Config) -> str:

@@ -79,6 +79,10 @@ _FITTING: dict[str, tuple[ModelInfo, list[Any]]] = {
         make_info([make_spec((1, 8, 8, 2))], inputs=[make_spec((1, 8, 8, 3))], labels=("a", "b")),
         [np.stack([np.ones((1, 8, 8)), np.zeros((1, 8, 8))], axis=-1).astype(np.float32)],
     ),
+    "embedding": (
+        make_info([make_spec((1, 3))], [Origin("L2_NORMALIZATION", 0)]),
+        [np.array([[0.6, 0.0, 0.8]], np.float32)],
+    ),
     "classification": (_VECTOR, [np.array([[0.1, 0.7, 0.2]], np.float32)]),
     "raw": (_GRID, [np.zeros((1, 14, 14, 6), np.int8)]),
 }
@@ -164,7 +168,7 @@ def test_any_numbers(kind: str, seed: int, threshold: float) -> None:
     noise = np.random.default_rng(seed)
     wild = [noise.choice(_EXTREMES, values.shape).astype(values.dtype) for values in outputs]
     found = _build(kind, info).decode(wild, BoxMapping(), threshold)
-    scores = [result.score for result in found]
+    scores = [result.score for result in found if not isinstance(result, RawOutput)]
     assert scores == sorted(scores, reverse=True)
     assert all(threshold <= score < np.inf for score in scores)
     for x1, y1, x2, y2 in (result.box for result in found if isinstance(result, Detection)):

@@ -27,7 +27,7 @@ from edge_agent.runtime.worker import ModelWorker
 from edge_agent.tracking.options import RefineOptions
 from tests.support.agent import belt_config
 from tests.support.broker import wait_until
-from tests.support.classifiers import write_colour_classifier
+from tests.support.classifiers import NOTES, write_colour_classifier
 from tests.support.configs import good
 from tests.support.reading import LIMIT
 from tests.support.runtime import FakeInference, Rig, cat, outcome
@@ -235,8 +235,7 @@ def cascade(folder: Path, **refine: Any) -> dict[str, Any]:
     values = belt_config(1, refine={"colour": {"min_size": 8, **refine}})
     labels = ["red", "green", "blue"]
     file = str(folder / "colour.tflite")
-    notes = {"mean": [0, 0, 0], "std": [255, 255, 255]}
-    values["models"]["colour"] = {"file": file, "labels": labels, "preprocess": notes}
+    values["models"]["colour"] = {"file": file, "labels": labels, "preprocess": NOTES}
     return values
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from tests.support.tflite_writer import GraphDef, OpDef, TensorDef, write_model
@@ -46,3 +47,26 @@ def write_colour_classifier(path: Path) -> Path:
 def write_colour_embedding(path: Path) -> Path:
     """Gives the mean colour less grey, as a vector of three."""
     return write_model(path, _colour_graph(np.eye(3).tolist(), [-0.5] * 3))
+
+
+COLOURS = {"red": (0, 0, 255), "green": (0, 255, 0), "blue": (255, 0, 0)}
+"""Blue, green and red of each."""
+
+NOTES = {"mean": [0, 0, 0], "std": [255, 255, 255]}
+"""The `preprocess` of these models."""
+
+
+def paint(path: Path, colour: tuple[int, int, int]) -> Path:
+    """A picture of one colour."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), np.full((20, 20, 3), colour, np.uint8))
+    return path
+
+
+def write_gallery(folder: Path) -> Path:
+    """A subfolder for each colour, with a picture of it and a darker one."""
+    for name, colour in COLOURS.items():
+        paint(folder / name / "bright.png", colour)
+        blue, green, red = colour
+        paint(folder / name / "dark.png", (blue // 2, green // 2, red // 2))
+    return folder
