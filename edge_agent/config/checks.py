@@ -20,7 +20,9 @@ from edge_agent.tracking.options import TrackOptions
 Check = Callable[[Mapping], Iterator[Mistake]]
 
 _TOPIC_MARKS = "/+#"
-_RENAME = "choose another name"
+RENAME = "choose another name"
+"""What to do about a name that cannot be part of a topic."""
+
 _RESERVED = {"cmd"}  # P/cmd/snapshot is a command, P/{pipeline}/snapshot a picture
 
 
@@ -74,24 +76,28 @@ def topic_names(root: Mapping) -> Iterator[Mistake]:
     """Names that become parts of MQTT topics."""
     agent = text_at(root, "agent", "name")
     if agent is not None and (fault := _name_fault(agent, spaces=False)):
-        yield Mistake(("agent", "name"), fault, _RENAME)
+        yield Mistake(("agent", "name"), fault, RENAME)
     for name in entries(root, "pipelines"):
-        fault = _name_fault(name, spaces=False)
-        if name in _RESERVED:
-            fault = f"{quoted(name)} is taken by the topics of commands"
-        if fault:
-            yield Mistake(("pipelines", name), fault, _RENAME, at_key=True)
+        if fault := pipeline_name_fault(name):
+            yield Mistake(("pipelines", name), fault, RENAME, at_key=True)
     for key in ("zones", "lines"):
         seen: dict[tuple[str, str], str] = {}
         for pipeline, name in pipeline_maps(root, key):
             path = ("pipelines", pipeline, key, name)
             topic = (pipeline, name.replace(" ", "_"))
             if fault := _name_fault(name, spaces=True):
-                yield Mistake(path, fault, _RENAME, at_key=True)
+                yield Mistake(path, fault, RENAME, at_key=True)
             elif topic in seen:
                 message = f"has the same topic as {quoted(seen[topic])}: a space becomes _"
-                yield Mistake(path, message, _RENAME, at_key=True)
+                yield Mistake(path, message, RENAME, at_key=True)
             seen[topic] = name
+
+
+def pipeline_name_fault(name: str) -> str:
+    """What keeps a name from being that of a pipeline, or of what has topics as a pipeline has."""
+    if name in _RESERVED:
+        return f"{quoted(name)} is taken by the topics of commands"
+    return _name_fault(name, spaces=False)
 
 
 def _name_fault(name: str, spaces: bool) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from edge_agent.config import checks, refine_checks, rule_checks, text_checks
+from edge_agent.config import checks, composite_checks, refine_checks, rule_checks, text_checks
 from edge_agent.config.fields import field_at
 from edge_agent.config.lookalikes import odd_place, plain_hint, without_odd_ends
 from edge_agent.config.paths import rebased
@@ -37,6 +37,13 @@ _log = logging.getLogger(__name__)
 
 _LATER: tuple[tuple[str, ...], ...] = (("pipelines", "*", "gate", "trigger"),)
 """Keys that the documentation promises and that this version may not have yet."""
+
+_ERRORS = (
+    *checks.ERRORS,
+    *rule_checks.ERRORS,
+    *refine_checks.ERRORS,
+    *composite_checks.ERRORS,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +170,13 @@ def _check(
     odd = list(text_checks.odd_names(root))
     told = unfilled | {(*m.path[:-1], without_odd_ends(str(m.path[-1]))) for m in odd}
     mistakes += [*odd, *(m for m in _apart_from(found, odd) if m.path not in told)]
-    errors = (*checks.ERRORS, *rule_checks.ERRORS, *refine_checks.ERRORS)
-    mistakes += _apart_from(_run(errors, root), mistakes)
+    mistakes += _apart_from(_run(_ERRORS, root), mistakes)
     is_usable = not mistakes and not problems
     mistakes += _apart_from(_run(checks.PARTIAL, root), mistakes)
-    warnings = [*later, *_apart_from(_run(checks.WARNINGS, root), mistakes)]
+    warnings = [
+        *later,
+        *_apart_from(_run((*checks.WARNINGS, *composite_checks.WARNINGS), root), mistakes),
+    ]
     lines = (_problem(file, root, mistake) for mistake in mistakes)
     problems = sorted([*problems, *lines], key=_place)
     if config is not None:

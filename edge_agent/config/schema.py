@@ -22,6 +22,7 @@ from edge_agent.outbox.options import OutboxOptions
 from edge_agent.page.options import PageOptions
 from edge_agent.preprocess.image import PreprocessOptions
 from edge_agent.preprocess.tiles import TileOptions
+from edge_agent.rules.composite import CompositeOptions
 from edge_agent.rules.options import (
     FilterOptions,
     LineOptions,
@@ -212,6 +213,10 @@ class Config(Section):
     )
     pipelines: Annotated[
         dict[str, PipelineConfig], Doc("From a source through a model to messages, by name.")
+    ] = Field(default_factory=dict)
+    composites: Annotated[
+        dict[str, CompositeOptions],
+        Doc("Events of what several pipelines see together, by name."),
     ] = Field(default_factory=dict)
 
     @property

@@ -51,7 +51,7 @@ class PipelineEntities:
 
 @dataclass(frozen=True, slots=True)
 class DeviceEntities:
-    """What a device offers; `health_interval` is in seconds.
+    """What a device offers; `health_interval` is in seconds, `composites` are names.
 
     `temperature` and `throttling` tell whether this machine measures them. `complete` is False
     while labels of a model are not known yet: then nothing may be removed.
@@ -61,6 +61,7 @@ class DeviceEntities:
     model: str
     health_interval: float
     pipelines: Mapping[str, PipelineEntities]
+    composites: tuple[str, ...] = ()
     temperature: bool = False
     throttling: bool = False
     complete: bool = True
@@ -75,20 +76,52 @@ def components(topics: Topics, device: DeviceEntities) -> Components:
     """Every entity by its key, which stays the same as long as the thing is there."""
     found = _of_device(topics, device)
     for name, pipeline in device.pipelines.items():
-        seen = {
-            "availability": [{"topic": topics.status}, {"topic": topics.pipeline_status(name)}],
-            "availability_mode": "all",
-        }
+        seen = _while_online(topics, name)
         own = {key: each | seen for key, each in _of_source(topics, name, pipeline).items()}
         own |= _controls(topics, name, pipeline)
         own |= _pipeline_diagnostics(topics, name, device.health_interval)
         for key, component in own.items():
             component["name"] = f"{name} {component['name']}"
             found[f"{safe_name(name)}-{key}"] = component
+    for name in device.composites:
+        found |= _composite(topics, name)
     for key, component in found.items():
         component["unique_id"] = _unique_id(topics, key)
         component["qos"] = 1
     return found
+
+
+def _while_online(topics: Topics, name: str) -> Component:
+    """Unavailable while the device is offline or the sources that it goes by are."""
+    return {
+        "availability": [{"topic": topics.status}, {"topic": topics.pipeline_status(name)}],
+        "availability_mode": "all",
+    }
+
+
+def _composite(topics: Topics, name: str) -> Components:
+    """On while all conditions hold."""
+    holds = {
+        "platform": "binary_sensor",
+        "name": name,
+        "state_topic": topics.counts(name, name),
+        "value_template": _PRESENT,
+        "icon": "mdi:set-center",
+        **_while_online(topics, name),
+    }
+    event = {**_event_entity(topics, name), "name": f"{name} event"}
+    return {f"{safe_name(name)}-holds": holds, f"{safe_name(name)}-events": event}
+
+
+def _event_entity(topics: Topics, name: str) -> Component:
+    return {
+        "platform": "event",
+        "name": "event",
+        "state_topic": topics.events(name),
+        "event_types": ["new", "update", "end"],
+        "value_template": _EVENT,
+        "icon": "mdi:motion-sensor",
+    }
 
 
 def revived(topics: Topics, key: str, platform: str) -> Component:
@@ -173,14 +206,7 @@ def _controls(topics: Topics, name: str, pipeline: PipelineEntities) -> Componen
         },
     }
     if pipeline.events:
-        found["events"] = {
-            "platform": "event",
-            "name": "event",
-            "state_topic": topics.events(name),
-            "event_types": ["new", "update", "end"],
-            "value_template": _EVENT,
-            "icon": "mdi:motion-sensor",
-        }
+        found["events"] = _event_entity(topics, name)
     if pipeline.snapshots:
         found |= _snapshot(topics, name)
     return found

@@ -19,6 +19,7 @@ from edge_agent.mqtt.messages import Messages
 from edge_agent.outbox.base import Outbox
 from edge_agent.runtime.assembly import Assembly, Change
 from edge_agent.runtime.commands import CommandDesk, Wish
+from edge_agent.runtime.composites import Composites
 from edge_agent.runtime.describe import Description
 from edge_agent.runtime.exporter import Exporter
 from edge_agent.runtime.governor import Governor
@@ -54,6 +55,7 @@ class Agent:
         outbox: Outbox,
         messages: Messages,
         client: MqttClient | None,
+        composites: Composites,
         desk: CommandDesk,
         commands: CommandListener,
         announce: Callable[[DeviceEntities], None],
@@ -68,6 +70,7 @@ class Agent:
         self._outbox = outbox
         self._messages = messages
         self._client = client
+        self._composites = composites
         self._desk = desk
         self._commands = commands
         self._announce = announce
@@ -136,6 +139,7 @@ class Agent:
         self._watchdog.look()
         for pipeline in self.pipelines:
             pipeline.tick()
+        self._composites.look({each.name: each.status.online for each in self.pipelines})
         self._govern()
         self._tell_info()
         self._tell_health()
@@ -194,10 +198,11 @@ class Agent:
         self._commands.serve(running)
         self._desk.serve(self.pipelines)
         self._health.watch(self.pipelines)
+        self._composites.serve(self._config.composites)
         if self._client is not None:
             # What an earlier run showed may be more than this one is allowed to.
             pictures = [name for name, item in running.items() if _shows_all(item)]
-            self._client.serve(running, pictures)
+            self._client.serve((*running, *self._composites.names), pictures)
 
     def stop(self) -> None:
         """End everything within 5 s, objects first, so that no state stays on; safe twice."""
@@ -219,6 +224,7 @@ class Agent:
             pipeline.stop()
             if was_online:
                 self._outbox.put(self._messages.pipeline_status(pipeline.name, online=False))
+        self._composites.stop()
         if self._client is not None:
             self._client.stop(max(0.1, until - time.monotonic()))
         self._outbox.close()

@@ -41,6 +41,7 @@ class Description:
             pipelines={
                 name: _pipeline(item, known.get(item.model)) for name, item in pipelines.items()
             },
+            composites=tuple(self._config.composites),
             temperature=cpu_temperature() is not None,
             throttling=throttled() is not None,
             complete=all(item.labels or item.model in known for item in pipelines.values()),

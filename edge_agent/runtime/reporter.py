@@ -186,10 +186,10 @@ class Reporter:
     def _send(self, events: Iterable[Event]) -> None:
         """Put all that happened at once in one go: that costs the disk no more than one event."""
         told = list(events)
-        self._on_events(told)
         makes = [partial(self._messages.event, event) for event in told]
         if makes and self._publish.events:
             self._outbox.put_events(makes)
+        self._on_events(told)  # last: what comes of them is told after them
 
     def _count_message(self, key: CountKey, count: int) -> Message:
         if key.line is not None:

@@ -6,7 +6,7 @@ import dataclasses
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ from edge_agent.engines.base import Engine, Rounding
 from edge_agent.engines.modelfile import load_labels, read_model_info
 from edge_agent.engines.state import StatefulEngine, Wire, state_wires, without_state
 from edge_agent.errors import ConfigError, ModelError, StateError, StateInUse
-from edge_agent.event import ModelRef
+from edge_agent.event import Event, ModelRef
 from edge_agent.message import Message
 from edge_agent.model import ModelInfo, TensorSpec
 from edge_agent.mqtt.client import MqttClient
@@ -41,6 +41,7 @@ from edge_agent.result import Kind
 from edge_agent.runtime.agent import Agent
 from edge_agent.runtime.assembly import Assembly
 from edge_agent.runtime.commands import CommandDesk
+from edge_agent.runtime.composites import Composites
 from edge_agent.runtime.describe import Description
 from edge_agent.runtime.enrolment import enroll
 from edge_agent.runtime.exporter import Exporter
@@ -212,8 +213,14 @@ def build_agent(
         messages = Messages(topics, boot_id(), round(config.outbox.max_age))
         identity = Identity(config.agent.name, boot_id())
         recent = RecentEvents()
+        composites = Composites(identity, messages, outbox, recent.note)
         open_model = partial(open_inference, kept=_kept(config.agent))
-        assembly = Assembly(identity, messages, outbox, open_model, recent.note, metrics)
+
+        def note(events: Sequence[Event]) -> None:
+            recent.note(events)
+            composites.note(events)
+
+        assembly = Assembly(identity, messages, outbox, open_model, note, metrics)
         assembly.fit(config)
         desk = CommandDesk(overrides or Overrides(), messages, outbox, reload)
         birth = threading.Event()
@@ -239,6 +246,7 @@ def build_agent(
         outbox=outbox,
         messages=messages,
         client=reached,
+        composites=composites,
         desk=desk,
         commands=commands,
         announce=announcer.announce,

@@ -26,8 +26,10 @@ OPTIONS = HomeAssistantOptions()
 CONFIG = "homeassistant/device/dev/config"
 BIRTH = "homeassistant/status"
 DOOR = PipelineEntities(("person", "old dog"), ("porch",), ("gate",), snapshots=True)
-DEVICE = DeviceEntities("1.0", "x86_64", 60.0, {"door": DOOR}, temperature=True, throttling=True)
-LESS = replace(DEVICE, pipelines={"door": PipelineEntities(("person",))})
+DEVICE = DeviceEntities(
+    "1.0", "x86_64", 60.0, {"door": DOOR}, ("both",), temperature=True, throttling=True
+)
+LESS = replace(DEVICE, pipelines={"door": PipelineEntities(("person",))}, composites=())
 
 GONE = set(components(TOPICS, DEVICE)) - set(components(TOPICS, LESS))
 

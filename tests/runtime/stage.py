@@ -18,12 +18,14 @@ from edge_agent.options import Options
 from edge_agent.runtime.agent import Agent
 from edge_agent.runtime.assembly import Assembly
 from edge_agent.runtime.commands import CommandDesk
+from edge_agent.runtime.composites import Composites
 from edge_agent.runtime.governor import Governor, Limits, Load
 from edge_agent.runtime.health import HealthReport
 from edge_agent.runtime.inference import Inference
 from edge_agent.runtime.notify import Systemd
 from edge_agent.runtime.overrides import Overrides
 from edge_agent.runtime.pipeline import Pipeline
+from edge_agent.runtime.reporter import Identity
 from edge_agent.runtime.supervisor import Ward
 from edge_agent.runtime.worker import ModelWorker
 from edge_agent.sources.base import Source
@@ -152,6 +154,7 @@ class Stage:
             outbox=self.outbox,
             messages=MESSAGES,
             client=client,
+            composites=Composites(Identity("dev", "boot"), MESSAGES, self.outbox),
             desk=self.desk,
             commands=CommandListener(Topics("edge", "dev"), MESSAGES, (), self.desk.hand_over),
             announce=lambda entities: None,

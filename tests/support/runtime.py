@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from edge_agent.decoders.base import Decoder
 from edge_agent.engines.state import Memory
-from edge_agent.event import ModelRef
+from edge_agent.event import Event, ModelRef
 from edge_agent.frame import Frame
 from edge_agent.gates.base import Gate
 from edge_agent.gates.chain import GateChain
@@ -176,6 +176,7 @@ class Rig:
     publish: PublishOptions = field(default_factory=PublishOptions)
     rules: Callable[[Fuse], ObjectRules] = FusedRules
     refinement: Refinement = field(default_factory=Refinement)
+    on_events: Callable[[Sequence[Event]], None] = lambda _: None
     outbox: Told = field(default_factory=Told)
     ready: threading.Condition = field(default_factory=threading.Condition)
     time: HandTime = field(default_factory=HandTime)
@@ -191,7 +192,14 @@ class Rig:
             ),
             PrivacyMask([]),
             StageFactory(self._gate, self._tracker, lambda: self.rules(self.fuse)),
-            Reporter(Identity("dev", "boot"), self.name, self.publish, MESSAGES, self.outbox),
+            Reporter(
+                Identity("dev", "boot"),
+                self.name,
+                self.publish,
+                MESSAGES,
+                self.outbox,
+                self.on_events,
+            ),
             Inbox(self.ready),
             self._note_status,
             refinement=self.refinement,

@@ -29,7 +29,7 @@ KINDS: Mapping[str, tuple[Kind, str]] = {
     "pipeline_status": ("state", "whether its source is there"),
     "info": ("info", "version, boot id, start, names of pipelines, models with their sha256"),
     "health": ("health", "rates, latencies, queue, temperature, memory, reasons of faults"),
-    "event": ("event", "label, score, box, zones and times of an object"),
+    "event": ("event", "label, sublabel, score, box, zones and times of an object"),
     "detections": ("detections", "labels, scores and boxes of a frame, where something moved"),
     "count": ("count", "objects present now"),
     "zone_count": ("count", "objects in the zone now"),
@@ -132,6 +132,8 @@ def _all(config: Config, topics: Topics, messages: Messages, heals: bool) -> Ite
     yield from ((name, None, message) for name, message in _of_device(config, topics, messages))
     for pipeline, item in config.running.items():
         yield from ((n, pipeline, message) for n, message in _of_pipeline(messages, pipeline, item))
+    for name in config.composites:
+        yield from ((n, name, message) for n, message in _of_composite(messages, name))
     if heals:
         for filter_ in Healer(topics, config.running).filters:
             yield "removal", None, Message(filter_, b"", Delivery.STATE, 1, True)
@@ -167,6 +169,12 @@ def _of_pipeline(
     if item.publish.counts:
         yield from _counts(messages, name, item)
     yield "pipeline_status", messages.pipeline_status(name, False)
+
+
+def _of_composite(messages: Messages, name: str) -> Iterator[tuple[str, Message]]:
+    yield "pipeline_status", messages.pipeline_status(name, True)
+    yield "event", messages.event(_event(name), 0)
+    yield "count", messages.count(name, name, 0)
 
 
 def _counts(messages: Messages, name: str, item: PipelineConfig) -> Iterator[tuple[str, Message]]:
