@@ -145,6 +145,9 @@ def _event_line(event: Any) -> str:
         when = f"{event['media_time']:7.2f}s"
     where = f"{event['device']}/{event['pipeline']}"
     box = " ".join(f"{side:.2f}" for side in event["box"] or ())
-    parts = [when, where, f"{event['type']:<6}", f"{event['label']} #{event['track']}"]
+    what = event["label"] if event["track"] is None else f"{event['label']} #{event['track']}"
+    if sublabel := event.get("sublabel"):
+        what += f" ({sublabel})"
+    parts = [when, where, f"{event['type']:<6}", what]
     parts += [f"{event['score']:.2f}", f"at {box}" if box else "", *event["zones"]]
     return "  ".join(part for part in parts if part)

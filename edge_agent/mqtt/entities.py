@@ -5,26 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
+from edge_agent.mqtt.entity_parts import (
+    PRESENT,
+    Component,
+    Components,
+    composite,
+    event_entity,
+    while_online,
+)
 from edge_agent.mqtt.topics import Topics, safe_name
 
-Component = dict[str, Any]
-Components = dict[str, Component]
-
 _HEALTH_MISSED = 3  # reports after which a number is no longer shown
-_PRESENT = "{{ 'ON' if value | int(0) > 0 else 'OFF' }}"
-_EVENT_FIELDS = (
-    "label", "sublabel", "sublabel_score", "kind", "score", "track", "zones", "entered_zones",
-    "loitering", "stationary", "changes", "box", "id", "seq", "time",
-)  # fmt: skip
-_EVENT_ITEMS = ", ".join(f"'{name}': value_json.{name}" for name in _EVENT_FIELDS)
-# An event that was held back is history: nobody wants the light on for who came an hour ago.
-_EVENT = (
-    "{% if not value_json.replayed %}"
-    f"{{{{ {{'event_type': value_json.type, {_EVENT_ITEMS}}} | tojson }}}}"
-    "{% endif %}"
-)
 # What each platform cannot do without, besides an id.
 _LEAST: Mapping[str, Component] = {
     "sensor": {"state_topic": "-"},
@@ -76,7 +69,7 @@ def components(topics: Topics, device: DeviceEntities) -> Components:
     """Every entity by its key, which stays the same as long as the thing is there."""
     found = _of_device(topics, device)
     for name, pipeline in device.pipelines.items():
-        seen = _while_online(topics, name)
+        seen = while_online(topics, name)
         own = {key: each | seen for key, each in _of_source(topics, name, pipeline).items()}
         own |= _controls(topics, name, pipeline)
         own |= _pipeline_diagnostics(topics, name, device.health_interval)
@@ -84,44 +77,11 @@ def components(topics: Topics, device: DeviceEntities) -> Components:
             component["name"] = f"{name} {component['name']}"
             found[f"{safe_name(name)}-{key}"] = component
     for name in device.composites:
-        found |= _composite(topics, name)
+        found |= composite(topics, name)
     for key, component in found.items():
         component["unique_id"] = _unique_id(topics, key)
         component["qos"] = 1
     return found
-
-
-def _while_online(topics: Topics, name: str) -> Component:
-    """Unavailable while the device is offline or the sources that it goes by are."""
-    return {
-        "availability": [{"topic": topics.status}, {"topic": topics.pipeline_status(name)}],
-        "availability_mode": "all",
-    }
-
-
-def _composite(topics: Topics, name: str) -> Components:
-    """On while all conditions hold."""
-    holds = {
-        "platform": "binary_sensor",
-        "name": name,
-        "state_topic": topics.counts(name, name),
-        "value_template": _PRESENT,
-        "icon": "mdi:set-center",
-        **_while_online(topics, name),
-    }
-    event = {**_event_entity(topics, name), "name": f"{name} event"}
-    return {f"{safe_name(name)}-holds": holds, f"{safe_name(name)}-events": event}
-
-
-def _event_entity(topics: Topics, name: str) -> Component:
-    return {
-        "platform": "event",
-        "name": "event",
-        "state_topic": topics.events(name),
-        "event_types": ["new", "update", "end"],
-        "value_template": _EVENT,
-        "icon": "mdi:motion-sensor",
-    }
 
 
 def revived(topics: Topics, key: str, platform: str) -> Component:
@@ -156,7 +116,7 @@ def _count(name: str, key: str, topic: str) -> Components:
         "name": name,
         "device_class": "occupancy",
         "state_topic": topic,
-        "value_template": _PRESENT,
+        "value_template": PRESENT,
     }
     count = {
         "platform": "sensor",
@@ -206,7 +166,7 @@ def _controls(topics: Topics, name: str, pipeline: PipelineEntities) -> Componen
         },
     }
     if pipeline.events:
-        found["events"] = _event_entity(topics, name)
+        found["events"] = event_entity(topics, name)
     if pipeline.snapshots:
         found |= _snapshot(topics, name)
     return found

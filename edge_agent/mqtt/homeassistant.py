@@ -17,13 +17,8 @@ from threading import Lock
 from typing import Any
 
 from edge_agent.message import Delivery, Message
-from edge_agent.mqtt.entities import (
-    Components,
-    DeviceEntities,
-    components,
-    device_id,
-    revived,
-)
+from edge_agent.mqtt.entities import DeviceEntities, components, device_id, revived
+from edge_agent.mqtt.entity_parts import Components
 from edge_agent.mqtt.listener import Received
 from edge_agent.mqtt.options import HomeAssistantOptions
 from edge_agent.mqtt.topics import Topics, check_prefix, safe_name

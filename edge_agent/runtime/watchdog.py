@@ -11,8 +11,10 @@ from edge_agent.outbox.base import Outbox
 from edge_agent.runtime.assembly import Assembly
 from edge_agent.runtime.metrics import RateMeter
 from edge_agent.runtime.notify import Systemd
+from edge_agent.runtime.pipeline import Pipeline
 from edge_agent.runtime.status import STARTING
 from edge_agent.runtime.supervisor import Ward
+from edge_agent.runtime.worker import ModelWorker
 
 _log = logging.getLogger(__name__)
 
@@ -68,10 +70,17 @@ class Watchdog:
             for customer in self._assembly.customers(worker.name):
                 customer.model_stalled(reason)
 
+    def _vital_models(self) -> Iterator[Ward[ModelWorker]]:
+        """Those that a pipeline cannot do without; one that only looks closer may hang for ever."""
+        for ward in self._assembly.models:
+            customers = self._assembly.customers(ward.unit.name)
+            if any(isinstance(each, Pipeline) for each in customers):
+                yield ward
+
     def _tell(self) -> None:
         starting = any(each.status.reason == STARTING for each in self._assembly.pipelines)
         patience = self._systemd.beat_every or _STALL
-        busy = max((ward.unit.busy_for() for ward in self._assembly.models), default=0.0)
+        busy = max((ward.unit.busy_for() for ward in self._vital_models()), default=0.0)
         hanging = max((ward.hanging for ward in self._assembly.sources), default=0)
         alive = busy < patience and hanging < _MOST_HANGING
         self._systemd.look(ready=not starting, alive=alive, status=self._status)

@@ -63,7 +63,10 @@ class RefineOptions(Options):
         int,
         Ge(1),
         Le(64),
-        Doc("A new object is looked at so often; a name needs more than half of these votes."),
+        Doc(
+            "A new object is looked at so often; a name needs more than half of these votes. "
+            "1 for single pictures."
+        ),
     ] = 3
     every: Annotated[
         Duration | None,

@@ -54,6 +54,12 @@ def test_an_event_of_the_whole_frame() -> None:
     assert rest == "front/door  new     person #17  0.83"
 
 
+def test_an_event_with_a_name_and_one_without_an_object() -> None:
+    """What a second model names it stands beside the label; a composite has no number."""
+    assert "  person #17 (ann)  0.83" in as_line(received(EVENT | {"sublabel": "ann"}))
+    assert "  new     person  0.83" in as_line(received(EVENT | {"track": None}))
+
+
 @pytest.mark.parametrize(
     ("payload", "shown"),
     [

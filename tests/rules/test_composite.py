@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.event import ClockStamp, Event, EventType, ModelRef
@@ -72,6 +72,18 @@ def test_one_soon_after_another() -> None:
     rules.note(event("door", "new", 1 * S, zone="porch"))
     rules.note(event("door", "end", 2 * S))
     assert rules.note(event("gate", "new", 12 * S)) == []
+
+
+def test_what_comes_back_in_time_breaks_nothing_off() -> None:
+    """Also at the very moment at which it would have ceased to count."""
+    for at, told in (
+        (3 * S, []),
+        (3 * S + 1, [Turn("end", 3 * S, 0.7), Turn("new", 3 * S + 1, 0.7)]),
+    ):
+        rules = composite(1.0, person=PERSON)
+        rules.note(event("door", "new", 1 * S, "a", zone="porch"))
+        rules.note(event("door", "end", 2 * S, "a"))
+        assert rules.note(event("door", "new", at, "b", zone="porch")) == told
 
 
 def test_several_of_a_kind() -> None:
@@ -166,6 +178,7 @@ def counting(condition: ConditionOptions, told: list[Event], within: int) -> set
     return found
 
 
+@settings(max_examples=400)
 @given(
     st.lists(_CONDITION, min_size=1, max_size=3),
     st.lists(_STEP, max_size=END // 2 - 1),

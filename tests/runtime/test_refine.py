@@ -15,12 +15,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_agent.config.schema import ModelConfig
 from edge_agent.errors import InferenceError
 from edge_agent.event import ModelRef
 from edge_agent.frame import Frame
 from edge_agent.result import ClassScore, Result
 from edge_agent.rules.options import PublishOptions
 from edge_agent.runtime.inbox import Inbox
+from edge_agent.runtime.inference import Inference
 from edge_agent.runtime.refine import Refinement, Refiner, crop_area
 from edge_agent.runtime.wire import build_agent
 from edge_agent.runtime.worker import ModelWorker
@@ -29,6 +31,7 @@ from tests.support.agent import belt_config
 from tests.support.broker import wait_until
 from tests.support.classifiers import NOTES, write_colour_classifier
 from tests.support.configs import good
+from tests.support.data import data_file
 from tests.support.reading import LIMIT
 from tests.support.runtime import FakeInference, Rig, cat, outcome
 
@@ -270,6 +273,37 @@ def test_a_second_model_that_cannot_be_opened_stops_nothing(tmp_path: Path) -> N
     assert "colour.tflite" in health["reason"]
 
 
+def test_a_second_model_that_hangs_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pipeline waits for it no longer, stays online to the end, and systemd is not alarmed."""
+    monkeypatch.setattr("edge_agent.runtime.watchdog._STALL", 0.2)
+    agent = build_agent(good(tmp_path, json.dumps(cascade(tmp_path))), publish=False)
+    alive: list[bool] = []
+    monkeypatch.setattr(agent._systemd, "look", lambda **told: alive.append(told["alive"]))
+    heard: list[Any] = []
+    agent._assembly._built["belt"]._reporter._on_events = heard.extend
+    mended = threading.Event()
+
+    def hang(tensor: object, *_: object) -> None:
+        mended.wait(LIMIT)
+
+    open_model = agent._assembly._open_model
+
+    def opened(name: str, model: ModelConfig) -> Inference:
+        inference = open_model(name, model)
+        if name == "colour":
+            monkeypatch.setattr(inference.decoder, "decode", hang)
+        return inference
+
+    agent._assembly._open_model = opened
+    assert agent.run(threading.Event()) == 0
+    mended.set()
+    assert {event.type for event in heard} >= {"new", "end"}
+    assert {event.sublabel for event in heard} == {None}
+    assert all(alive)
+
+
 def test_a_reload_swaps_the_second_model(tmp_path: Path) -> None:
     """Its thread ends and another begins; the detector's goes on."""
     values = cascade(tmp_path)
@@ -285,3 +319,27 @@ def test_a_reload_swaps_the_second_model(tmp_path: Path) -> None:
     assert agent.apply(good(tmp_path, json.dumps(values)))
     assert [ward.name for ward in agent._assembly.models] == ["model parts"]
     agent.stop()
+
+
+@pytest.mark.parametrize(
+    ("picture", "species"),
+    [("bird.bmp", "Chickadee"), ("parrot.jpg", "Scarlet Macaw"), ("owl.jpg", "Burrowing Owl")],
+)
+def test_real_birds_are_named(tmp_path: Path, picture: str, species: str) -> None:
+    """A detector of everyday objects finds a bird, and a classifier says which."""
+    values = belt_config(1, refine={"species": {"labels": ["bird"], "looks": 1}})
+    values["models"] = {
+        "parts": {"file": str(data_file("models/coco_ssd_mobilenet_v1_1.0_quant.tflite"))},
+        "species": {
+            "file": str(data_file("models/coral_mobilenet_v2_1.0_224_inat_bird_quant.tflite")),
+            "labels": str(data_file("models/coral_inat_bird_labels.txt")),
+        },
+    }
+    file = str(data_file(f"images/coral_{picture}"))
+    values["sources"] = {"clip": {"type": "images", "files": [file] * 2}}
+    agent = build_agent(good(tmp_path, json.dumps(values)), publish=False)
+    heard: list[Any] = []
+    agent._assembly._built["belt"]._reporter._on_events = heard.extend
+    assert agent.run(threading.Event()) == 0
+    (end,) = (event for event in heard if event.type == "end" and event.label == "bird")
+    assert species in str(end.sublabel)

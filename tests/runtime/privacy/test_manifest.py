@@ -37,6 +37,8 @@ pipelines:
   b: {source: shed, model: m, labels: [cat], publish: {events: false, counts: false}}
   c: {source: desk, model: m}
   d: {source: away, model: m, enabled: false}
+composites:
+  both: {all: {in-a: {pipeline: a}, in-c: {pipeline: c}}}
 """
 
 
@@ -73,6 +75,7 @@ def test_what_is_switched_off_is_not_in_it(full: Config) -> None:
     found = manifest(full)
     assert set(topics(found, "b")) == {"status", "enabled/state", "threshold/state"}
     assert not topics(found, "d")
+    assert set(topics(found, "both")) == {"status", "events", "counts/both"}
     assert "unused.example" not in json.dumps(found.as_values())
 
 
