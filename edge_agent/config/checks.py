@@ -151,6 +151,7 @@ def model_files(root: Mapping) -> Iterator[Mistake]:
     """Models and their labels must be there; one that is not takes only its own pipelines out."""
     for model in entries(root, "models"):
         yield from _missing(root, ("models", model, "file"))
+        yield from _missing(root, ("models", model, "task", "gallery"))
         if text_at(root, "models", model, "labels") != "auto":
             yield from _missing(root, ("models", model, "labels"))
 
@@ -173,7 +174,7 @@ def _missing(root: Mapping, path: YamlPath) -> Iterator[Mistake]:
     node = node_at(root, path)
     if not isinstance(node, Scalar) or not isinstance(node.value, str) or not node.value:
         return
-    fault = _file_fault(Path(node.value), wants_folder=path[-1] == "folder")
+    fault = _file_fault(Path(node.value), wants_folder=path[-1] in ("folder", "gallery"))
     if fault:
         hidden = node.secret or is_secret_path(path) or "@" in node.value
         cure = "paths begin at the folder of this file"

@@ -31,7 +31,8 @@ class EmbeddingOptions(Options):
         Path | None,
         Doc(
             "Folder with a subfolder of pictures for each name, each cut as the model shall see it."
-            " Without it the vector itself is the result."
+            " It is read when the model is opened: restart after a change. Without it the vector"
+            " itself is the result."
         ),
     ] = None
     threshold: Annotated[

@@ -83,7 +83,8 @@ class Composites:
                 if name not in same:
                     self._outbox.put(self._messages.pipeline_status(name, online=False))
                     self._count(name, 0)
-                    for event in self._open.values():
+                    known = sorted(self._open.values(), key=lambda event: event.clock.monotonic_ns)
+                    for event in known:
                         self._tell(name, each, each.rules.note(event), event)
 
     def note(self, events: Sequence[Event]) -> None:
@@ -138,7 +139,7 @@ class Composites:
             if turn.type == "new" and by is not None:
                 event = each.begun = self._new(name, turn, by)
             elif turn.type == "end" and each.begun is not None:
-                event, each.begun = self._end(each.begun, turn), None
+                event, each.begun = self._end(each.begun, turn, by), None
             else:
                 continue
             _log.info("composite %s: %s", name, turn.type)
@@ -172,7 +173,7 @@ class Composites:
             model=by.model,
         )
 
-    def _end(self, begun: Event, turn: Turn) -> Event:
+    def _end(self, begun: Event, turn: Turn, by: Event | None) -> Event:
         """The end of an event, in the wall time of now: that may have been set meanwhile."""
         wall = time.time() - (time.monotonic_ns() - turn.at) / 1e9
         return replace(
@@ -180,7 +181,7 @@ class Composites:
             type="end",
             time=wall,
             end_time=wall,
-            media_time=None,
+            media_time=by.media_time if by is not None else None,
             clock=self._clock(turn),
             latency_ms={},
         )

@@ -69,3 +69,15 @@ def test_both_are_used(tmp_path: Path) -> None:
     text = TEXT.format(refine="{species: {labels: [bird]}, makes: {labels: [car]}}")
     assert not problems(tmp_path, text)
     assert not warnings(tmp_path, text)
+
+
+def test_a_gallery_that_is_not_there(tmp_path: Path) -> None:
+    """It is told with its place; a file is none."""
+    text = TEXT.format(refine="{species: {labels: [bird]}, makes: {labels: [car]}}")
+    for gallery, fault in (("faces", "no such folder"), ("m.tflite", "no such folder")):
+        task = f"task: {{name: embedding, gallery: {gallery}}}"
+        named = text.replace(
+            "  species: {file: m.tflite}", f"  species: {{file: m.tflite, {task}}}"
+        )
+        (found,) = problems(tmp_path, named)
+        assert f"models.species.task.gallery: {fault}: {gallery}" in found

@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 from edge_agent.event import Event
 from edge_agent.mqtt.payloads import load_schema
 from edge_agent.rules.composite import CompositeOptions, ConditionOptions
+from edge_agent.rules.options import PublishOptions
 from edge_agent.runtime.composites import Composites
 from edge_agent.runtime.reporter import Identity
 from edge_agent.runtime.wire import build_agent
@@ -159,6 +160,30 @@ def test_a_changed_one_begins_anew_and_knows_what_is_there(house: House) -> None
     assert (house.told, house.count) == (["new", "end", "new"], "1")
     first, _, second = house.outbox.events("both")
     assert first["id"] != second["id"]
+
+
+def test_a_new_one_begins_when_the_last_of_its_conditions_did(house: House) -> None:
+    """In whatever order what is there was told before."""
+    house.see("yard", "dog")
+    house.see("door", "cat", after=1.0)
+    house.rigs["yard"].see(cat(0.6, "dog"), after=1.0)  # it has moved: told again
+    house.composites.serve({"later": BOTH})
+    (new,) = house.outbox.events("later")
+    assert new["time"] == pytest.approx(WALL + 2.1)
+
+
+def test_pipelines_that_publish_no_events_count_too(house: House) -> None:
+    """What a composite goes by need not go out."""
+    silent = Rig(
+        "door",
+        on_events=house.composites.note,
+        publish=PublishOptions(events=False),
+        time=house.time,
+    )
+    silent.begin().see(cat())
+    house.see("yard", "dog")
+    assert house.told == ["new"]
+    assert silent.outbox.events("door") == []
 
 
 def test_one_that_leaves_takes_its_states_along(house: House) -> None:
