@@ -43,6 +43,7 @@ class Gallery:
         if len(self._pictures) > _MOST:
             raise ModelError(f"the gallery {folder} holds more than {_MOST} pictures")
         self._owners: tuple[str, ...] = ()
+        self._starts: list[int] = []  # of each owner's vectors, which stand together
         self._vectors: Vector = np.empty((0, 0), np.float32)
 
     def enroll(self, embed: Callable[[Path], Vector | None]) -> None:
@@ -54,19 +55,20 @@ class Gallery:
         found = [(name, vector) for name, vector in made if vector is not None]
         if not found:
             raise ModelError(f"no picture of the gallery {self.folder} can be read", _LAYOUT)
-        self._owners = tuple(name for name, _ in found)
+        names = [name for name, _ in found]
+        self._owners = tuple(dict.fromkeys(names))
+        self._starts = [names.index(name) for name in self._owners]
         self._vectors = np.stack([vector for _, vector in found])
 
     def nearest(self, vector: Vector) -> Nearest | None:
         """Whose picture is the most similar to a unit vector; None while there are none."""
         if not self._owners:
             return None
-        best: dict[str, float] = {}
-        for name, similarity in zip(self._owners, (self._vectors @ vector).tolist(), strict=True):
-            best[name] = max(similarity, best.get(name, -1.0))
-        name = max(best, key=lambda each: best[each])
-        others = (similarity for each, similarity in best.items() if each != name)
-        return Nearest(name, best[name], max(others, default=-1.0))
+        best = np.maximum.reduceat(self._vectors @ vector, self._starts)
+        first = int(best.argmax())
+        others = np.delete(best, first)
+        following = float(others.max()) if others.size else -1.0
+        return Nearest(self._owners[first], float(best[first]), following)
 
 
 def _pictures(folder: Path) -> Iterator[tuple[str, Path]]:

@@ -130,11 +130,13 @@ class Assembly:
         steady = {
             name: item
             for name, item in chosen.items()
-            if item.source in same_sources
-            and same_models.issuperset(item.models)
-            and name in self._built
+            if item.source in same_sources and item.model in same_models and name in self._built
         }
-        kept = {n: self._built[n] for n, item in steady.items() if self._chosen[n] == item}
+        kept = {
+            n: self._built[n]
+            for n, item in steady.items()
+            if self._chosen[n] == item and same_models.issuperset(item.models)
+        }
         seamless = frozenset(
             n for n, item in steady.items() if n not in kept and self._is_seamless(n, item)
         )

@@ -33,7 +33,7 @@ from tests.support.classifiers import NOTES, write_colour_classifier
 from tests.support.configs import good
 from tests.support.data import data_file
 from tests.support.reading import LIMIT
-from tests.support.runtime import FakeInference, Rig, cat, outcome
+from tests.support.runtime import FakeInference, Rig, Told, cat, outcome
 
 SECOND = ModelRef("species", "5b" * 32, "tflite")
 TABBY = ClassScore("tabby", 0.8, 0)
@@ -278,6 +278,7 @@ def test_a_second_model_that_hangs_stops_nothing(
 ) -> None:
     """The pipeline waits for it no longer, stays online to the end, and systemd is not alarmed."""
     monkeypatch.setattr("edge_agent.runtime.watchdog._STALL", 0.2)
+    monkeypatch.setattr("edge_agent.runtime.agent._GOODBYE", 0.1)
     agent = build_agent(good(tmp_path, json.dumps(cascade(tmp_path))), publish=False)
     alive: list[bool] = []
     monkeypatch.setattr(agent._systemd, "look", lambda **told: alive.append(told["alive"]))
@@ -305,12 +306,16 @@ def test_a_second_model_that_hangs_stops_nothing(
 
 
 def test_a_reload_swaps_the_second_model(tmp_path: Path) -> None:
-    """Its thread ends and another begins; the detector's goes on."""
+    """Its thread ends and another begins; the detector's goes on, and so does the status."""
     values = cascade(tmp_path)
-    agent = build_agent(good(tmp_path, json.dumps(values)), publish=False)
+    outbox = Told()
+    agent = build_agent(good(tmp_path, json.dumps(values)), outbox, publish=False)
     before = {ward.name: ward.unit for ward in agent._assembly.models}
+    for part in ("source", "model", "pipeline"):
+        agent.pipelines[0].status.fine(part)
     values["models"]["colour"]["threads"] = 2
     assert agent.apply(good(tmp_path, json.dumps(values)))
+    assert outbox.of("belt/status") == ["online"]
     after = {ward.name: ward.unit for ward in agent._assembly.models}
     assert before["model parts"] is after["model parts"]
     assert before["model colour"] is not after["model colour"]
