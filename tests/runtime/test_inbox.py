@@ -69,6 +69,16 @@ def test_newest_live_frame_wins(inbox: Inbox, ready: threading.Condition) -> Non
     assert inbox.replace(job(3)) is False
 
 
+def test_what_is_live_comes_in_one_go(inbox: Inbox, ready: threading.Condition) -> None:
+    """Several take the place of all that wait; once it is closed nothing comes in."""
+    assert inbox.replace(job(0), job(1)) is False
+    assert inbox.replace(job(2), job(3), job(4)) is True
+    assert taken(inbox, ready) == [2, 3, 4]
+    inbox.close()
+    inbox.replace(job(5))
+    assert taken(inbox, ready) == []
+
+
 def test_recorded_frames_wait_and_none_is_lost(inbox: Inbox, ready: threading.Condition) -> None:
     """At most two frames of a recording wait, the rest is held back, and all come in order."""
     producer = Producer(inbox, 30)

@@ -14,11 +14,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
+from edge_agent.client.decode import decode
+from edge_agent.client.messages import Detections, Health
 from edge_agent.config.schema import ModelConfig
 from edge_agent.errors import InferenceError
 from edge_agent.event import ModelRef
 from edge_agent.frame import Frame
+from edge_agent.mqtt.payloads import load_schema
 from edge_agent.result import ClassScore, Result
 from edge_agent.rules.options import PublishOptions
 from edge_agent.runtime.inbox import Inbox
@@ -96,6 +100,10 @@ def test_detections_carry_the_name() -> None:
     assert "sublabel" not in first["results"][0]
     assert [each.get("sublabel") for each in second["results"]] == ["tabby", None]
     assert second["results"][0]["sublabel_score"] == 0.8
+    Draft202012Validator(load_schema("detections")).validate(second)
+    read = decode("edge/dev/p/detections", json.dumps(second))
+    assert isinstance(read, Detections)
+    assert [each.sublabel for each in read.results] == ["tabby", None]
 
 
 def test_unlikely_classes_do_not_vote() -> None:
@@ -268,9 +276,13 @@ def test_a_second_model_that_cannot_be_opened_stops_nothing(tmp_path: Path) -> N
     agent._assembly._built["belt"]._reporter._on_events = heard.extend
     assert agent.run(threading.Event()) == 0
     assert {event.sublabel for event in heard} == {None}
-    health = agent.inspect()["health"]["pipelines"]["belt"]["refine"]["colour"]
-    assert health["state"] == "offline"
-    assert "colour.tflite" in health["reason"]
+    health = agent.inspect()["health"]
+    Draft202012Validator(load_schema("health")).validate(health)
+    read = decode("edge/dev/health", json.dumps(health))
+    assert isinstance(read, Health)
+    second = read.pipelines["belt"].refine["colour"]
+    assert second.state == "offline"
+    assert "colour.tflite" in second.reason
 
 
 def test_a_second_model_that_hangs_stops_nothing(
@@ -278,7 +290,7 @@ def test_a_second_model_that_hangs_stops_nothing(
 ) -> None:
     """The pipeline waits for it no longer, stays online to the end, and systemd is not alarmed."""
     monkeypatch.setattr("edge_agent.runtime.watchdog._STALL", 0.2)
-    monkeypatch.setattr("edge_agent.runtime.agent._GOODBYE", 0.1)
+    monkeypatch.setattr("edge_agent.runtime.agent._STOP_LIMIT", 2.1)
     agent = build_agent(good(tmp_path, json.dumps(cascade(tmp_path))), publish=False)
     alive: list[bool] = []
     monkeypatch.setattr(agent._systemd, "look", lambda **told: alive.append(told["alive"]))
