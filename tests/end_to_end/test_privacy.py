@@ -110,6 +110,7 @@ def everything(port: int, http: MjpegServer, rtsp: RtspServer) -> dict[str, Any]
         "shed": {"source": "shed", "model": "parts", "publish": {"counts": False}},
         "yard": {"source": "yard", "model": "parts", "publish": {"snapshots": "blurred"}},
     }
+    config["composites"] = {"busy": {"all": {"part": {"pipeline": "belt"}}}}
     return config
 
 
@@ -155,7 +156,9 @@ def test_what_a_subscriber_sees_is_in_the_manifest(
     seen = {row.topic for each in messages[:asked] if (row := row_of(first, each))}
     # The cameras show nothing that the model knows.
     never = [
-        row for row in first.topics if row.topic not in seen and row.pipeline in (None, "belt")
+        row
+        for row in first.topics
+        if row.topic not in seen and row.pipeline in (None, "belt", "busy")
     ]
     assert {row.kinds for row in never} == {("removal",)}
 
