@@ -21,6 +21,7 @@ from edge_agent.runtime.inference import Inference
 from edge_agent.runtime.wire import build_agent, check_model, open_inference
 from tests.support.agent import belt_config
 from tests.support.classifiers import COLOURS, NOTES, paint, write_colour_embedding, write_gallery
+from tests.support.clips import write_start_of_belt
 from tests.support.configs import good
 from tests.support.cut import cut_at
 from tests.support.data import data_file
@@ -131,6 +132,7 @@ def test_a_bad_picture_is_told_and_left_out(
 def test_a_gallery_names_the_objects_of_a_pipeline(tmp_path: Path) -> None:
     """As the second model of the bundled clip: each part gets one of its names, or unknown."""
     values = belt_config(1, refine={"colour": {"min_size": 8, "threshold": 0.0}})
+    values["sources"]["clip"]["file"] = str(write_start_of_belt(tmp_path / "clip.avi"))
     values["agent"]["state_dir"] = str(tmp_path / "state")
     values["models"]["colour"] = {
         "file": str(write_colour_embedding(tmp_path / "colour.tflite")),

@@ -34,6 +34,7 @@ from edge_agent.tracking.options import RefineOptions
 from tests.support.agent import belt_config
 from tests.support.broker import wait_until
 from tests.support.classifiers import NOTES, write_colour_classifier
+from tests.support.clips import write_start_of_belt
 from tests.support.configs import good
 from tests.support.data import data_file
 from tests.support.reading import LIMIT
@@ -241,9 +242,10 @@ def test_a_crop_is_never_empty(
 
 
 def cascade(folder: Path, **refine: Any) -> dict[str, Any]:
-    """The bundled clip and detector, and a classifier of colours behind it."""
+    """The start of the bundled clip, its detector, and a classifier of colours behind that."""
     write_colour_classifier(folder / "colour.tflite")
     values = belt_config(1, refine={"colour": {"min_size": 8, **refine}})
+    values["sources"]["clip"]["file"] = str(write_start_of_belt(folder / "clip.avi"))
     labels = ["red", "green", "blue"]
     file = str(folder / "colour.tflite")
     values["models"]["colour"] = {"file": file, "labels": labels, "preprocess": NOTES}
@@ -264,7 +266,7 @@ def test_a_real_cascade_tells_the_same_twice(tmp_path: Path) -> None:
     ends = [each for each in told[0] if each[0] == "end"]
     assert ends
     named = [name for _, _, name, *_ in ends if name in ("red", "green", "blue")]
-    assert len(named) >= 0.9 * len(ends)  # not each is clearly of one colour
+    assert len(named) >= 0.7 * len(ends)  # not each is clearly of one colour
 
 
 def test_a_second_model_that_cannot_be_opened_stops_nothing(tmp_path: Path) -> None:
