@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from edge_agent.clock import clock_synchronized
+from edge_agent.clock import Clock, SystemClock, clock_synchronized
 from edge_agent.event import ClockStamp, Event
 from edge_agent.mqtt.messages import Messages, removed
 from edge_agent.outbox.base import Outbox
@@ -40,7 +39,7 @@ class Composites:
 
     `note` is called in the thread of whatever pipeline has something to tell, with that pipeline's
     lock held, so it asks nothing of pipelines; all else belongs to the agent's thread. `on_events`
-    is shown each event.
+    is shown each event; `clock` is that of the sources.
     """
 
     def __init__(
@@ -49,11 +48,13 @@ class Composites:
         messages: Messages,
         outbox: Outbox,
         on_events: Callable[[Sequence[Event]], None] = lambda _: None,
+        clock: Clock | None = None,
     ) -> None:
         self._identity = identity
         self._messages = messages
         self._outbox = outbox
         self._on_events = on_events
+        self._clock = clock or SystemClock()
         self._running: dict[str, _Running] = {}
         self._open: dict[str, Event] = {}  # newest event of each story, by its id
         self._lock = threading.Lock()
@@ -101,7 +102,7 @@ class Composites:
 
     def look(self, online: Mapping[str, bool]) -> None:
         """End what is over, and tell which can be relied on; `online` is by pipeline."""
-        now = time.monotonic_ns()
+        now = self._clock.monotonic_ns()
         with self._lock:
             for name, each in self._running.items():
                 self._tell(name, each, each.rules.advance(now))
@@ -122,7 +123,7 @@ class Composites:
     # Shared; call with the lock held
 
     def _stop(self, name: str, each: _Running) -> None:
-        self._tell(name, each, each.rules.stop(time.monotonic_ns()))
+        self._tell(name, each, each.rules.stop(self._clock.monotonic_ns()))
 
     def _retract(self, name: str) -> None:
         for state in (
@@ -168,23 +169,23 @@ class Composites:
             start_time=by.time,
             end_time=None,
             media_time=by.media_time,
-            clock=self._clock(turn),
+            clock=self._stamp(turn),
             latency_ms={"total": by.latency_ms.get("total", 0.0)},
             model=by.model,
         )
 
     def _end(self, begun: Event, turn: Turn, by: Event | None) -> Event:
         """The end of an event, in the wall time of now: that may have been set meanwhile."""
-        wall = time.time() - (time.monotonic_ns() - turn.at) / 1e9
+        wall = self._clock.wall() - (self._clock.monotonic_ns() - turn.at) / 1e9
         return replace(
             begun,
             type="end",
             time=wall,
             end_time=wall,
             media_time=by.media_time if by is not None else None,
-            clock=self._clock(turn),
+            clock=self._stamp(turn),
             latency_ms={},
         )
 
-    def _clock(self, turn: Turn) -> ClockStamp:
+    def _stamp(self, turn: Turn) -> ClockStamp:
         return ClockStamp(self._identity.boot_id, turn.at, clock_synchronized())

@@ -30,11 +30,11 @@ class House:
     """The pipelines "door" and "yard", and the composite "both"."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.time = hold_time(monkeypatch, "pipeline", "reporter", "composites")
+        self.time = hold_time(monkeypatch, "pipeline", "reporter")
         self.outbox = Told()
         self.shown: list[Event] = []
         self.composites = Composites(
-            Identity("dev", "boot"), MESSAGES, self.outbox, self.shown.extend
+            Identity("dev", "boot"), MESSAGES, self.outbox, self.shown.extend, self.time
         )
         self.rigs = {
             name: Rig(

@@ -71,6 +71,10 @@ class HandTime:
         """Epoch seconds."""
         return WALL + self.now - 1000.0
 
+    def wall(self) -> float:
+        """The same, as a `Clock` tells it."""
+        return self.time()
+
     def localtime(self) -> struct_time:
         """The same as a date, in UTC."""
         return gmtime(self.time())
