@@ -59,10 +59,16 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What every event of the device carries."""
+    """What every event of the device carries, and where it has it from.
+
+    `new_id` makes the id of an event of that wall time, `synchronized` tells whether that can be
+    trusted: a replay brings its own.
+    """
 
     device: str
     boot_id: str
+    new_id: Callable[[float], str] = new_ulid
+    synchronized: Callable[[], bool] = clock_synchronized
 
 
 class Reporter:
@@ -200,14 +206,15 @@ class Reporter:
         return self._messages.count(self._pipeline, key.label, count)
 
     def _clock(self, moment: Moment) -> ClockStamp:
-        return ClockStamp(self._identity.boot_id, moment.monotonic_ns, clock_synchronized())
+        identity = self._identity
+        return ClockStamp(identity.boot_id, moment.monotonic_ns, identity.synchronized())
 
     def _event(self, happening: Happening, timeline: float, moment: Moment) -> Event:
         track = happening.track
         begun = self._open.get(track.id)
         kind: EventKind = "object" if track.box is not None else "class"
         return Event(
-            id=begun.id if begun else new_ulid(moment.wall),
+            id=begun.id if begun else self._identity.new_id(moment.wall),
             device=self._identity.device,
             pipeline=self._pipeline,
             type=happening.type,

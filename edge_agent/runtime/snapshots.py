@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -94,8 +93,9 @@ class JpegSnapshots:
         """Take a picture of something new, at most one a second, or the one that was asked for."""
         self._seen = seen
         self._maker.note(frame.timeline, seen)
-        now = time.monotonic()
-        is_news = bool(seen.fresh) and now - self._last >= _PAUSE
+        now = frame.timeline
+        # A source that began anew may have begun its time line anew too.
+        is_news = bool(seen.fresh) and not 0.0 <= now - self._last < _PAUSE
         if is_news or (self._requested and self._needs_boxes):
             self._requested = self._requested and not self._needs_boxes
             self._last = now

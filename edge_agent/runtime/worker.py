@@ -123,11 +123,23 @@ class ModelWorker:
         if self._thread.ident is not None:
             self._thread.join(timeout)
 
+    def open(self) -> Inference:
+        """Open the model in this thread and tell the pipelines of it; raises ModelError."""
+        self.inference = self._open_model()
+        self._introduce(self.inference, self._pipelines)
+        return self.inference
+
+    def work_off(self, inference: Inference) -> None:
+        """Do all that waits now, in this thread: for a replay, which starts none."""
+        while self._anything():
+            with self._ready:
+                pipeline = self._choose()
+                job = pipeline.inbox.take()
+            self._take_on(pipeline, job, inference)
+
     def _run(self) -> None:
         try:
-            self.inference = self._open_model()
-            self._introduce(self.inference, self._pipelines)
-            self._serve(self.inference)
+            self._serve(self.open())
         except EdgeAgentError as error:
             self.failure = error
         except Exception as error:  # noqa: BLE001 - the thread's edge
@@ -145,10 +157,13 @@ class ModelWorker:
                     return
                 pipeline = self._choose()
                 job = pipeline.inbox.take()
-            if job is None:
-                pipeline.finish()
-            elif pipeline.wants(job):
-                self._work(pipeline, job, inference)
+            self._take_on(pipeline, job, inference)
+
+    def _take_on(self, pipeline: Pipeline, job: Job | None, inference: Inference) -> None:
+        if job is None:
+            pipeline.finish()
+        elif pipeline.wants(job):
+            self._work(pipeline, job, inference)
 
     @staticmethod
     def _introduce(inference: Inference, pipelines: Sequence[Customer]) -> None:

@@ -43,7 +43,8 @@ class VideoOptions(words.Options):
 class Recording:
     """One pass over a video file; its first frame is decoded when it is opened.
 
-    `time` is the position of the newest frame in seconds, `length` where the next pass may begin.
+    `time` is the position of the newest frame in seconds, `length` where the next pass may begin,
+    `fps` and `expected` what the file says of its rate and number of frames.
     Raises SourceUnusable for a file that is missing, no video, or without a frame.
     """
 
@@ -61,8 +62,9 @@ class Recording:
         self._file = file
         self.capture = Capture(device)
         fps = self.capture.get(cv2.CAP_PROP_FPS)
-        self._interval = 1.0 / (fps if 0.1 <= fps <= 1000.0 else _DEFAULT_FPS)
-        self._expected = int(self.capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        self.fps = fps if 0.1 <= fps <= 1000.0 else _DEFAULT_FPS
+        self._interval = 1.0 / self.fps
+        self.expected = int(self.capture.get(cv2.CAP_PROP_FRAME_COUNT))
         self._frames = 0
         self.time = -self._interval
         self._first = self._decode()
@@ -99,10 +101,10 @@ class Recording:
 
     def _tell_if_cut_off(self) -> None:
         # The count of the header is an estimate in some formats.
-        if self._frames < 0.9 * self._expected:
+        if self._frames < 0.9 * self.expected:
             log.warning(
                 "video %s ends early: %d of about %d frames; the file is damaged or cut off",
-                self._file, self._frames, self._expected,
+                self._file, self._frames, self.expected,
             )  # fmt: skip
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from edge_agent.cli.main import main
 from tests.support.agent import BASE, AgentProcess, belt_config, events
 from tests.support.broker import Mosquitto, Subscriber
 from tests.support.data import data_file
@@ -46,6 +49,13 @@ def _upright(x: float) -> dict[str, Any]:
     return {"from": [x, 1], "to": [x, 0]}
 
 
+_PASSAGE: dict[str, Any] = {
+    "labels": ["person"],
+    "zones": {"left": _area(0, 0.5), "right": _area(0.5, 1)},
+    "lines": {"middle": _upright(0.5), "exit": _upright(0.7)},
+}
+
+
 def _watch(folder: Path, clip: str, **pipeline: Any) -> Iterator[Subscriber]:
     """Run a clip through once; everything that was published."""
     file, model = data_file(clip), data_file(_MODEL)
@@ -65,13 +75,7 @@ def _watch(folder: Path, clip: str, **pipeline: Any) -> Iterator[Subscriber]:
 @pytest.fixture(scope="module")
 def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Subscriber]:
     """Six people come and go between a left and a right zone."""
-    yield from _watch(
-        tmp_path_factory.mktemp("people"),
-        _PEOPLE,
-        labels=["person"],
-        zones={"left": _area(0, 0.5), "right": _area(0.5, 1)},
-        lines={"middle": _upright(0.5), "exit": _upright(0.7)},
-    )
+    yield from _watch(tmp_path_factory.mktemp("people"), _PEOPLE, **_PASSAGE)
 
 
 @pytest.fixture(scope="module")
@@ -169,3 +173,30 @@ def test_never_more_bottles_than_there_are(bottles: Subscriber) -> None:
         right += 0.1 * (count == truth)
     assert longest <= 1.0
     assert right >= 0.6 * 39.8, right
+
+
+def _told(event: dict[str, Any]) -> dict[str, Any]:
+    own = ("id", "seq", "time", "start_time", "end_time", "clock", "latency_ms", "replayed")
+    return {key: value for key, value in event.items() if key not in own}
+
+
+def test_a_replay_tells_the_same(people: Subscriber, tmp_path: Path) -> None:
+    """The same events, zones and counts as the live agent published, without a broker."""
+    config = belt_config(1, **_PASSAGE)
+    config["models"]["parts"]["file"] = str(data_file(_MODEL))
+    config["sources"]["clip"] = {"type": "camera"}
+    file, out = tmp_path / "agent.yaml", tmp_path / "out.jsonl"
+    file.write_text(yaml.safe_dump(config))
+    clip = f"clip={data_file(_PEOPLE)}"
+    assert main(["replay", "-c", str(file), "--source", clip, "--out", str(out)]) == 0
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+
+    def told(topic: str) -> list[Any]:
+        return [line["payload"] for line in lines if line["topic"] == f"{BASE}/belt/{topic}"]
+
+    assert [_told(event) for event in told("events")] == [_told(each) for each in events(people)]
+    places = ("counts", *(f"zones/{zone}/counts" for zone in _PASSAGE["zones"]))
+    counts = [f"{place}/person" for place in places]
+    counts += [f"lines/{n}/counts/person/{d}" for n in _PASSAGE["lines"] for d in ("in", "out")]
+    for topic in counts:
+        assert told(topic) == [int(each) for each in people.of(f"{BASE}/belt/{topic}")]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
 from edge_agent.frame import Frame
@@ -12,7 +13,6 @@ from edge_agent.result import Track
 from edge_agent.rules.options import SnapshotOptions
 from edge_agent.runtime.pictures import Seen
 from edge_agent.runtime.snapshots import JpegSnapshots
-from tests.support.runtime import hold_time
 
 RNG = np.random.default_rng(1)
 
@@ -40,15 +40,14 @@ def decoded(jpeg: bytes) -> NDArray[np.uint8]:
     return image.astype(np.uint8)
 
 
-def test_news_make_a_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A frame with something new is shown, at most one a second, others are not."""
-    hand = hold_time(monkeypatch, "snapshots")
+def test_news_make_a_picture() -> None:
+    """A frame with something new is shown, at most one a second of the frames' own time."""
     taken: list[bytes] = []
     snapshots = JpegSnapshots(SnapshotOptions("full"), taken.append)
-    for news, after in ((True, 0.0), (False, 5.0), (True, 0.0), (True, 0.5), (True, 0.5)):
-        hand.now += after
-        snapshots.inferred(frame(), seen(*[1] * news))
-    assert len(taken) == 3
+    shown = ((True, 0.0), (False, 5.0), (True, 5.0), (True, 5.5), (True, 6.0), (True, 0.1))
+    for news, now in shown:
+        snapshots.inferred(replace(frame(), timeline=now), seen(*[1] * news))
+    assert len(taken) == 4  # the last one: its source began anew
 
 
 def test_a_picture_on_request() -> None:

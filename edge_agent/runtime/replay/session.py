@@ -1,0 +1,121 @@
+"""Builds a replay from a configuration and runs it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from edge_agent.config.schema import Config
+from edge_agent.errors import ConfigError
+from edge_agent.frame import Frame
+from edge_agent.mqtt.messages import Messages
+from edge_agent.mqtt.topics import Topics
+from edge_agent.runtime.assembly import Assembly
+from edge_agent.runtime.pipeline import Pipeline
+from edge_agent.runtime.replay.footage import Footage
+from edge_agent.runtime.replay.player import Player, frames_of
+from edge_agent.runtime.replay.summary import Summary
+from edge_agent.runtime.replay.transcript import Transcript
+from edge_agent.runtime.reporter import Identity
+from edge_agent.runtime.ulid import new_ulid
+from edge_agent.runtime.wire import open_inference
+
+BOOT_ID = "00000000-0000-0000-0000-000000000000"
+"""The boot of every replay: no machine has it."""
+
+BEGIN = 946728000.0
+"""2000-01-01 12:00 UTC: when a recording began that does not know it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """When each recording begins, by source: epoch s, and seconds after the earliest."""
+
+    wall: Mapping[str, float]
+    lead: Mapping[str, float]
+
+
+def beginning(footage: Mapping[str, Footage], start: float | None) -> Beginning:
+    """As the recordings say, moved so that the earliest is at `start` where that is given.
+
+    One that does not know when it was taken begins with the earliest.
+    """
+    known = [each.began for each in footage.values() if each.began is not None]
+    earliest = min(known, default=BEGIN)
+    lead = {n: 0.0 if f.began is None else f.began - earliest for n, f in footage.items()}
+    first = earliest if start is None else start
+    return Beginning({name: first + after for name, after in lead.items()}, lead)
+
+
+class Replay:
+    """The pipelines of a configuration that `replayed` has made, and a clock that they share.
+
+    Raises ConfigError for values that only a stage itself can judge.
+    """
+
+    def __init__(self, config: Config, transcript: Transcript) -> None:
+        self._config = config
+        self._transcript = transcript
+        self._summary = Summary(config.running)
+        self._assembly = self._assemble(config)
+
+    @property
+    def pipelines(self) -> tuple[Pipeline, ...]:
+        """All pipelines, in the order of the configuration."""
+        return self._assembly.pipelines
+
+    def play(
+        self,
+        footage: Mapping[str, Footage],
+        start: float | None,
+        stopped: Callable[[], bool],
+        done: Callable[[Frame], None],
+    ) -> None:
+        """Play all recordings, the first frame at `start` (epoch s); `done` as for `Player`.
+
+        Raises EdgeAgentError where a model or a stage fails.
+        """
+        begin = beginning(footage, start)
+        frames: dict[str, Iterator[Frame]] = {
+            name: frames_of(name, each, begin.wall[name], begin.lead[name])
+            for name, each in footage.items()
+        }
+        player = Player(self._by_source(), self._workers(), self._transcript.move_to, done)
+        player.play(frames, stopped)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """What came of it, a row for each pipeline."""
+        metrics = {pipeline.name: pipeline.metrics for pipeline in self.pipelines}
+        return self._summary.rows(
+            {name: each.counts for name, each in metrics.items()},
+            {name: each.crossings for name, each in metrics.items()},
+        )
+
+    def _assemble(self, config: Config) -> Assembly:
+        numbers = itertools.count(1)
+        identity = Identity(
+            config.agent.name, BOOT_ID, lambda wall: new_ulid(wall, next(numbers)), lambda: False
+        )
+        messages = Messages(Topics(config.mqtt.topic_prefix, config.agent.name), BOOT_ID)
+        assembly = Assembly(
+            identity, messages, self._transcript, open_inference, self._summary.note
+        )
+        try:
+            assembly.fit(config)
+        except ValueError as error:
+            raise ConfigError((str(error),)) from error
+        return assembly
+
+    def _by_source(self) -> dict[str, tuple[Pipeline, ...]]:
+        running = self._config.running
+        return {
+            source: tuple(each for each in self.pipelines if running[each.name].source == source)
+            for source in self._config.sources
+        }
+
+    def _workers(self) -> dict[str, Any]:
+        return {
+            pipeline: ward.unit for ward in self._assembly.models for pipeline in ward.unit.serves
+        }
