@@ -21,6 +21,7 @@ from edge_agent.errors import EdgeAgentError, UsageError
 from edge_agent.runtime.logs import set_up_logging
 from edge_agent.runtime.metrics import STAGES
 from edge_agent.runtime.pipeline import Pipeline
+from edge_agent.runtime.recording import without_recorders
 from edge_agent.runtime.signals import stop_on_signals
 from edge_agent.runtime.system import rss_bytes
 from edge_agent.runtime.wire import build_agent
@@ -137,7 +138,7 @@ def _write_noise(*inputs: Any) -> None:
 
 def _pipeline_rows(config: Config, seconds: int) -> list[dict[str, Any]]:
     """Run all pipelines together for a while, recordings as fast as they go."""
-    agent = build_agent(_as_fast_as_possible(config), publish=False)
+    agent = build_agent(without_recorders(_as_fast_as_possible(config)), publish=False)
     with stop_on_signals() as stop, progress("measuring", seconds * 10) as bar:
         agent.start()
         until = time.monotonic() + seconds

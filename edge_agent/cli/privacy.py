@@ -23,6 +23,8 @@ def print_manifest(manifest: Manifest, as_json: bool) -> None:
     for pipeline, areas in manifest.masks.items():
         print(f"{pipeline}: {masked(areas)} before anything else sees a frame.")
     print(manifest.pictures)
+    for kept in manifest.kept:
+        print(kept)
 
 
 def _host(host: Host) -> tuple[str, ...]:

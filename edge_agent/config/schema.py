@@ -23,6 +23,7 @@ from edge_agent.page.options import PageOptions
 from edge_agent.preprocess.image import PreprocessOptions
 from edge_agent.preprocess.tiles import TileOptions
 from edge_agent.rules.composite import CompositeOptions
+from edge_agent.recorder.options import RecordOptions
 from edge_agent.rules.options import (
     FilterOptions,
     LineOptions,
@@ -177,6 +178,10 @@ class PipelineConfig(Section):
     )
     privacy: Annotated[PrivacyOptions, Doc("What nobody may see.")] = PrivacyOptions()
     publish: Annotated[PublishOptions, Doc("What goes out over MQTT.")] = PublishOptions()
+    record: Annotated[
+        RecordOptions | None,
+        Doc("Clips around events, kept on this device for `replay`; off where this is absent."),
+    ] = None
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -247,6 +252,7 @@ _MAY_BE_EMPTY: tuple[tuple[Any, ...], ...] = (
     ("pipelines", "*", "zones", "*", "filters", "*"),
     ("pipelines", "*", "lines", "*"),
     ("pipelines", "*", "refine", "*"),
+    ("pipelines", "*", "record"),
     ("mqtt", "tls"),
     ("prometheus",),
     ("page",),

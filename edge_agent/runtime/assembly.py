@@ -21,6 +21,7 @@ from edge_agent.runtime.inference import Inference
 from edge_agent.runtime.metrics import PipelineMetrics
 from edge_agent.runtime.pipeline import Pipeline
 from edge_agent.runtime.refine import Refinement, Refiner
+from edge_agent.runtime.recording import Recorded, build_recorder
 from edge_agent.runtime.reporter import Identity, Reporter
 from edge_agent.runtime.settings import PipelineSettings
 from edge_agent.runtime.stages import build_snapshots, build_source, stage_factory
@@ -33,6 +34,7 @@ from edge_agent.sources.reader import SourceReader, SourceStatus
 
 _log = logging.getLogger(__name__)
 
+OnEvents = Callable[[Sequence[Event]], None]
 OpenModel = Callable[[str, ModelConfig], Inference]
 
 
@@ -64,7 +66,7 @@ class Assembly:
         messages: Messages,
         outbox: Outbox,
         open_model: OpenModel,
-        on_events: Callable[[Sequence[Event]], None],
+        on_events: OnEvents,
         metrics: Mapping[str, PipelineMetrics] | None = None,
     ) -> None:
         self._identity = identity
@@ -264,10 +266,16 @@ class Assembly:
     ) -> Pipeline:
         labels = frozenset(item.labels) if item.labels is not None else None
         stages = stage_factory(config, item, self._ids, metrics.crossings)
+        recorder = build_recorder(config, name, item)
+        on_events = self._on_events
+        if recorder is not None:
+            on_events = _both(on_events, recorder.note)
         reporter = Reporter(
-            self._identity, name, item.publish, self._messages, self._outbox, self._on_events
+            self._identity, name, item.publish, self._messages, self._outbox, on_events
         )
         snapshots = build_snapshots(item.publish.snapshots, reporter.snapshot)
+        if recorder is not None:
+            snapshots = Recorded(snapshots, recorder)
         has_preview = config.page is not None and config.page.preview
         return Pipeline(
             PipelineSettings(
@@ -313,6 +321,14 @@ class Assembly:
                 self._outbox.put(self._messages.pipeline_status(pipeline, online))
 
         return publish
+
+
+def _both(first: OnEvents, second: OnEvents) -> OnEvents:
+    def tell(events: Sequence[Event]) -> None:
+        first(events)
+        second(events)
+
+    return tell
 
 
 def _same(

@@ -341,6 +341,7 @@ class Pipeline:
             self._end_all()
             self._tracker = None
             self.status.close()
+        self.snapshots.close()
 
     def leave_to(self, heir: Pipeline | None) -> None:
         """After `stop`: remove the retained states that no `heir` of the same name goes on with."""

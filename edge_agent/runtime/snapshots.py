@@ -35,6 +35,9 @@ class Snapshots(Protocol):
     def inferred(self, frame: Frame, seen: Seen) -> None:
         """Take in what is seen in a frame; something new makes a picture."""
 
+    def close(self) -> None:
+        """The pipeline has ended; safe twice."""
+
 
 class NoSnapshots:
     """In place of pictures where the configuration allows none."""
@@ -53,6 +56,9 @@ class NoSnapshots:
         """Do nothing."""
 
     def inferred(self, frame: Frame, seen: Seen) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
         """Do nothing."""
 
 
@@ -100,3 +106,6 @@ class JpegSnapshots:
             self._requested = self._requested and not self._needs_boxes
             self._last = now
             self._publish(self._maker.make(frame, seen))
+
+    def close(self) -> None:
+        """Nothing is kept."""

@@ -107,6 +107,10 @@ class Preview(JpegSnapshots):
         self._others.inferred(frame, seen)
         super().inferred(frame, replace(seen, fresh=()))
 
+    def close(self) -> None:
+        """The pipeline has ended."""
+        self._others.close()
+
     def _keep(self, jpeg: bytes) -> None:
         with self._fresh:
             self._jpeg, self._made = jpeg, time.monotonic()

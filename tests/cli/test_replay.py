@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator
 from edge_agent.mqtt.payloads import load_schema
 from edge_agent.runtime.inference import Inference, Outcome
 from edge_agent.runtime.wire import build_agent
+from edge_agent.sources.clip import read_clip
 from edge_agent.sources.video import Recording
 from tests.support.agent import TRUTH, belt_config
 from tests.support.cli import CLIP, Answer, Children, Terminal, belt_frame, finish
@@ -327,3 +328,47 @@ def test_a_model_that_fails_ends_the_replay(desk: Desk, monkeypatch: pytest.Monk
     answer = desk.fail("--source", f"clip={CLIP}", "--out", desk.out)
     assert answer.code == 1
     assert "pipeline belt failed 0.000 s into clip" in answer.err
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> Path:
+    """A folder with what the recorder kept of a live run over the bundled clip, its top masked."""
+    live = tmp_path / "live"
+    live.mkdir()
+    mask = [[[0, 0], [1, 0], [1, 0.25], [0, 0.25]]]
+    record = {"fps": 15, "before": "1s", "after": "1s", "longest": "5s", "min_free": 0}
+    values = belt_config(1, **RULES, privacy={"mask": mask}, record=record)
+    values["agent"]["state_dir"] = str(tmp_path / "kept")
+    agent = build_agent(good(live, json.dumps(values)), Told(), publish=False)
+    agent.start()
+    while not all(pipeline.finished.is_set() for pipeline in agent.pipelines):
+        time.sleep(0.01)
+    agent.stop()
+    return tmp_path / "kept" / "dev.belt.clips"
+
+
+def test_a_recorded_clip_is_replayed_at_its_true_time(
+    desk: Desk, clips: Path, tmp_path: Path
+) -> None:
+    """Alone or all of a folder in a row, twice the same; what was masked is not in it."""
+    files = sorted(clips.iterdir())
+    assert len(files) >= 3
+    (first, *_) = read_clip(files[0])
+    assert first.image[:88].max() < 40
+    assert first.image[100:].max() > 100
+    words = ["replay", "-c", str(desk.file), "--out", str(desk.out)]
+    for recording in (files[0], clips):
+        found = []
+        for _ in range(2):
+            assert desk.terminal(*words, "--source", f"clip={recording}").code == 0
+            found.append(desk.out.read_bytes())
+        assert found[0] == found[1]
+        detections = payloads(read(found[0]), "detections")
+        assert detections[0]["time"] == pytest.approx(first.stamp.wall, abs=1e-6)
+        assert any(each["results"] for each in detections)
+    spread = files[-1].stat().st_mtime - first.stamp.wall
+    assert 0.0 < detections[-1]["time"] - detections[0]["time"] <= spread
+    video = desk.cut(0.5).with_suffix(".mjpg")
+    shutil.copy(desk.folder / "cut.avi", video)
+    assert desk.terminal(*words, "--source", f"clip={video}").code == 0
+    assert not (tmp_path / "state").exists()

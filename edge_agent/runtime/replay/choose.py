@@ -9,6 +9,7 @@ from edge_agent.config.by_name import SourceConfig
 from edge_agent.config.problem import did_you_mean
 from edge_agent.config.schema import Config
 from edge_agent.errors import UsageError
+from edge_agent.runtime.recording import without_recorders
 from edge_agent.sources.images import ImagesOptions
 from edge_agent.sources.video import VideoOptions
 
@@ -36,7 +37,7 @@ def replayed(config: Config, recordings: Mapping[str, Path], only: str | None = 
         if name in used
     }
     changes = {"sources": sources, "pipelines": chosen, "page": None, "prometheus": None}
-    return config.model_copy(update=changes)
+    return without_recorders(config.model_copy(update=changes))
 
 
 def left_out(config: Config, recordings: Collection[str]) -> list[str]:

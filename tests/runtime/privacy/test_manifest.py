@@ -165,3 +165,17 @@ def test_sparkplug_has_its_own_topics(tmp_path: Path) -> None:
     assert "event" in found["spBv1.0/edge/DDATA/dev/a"].kinds
     assert found["edge/dev/a/snapshot"].pixels == "blurred"
     assert "edge/dev/a/events" not in found
+
+
+def test_clips_that_are_kept_are_named(tmp_path: Path) -> None:
+    """Where they lie, how much is masked and how long they stay; the pictures that leave do not."""
+    text = FULL.replace("  b: {", "  b: {record: {max_bytes: 64MiB, max_age: 1d}, ")
+    text = text.replace("agent: {name: dev}", "agent: {name: dev, state_dir: /var/lib/x}")
+    found = manifest(good(tmp_path, text))
+    (kept,) = found.kept
+    assert str(kept) == (
+        "b: clips of events are kept on this device, in /var/lib/x/dev.b.clips "
+        "(full, nothing masked, at most 64 MiB and 1 d); nothing sends them."
+    )
+    assert found.pictures == manifest(good(tmp_path, FULL)).pictures
+    assert found.as_values()["kept"][0]["folder"] == "/var/lib/x/dev.b.clips"

@@ -1,0 +1,1 @@
+"""Keeps short clips of what the pipelines saw on this device, as much as it is allowed."""
