@@ -13,10 +13,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from edge_agent.drawing import (
+    colour_of,
     draw_area,
     draw_box,
+    draw_crossing,
     draw_keypoints,
     draw_lines,
+    draw_note,
+    draw_zone,
     palette,
     save_picture,
 )
@@ -200,3 +204,57 @@ def test_an_area_is_tinted_but_for_its_holes() -> None:
     assert 0 < red[0] < 100
     assert (image[180:205, 140:180] == 100).all()
     assert (image[:, :78] == 100).all()
+
+
+def test_a_zone_has_a_border_that_is_seen_anywhere() -> None:
+    """Light between dark, its name inside, and the rest of the picture as it was."""
+    image = grey()
+    draw_zone(image, [(0.25, 0.25), (0.75, 0.25), (0.75, 0.75), (0.25, 0.75)], "porch: 2 cat")
+    row = image[180 - 20, 70:95].sum(axis=-1)
+    assert row.max() > 650
+    assert row.min() < 150
+    assert (image[65:85, 85:160] == 255).mean() > 0.3
+    assert (image[100:170, 90:230] == 100).all()
+    assert (image[:50] == 100).all()
+
+
+@pytest.mark.parametrize(
+    ("points", "left", "right"),
+    [([(0.5, 1.0), (0.5, 0.0)], False, True), ([(0.5, 0.0), (0.5, 1.0)], True, False)],
+    ids=["up", "down"],
+)
+def test_the_arrow_of_a_line_points_to_its_in_side(
+    points: list[tuple[float, float]], left: bool, right: bool
+) -> None:
+    """To the right of someone who walks along it."""
+    image = grey()
+    draw_crossing(image, points, "")
+    changed = (image[110:130] != 100).any(axis=(0, 2))
+    assert changed[142:155].any() == left
+    assert changed[165:178].any() == right
+    assert (image[20, 158:162] != 100).any()
+
+
+@pytest.mark.parametrize("width", [320, 768, 3840])
+def test_captions_grow_with_the_picture(width: int) -> None:
+    """A caption takes about the same part of the height at any size, and letters stay apart."""
+    height = width * 9 // 16
+    image = np.full((height, width, 3), 100, np.uint8)
+    draw_box(image, (0.3, 0.5, 0.6, 0.9), "person #12 0.97", RED)
+    bar = (image[..., 2] == 255).any(axis=1)
+    bar[height // 2 - height // 200 :] = False
+    assert 0.025 < bar.sum() / height < 0.09
+
+
+def test_a_note_in_the_corner() -> None:
+    """Dark on light, below on the left."""
+    image = grey()
+    draw_note(image, "12.3 s")
+    assert (image[226:, :20] == 255).any()
+    assert (image[:220] == 100).all()
+
+
+def test_colours_by_number() -> None:
+    """Seven, and then from the beginning."""
+    assert len({colour_of(number) for number in range(20)}) == 7
+    assert colour_of(7) == colour_of(0)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,17 +15,20 @@ from edge_agent.cli.options import add_config
 from edge_agent.cli.output import print_json, progress
 from edge_agent.config.schema import Config
 from edge_agent.errors import EdgeAgentError, UsageError
+from edge_agent.frame import Frame
 from edge_agent.runtime.logs import set_up_logging
 from edge_agent.runtime.replay.choose import left_out, replayed
+from edge_agent.runtime.replay.film import SUFFIX, Film, NoFilm
 from edge_agent.runtime.replay.footage import Footage, open_footage
 from edge_agent.runtime.replay.session import Replay
 from edge_agent.runtime.replay.summary import as_text
-from edge_agent.runtime.replay.target import whole_text
+from edge_agent.runtime.replay.target import whole_file, whole_text
 from edge_agent.runtime.replay.transcript import Transcript
 from edge_agent.runtime.signals import stop_on_signals
 
 EXAMPLES = """\
   edge-agent replay -c edge-agent.yaml --source door=clip.mp4 --out run.jsonl
+  edge-agent replay -c edge-agent.yaml --source door=clip.mp4 --out run.jsonl --video run.mp4
   edge-agent replay -c edge-agent.yaml --source door=pictures/ --pipeline people --out - | jq .topic
 
 A change of rules can be tried on what was recorded: replay, change the YAML, replay again, and
@@ -47,6 +51,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, required=True, metavar="T.jsonl", help="transcript; - is stdout"
     )
     parser.add_argument(
+        "--video", type=Path, metavar="OUT.mp4",
+        help="the frames with boxes, track numbers, zones, lines and counts; for one source",
+    )  # fmt: skip
+    parser.add_argument(
         "--start", type=_moment, metavar="TIME",
         help="wall time of the first frame, such as 2026-07-01T21:30 or with +02:00 (as the clip "
         "says, else 2000-01-01T12:00Z)",
@@ -66,6 +74,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.pipeline is None:
         for line in left_out(config, recordings):
             print(line, file=sys.stderr)
+    if arguments.video is not None and len(chosen.sources) > 1:
+        raise UsageError(
+            "--video shows one source, and several are replayed", "choose with --pipeline"
+        )
     footage = {name: open_footage(recordings[name], _rate(config, name)) for name in chosen.sources}
     rows = _replay(arguments, chosen, footage)
     if arguments.json:
@@ -79,18 +91,39 @@ def run(arguments: argparse.Namespace) -> int:
 def _replay(
     arguments: argparse.Namespace, config: Config, footage: Mapping[str, Footage]
 ) -> list[dict[str, Any]]:
-    """Write the transcript; what came of it, a row for each pipeline."""
+    """Write the transcript and the video; what came of it, a row for each pipeline."""
     total = sum(each.expected for each in footage.values())
     with (
         stop_on_signals() as stop,
         progress("replaying", total) as bar,
+        _filmed(arguments.video, config, footage) as film,
         whole_text(arguments.out) as lines,
     ):
-        replay = Replay(config, Transcript(lines))
-        replay.play(footage, arguments.start, stop.is_set, lambda _frame: bar.step())
+        replay = Replay(config, Transcript(lines), film.note)
+        film.watch(replay.pipelines)
+
+        def done(frame: Frame) -> None:
+            film.show(frame)
+            bar.step()
+
+        replay.play(footage, arguments.start, stop.is_set, done)
+        film.close()
         if stop.is_set():
             raise EdgeAgentError("stopped before the end: nothing was written")
         return replay.rows()
+
+
+@contextmanager
+def _filmed(
+    path: Path | None, config: Config, footage: Mapping[str, Footage]
+) -> Iterator[Film | NoFilm]:
+    """A video that is there at the end, if nothing is raised."""
+    if path is None:
+        yield NoFilm()
+        return
+    (only,) = footage.values()
+    with whole_file(path) as draft:
+        yield Film(draft, only.fps, config)
 
 
 def _recording(text: str) -> tuple[str, Path]:
@@ -123,16 +156,26 @@ def _recordings(given: list[tuple[str, Path]]) -> dict[str, Path]:
 
 
 def _check_targets(arguments: argparse.Namespace, recordings: Mapping[str, Path]) -> None:
+    if str(arguments.out) == "-" and arguments.json:
+        raise UsageError("--json and --out - both want stdout", "write --out to a file")
+    read = [arguments.config, *recordings.values()]
+    if str(arguments.out) != "-":
+        _check_target("--out", arguments.out, read)
+    if arguments.video is not None:
+        if arguments.video.suffix.lower() != SUFFIX:
+            raise UsageError(f"--video {arguments.video}: its name must end in {SUFFIX}")
+        _check_target("--video", arguments.video, read)
+        if arguments.video.absolute() == arguments.out.absolute():
+            raise UsageError("--video and --out are the same file", "give two names")
+
+
+def _check_target(option: str, path: Path, read: Sequence[Path]) -> None:
     """Nothing that is read may be written over."""
-    if str(arguments.out) == "-":
-        if arguments.json:
-            raise UsageError("--json and --out - both want stdout", "write --out to a file")
-        return
-    if arguments.out.is_dir():
-        raise UsageError(f"--out {arguments.out} is a folder", "give the name of a file")
-    for path in (arguments.config, *recordings.values()):
-        if arguments.out.exists() and path.exists() and arguments.out.samefile(path):
-            raise UsageError(f"--out {arguments.out} would overwrite what is read", "another name")
+    if path.is_dir():
+        raise UsageError(f"{option} {path} is a folder", "give the name of a file")
+    for each in read:
+        if path.exists() and each.exists() and path.samefile(each):
+            raise UsageError(f"{option} {path} would overwrite what is read", "give another name")
 
 
 def _rate(config: Config, source: str) -> float:

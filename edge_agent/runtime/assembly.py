@@ -269,7 +269,7 @@ class Assembly:
         recorder = build_recorder(config, name, item)
         on_events = self._on_events
         if recorder is not None:
-            on_events = _both(on_events, recorder.note)
+            on_events = both(on_events, recorder.note)
         reporter = Reporter(
             self._identity, name, item.publish, self._messages, self._outbox, on_events
         )
@@ -323,7 +323,9 @@ class Assembly:
         return publish
 
 
-def _both(first: OnEvents, second: OnEvents) -> OnEvents:
+def both(first: OnEvents, second: OnEvents) -> OnEvents:
+    """One that tells two."""
+
     def tell(events: Sequence[Event]) -> None:
         first(events)
         second(events)

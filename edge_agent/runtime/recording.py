@@ -3,50 +3,32 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 
 from edge_agent.config.schema import Config, PipelineConfig
 from edge_agent.frame import Frame
 from edge_agent.recorder.recorder import Recorder
-from edge_agent.result import Kind
-from edge_agent.runtime.pictures import Seen
-from edge_agent.runtime.snapshots import Snapshots
+from edge_agent.runtime.snapshots import PassedOn, Snapshots
 from edge_agent.runtime.state import state_folder
 
 _log = logging.getLogger(__name__)
 
 
-class Recorded:
-    """Shows the recorder each frame, masks applied, and passes all else on to the snapshots."""
+class Recorded(PassedOn):
+    """Shows the recorder each frame, masks applied; a clip begins by the events that come of it."""
 
     def __init__(self, others: Snapshots, recorder: Recorder) -> None:
-        self.options = others.options
-        self.allowed = others.allowed
-        self.least_score = others.least_score
-        self._others = others
+        super().__init__(others)
         self._recorder = recorder
-
-    def request(self) -> None:
-        """Take a picture for subscribers."""
-        self._others.request()
-
-    def model_opened(self, kind: Kind, labels: Sequence[str] | None) -> None:
-        """Take note of what the model can see."""
-        self._others.model_opened(kind, labels)
 
     def frame(self, frame: Frame) -> None:
         """Take in a frame of the source."""
         self._recorder.offer(frame)
-        self._others.frame(frame)
-
-    def inferred(self, frame: Frame, seen: Seen) -> None:
-        """Take in what is seen; a clip begins by the events that come of it."""
-        self._others.inferred(frame, seen)
+        super().frame(frame)
 
     def close(self) -> None:
         """End the clip in work."""
-        self._others.close()
+        super().close()
         self._recorder.close()
 
 

@@ -62,6 +62,36 @@ class NoSnapshots:
         """Do nothing."""
 
 
+class PassedOn:
+    """Passes all on to `others`; base of those who only look."""
+
+    def __init__(self, others: Snapshots) -> None:
+        self.options = others.options
+        self.allowed = others.allowed
+        self.least_score = others.least_score
+        self._others = others
+
+    def request(self) -> None:
+        """Take a picture of the next frame."""
+        self._others.request()
+
+    def model_opened(self, kind: Kind, labels: Sequence[str] | None) -> None:
+        """Take note of what the model can see."""
+        self._others.model_opened(kind, labels)
+
+    def frame(self, frame: Frame) -> None:
+        """Take in a frame of the source."""
+        self._others.frame(frame)
+
+    def inferred(self, frame: Frame, seen: Seen) -> None:
+        """Take in what is seen in a frame."""
+        self._others.inferred(frame, seen)
+
+    def close(self) -> None:
+        """The pipeline has ended."""
+        self._others.close()
+
+
 class JpegSnapshots:
     """A picture of each frame that shows something new, and of the next one when asked.
 

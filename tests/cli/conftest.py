@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cli import Children, Terminal, belt_frame
+from tests.support.replay import Desk
 
 
 @pytest.fixture
@@ -28,3 +29,9 @@ def children() -> Iterator[Children]:
 def frame(tmp_path: Path) -> Path:
     """A frame of the bundled clip, with nine parts on it."""
     return belt_frame(tmp_path / "frame.png")
+
+
+@pytest.fixture
+def desk(tmp_path: Path, terminal: Terminal) -> Desk:
+    """The bundled model behind a camera that is not there, to be replayed."""
+    return Desk(tmp_path, terminal)

@@ -12,7 +12,7 @@ from edge_agent.errors import ConfigError
 from edge_agent.frame import Frame
 from edge_agent.mqtt.messages import Messages
 from edge_agent.mqtt.topics import Topics
-from edge_agent.runtime.assembly import Assembly
+from edge_agent.runtime.assembly import Assembly, OnEvents, both
 from edge_agent.runtime.pipeline import Pipeline
 from edge_agent.runtime.replay.footage import Footage
 from edge_agent.runtime.replay.player import Player, frames_of
@@ -52,12 +52,15 @@ def beginning(footage: Mapping[str, Footage], start: float | None) -> Beginning:
 class Replay:
     """The pipelines of a configuration that `replayed` has made, and a clock that they share.
 
-    Raises ConfigError for values that only a stage itself can judge.
+    `note` is shown all events. Raises ConfigError for values that only a stage itself can judge.
     """
 
-    def __init__(self, config: Config, transcript: Transcript) -> None:
+    def __init__(
+        self, config: Config, transcript: Transcript, note: OnEvents = lambda _: None
+    ) -> None:
         self._config = config
         self._transcript = transcript
+        self._note = note
         self._summary = Summary(config.running)
         self._assembly = self._assemble(config)
 
@@ -100,7 +103,11 @@ class Replay:
         )
         messages = Messages(Topics(config.mqtt.topic_prefix, config.agent.name), BOOT_ID)
         assembly = Assembly(
-            identity, messages, self._transcript, open_inference, self._summary.note
+            identity,
+            messages,
+            self._transcript,
+            open_inference,
+            both(self._summary.note, self._note),
         )
         try:
             assembly.fit(config)
