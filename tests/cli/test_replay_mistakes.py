@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import threading
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -95,3 +97,12 @@ def test_a_model_that_fails_ends_the_replay(desk: Desk, monkeypatch: pytest.Monk
     answer = desk.fail("--source", f"clip={CLIP}", "--out", desk.out)
     assert answer.code == 1
     assert "pipeline belt failed 0.000 s into clip" in answer.err
+
+
+def test_a_signal_in_the_middle(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has not come to its end is not there."""
+    over = threading.Event()
+    over.set()
+    monkeypatch.setattr("edge_agent.cli.replay.stop_on_signals", lambda: nullcontext(over))
+    answer = desk.fail("--source", f"clip={CLIP}", "--out", desk.out)
+    assert (answer.code, "stopped before the end" in answer.err) == (1, True)

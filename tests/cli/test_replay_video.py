@@ -86,7 +86,7 @@ def test_a_video_of_the_replay(desk: Desk) -> None:
     assert shown is not None
     assert plain is not None
     assert shown.shape == plain.shape
-    assert shown[48:66, 70:120].max() < 60  # what nobody may see; captions stand above it
+    assert shown[28:52, 75:120].max() < 60  # what nobody may see; captions stand above it
     assert abs(shown[180:, 319:322].astype(int) - plain[180:, 319:322]).mean() > 30  # the line
     assert {each.name for each in desk.folder.iterdir()} >= {"out.mp4", "out.jsonl"}
     assert not list(desk.folder.glob(".out*"))

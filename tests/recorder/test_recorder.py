@@ -264,3 +264,13 @@ def test_a_full_disk_costs_clips_and_nothing_else(tmp_path: Path) -> None:
     assert len(clips) == 2
     assert min(clips) >= 1
     assert all(name.endswith(".mjpg") for name in names)
+
+
+def test_a_recorder_that_never_ran(tmp_path: Path) -> None:
+    """It can be closed, also twice, and takes nothing afterwards."""
+    scene = Scene(tmp_path)
+    scene.recorder.close()
+    scene.recorder.close()
+    scene.recorder.offer(frame(0.0))
+    assert scene.clips() == []
+    assert not scene.folder.exists()
