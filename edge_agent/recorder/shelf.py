@@ -44,21 +44,21 @@ class Shelf:
         while clips and time.time() - clips[0].ended > self._options.max_age:
             clips.pop(0).path.unlink(missing_ok=True)
         total = sum(clip.size for clip in clips)
-
-        def fits() -> bool:
-            return total + size <= self._options.max_bytes and self._is_free(size - written)
-
-        while clips and not fits():
+        spare = self._free_bytes() - (size - written) - self._options.min_free
+        if spare + total < 0:  # somebody else fills the disk: no clip of ours would help
+            return False
+        while clips and (total + size > self._options.max_bytes or spare < 0):
             total -= clips[0].size
+            spare += clips[0].size
             clips.pop(0).path.unlink(missing_ok=True)
-        return fits()
+        return total + size <= self._options.max_bytes
 
-    def _is_free(self, needed: int) -> bool:
+    def _free_bytes(self) -> int:
         folder = self.folder
         while not folder.exists():
             folder = folder.parent
         disk = os.statvfs(folder)
-        return disk.f_bavail * disk.f_frsize - needed >= self._options.min_free
+        return disk.f_bavail * disk.f_frsize
 
     def _clips(self) -> list[_Clip]:
         """Oldest first."""

@@ -51,6 +51,7 @@ def test_the_same_bytes_whatever_the_machine_does(
 
 def test_another_rule_gives_another_transcript(desk: Desk) -> None:
     """A line elsewhere changes its counts, and nothing of the objects."""
+    desk.cut(8.0)
     before = desk.lines()
     moved = {"middle": {"from": [0.02, 1], "to": [0.02, 0], "anchor": "center"}}
     desk.configure(lines=moved)
@@ -102,12 +103,13 @@ def test_what_a_line_holds(desk: Desk) -> None:
 
 def test_hours_are_those_of_the_recording(desk: Desk) -> None:
     """A schedule goes by --start, and a day that ends sets the lines to nought."""
+    desk.cut(6.0)
     desk.configure(gate={"schedule": {"active": "08:00-20:00", "timezone": "UTC"}})
     assert payloads(desk.lines("--start", "2026-07-01T21:00:00Z"), "events") == []
     assert payloads(desk.lines("--start", "2026-07-01T12:00:00Z"), "events") != []
     desk.configure()
     midnight = time.mktime((2026, 7, 2, 0, 0, 0, 0, 0, -1))
-    begin = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(midnight - 12))
+    begin = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(midnight - 4))
     crossed = payloads(desk.lines("--start", begin), "lines/middle/counts/washer/in")
     assert 0 in crossed[2:]
 
@@ -153,17 +155,20 @@ def test_several_sources_are_merged_by_time(desk: Desk) -> None:
 
 def test_what_is_said_at_the_end(desk: Desk) -> None:
     """How many frames, events, objects and crossings, in words or as JSON."""
+    (row,) = desk.terminal(*desk.words("--json")).json["pipelines"]
+    assert (row["frames"], row["objects"]) == (346, TRUTH)
+    assert row["events"]["new"] == row["events"]["end"] == sum(TRUTH.values())
+    desk.cut(1.0)
     answer = desk.terminal(*desk.words())
     assert answer.out == ""
-    assert answer.err.startswith("belt: 346 frames, ")
+    assert answer.err.startswith("belt: 15 frames, 15 inferred, ")
     assert "; middle: " in answer.err
-    (row,) = desk.terminal(*desk.words("--json")).json["pipelines"]
-    assert row["objects"] == TRUTH
-    assert row["events"]["new"] == row["events"]["end"] == sum(TRUTH.values())
 
 
 def test_nothing_is_touched_but_the_transcript(desk: Desk, own_state: Path) -> None:
     """No state folder comes into being, and no other file."""
+    desk.cut(1.0)
     desk.play()
     assert not own_state.exists()
-    assert {each.name for each in desk.folder.iterdir()} <= {"agent.yaml", "out.jsonl", "cache"}
+    found = {each.name for each in desk.folder.iterdir()}
+    assert found <= {"agent.yaml", "out.jsonl", "cut.avi", "cache"}

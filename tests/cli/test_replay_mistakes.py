@@ -47,6 +47,7 @@ def test_a_source_that_no_pipeline_is_left_of(desk: Desk) -> None:
     answer = desk.fail("--source", f"clip={CLIP}", "--out", desk.out)
     assert answer.code == 2
     assert "no pipeline is left to replay (give --source yard=FILE)" in answer.err
+    desk.cut(0.5)
     del config["pipelines"]["belt"]["enabled"]
     desk.file.write_text(yaml.safe_dump(config))
     said = desk.terminal(*desk.words()).err
@@ -77,13 +78,14 @@ def test_what_is_read_is_not_written_over(desk: Desk) -> None:
 
 def test_a_target_that_takes_nothing(desk: Desk) -> None:
     """A full disk, a folder, and a folder that is not there."""
+    clip = desk.cut(1.0)
     old = desk.play()
     for out, said in (
         (Path("/dev/full"), "cannot write /dev/full: No space left on device"),
         (desk.folder / "none" / "out.jsonl", "No such file or directory"),
         (desk.folder, "is a folder"),
     ):
-        assert said in desk.fail("--source", f"clip={CLIP}", "--out", out).err
+        assert said in desk.fail("--source", f"clip={clip}", "--out", out).err
     assert desk.out.read_bytes() == old
 
 

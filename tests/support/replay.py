@@ -23,13 +23,14 @@ Lines = list[dict[str, Any]]
 
 
 class Desk:
-    """A configuration with a camera, replayed as often as one likes."""
+    """A configuration with a camera, in the place of which `clip` is played."""
 
     def __init__(self, folder: Path, terminal: Terminal) -> None:
         self.folder = folder
         self.file = folder / "agent.yaml"
         self.out = folder / "out.jsonl"
         self.terminal = terminal
+        self.clip = Path(CLIP)
         self.configure()
 
     def configure(self, threads: int = 1, **rules: Any) -> None:
@@ -41,20 +42,30 @@ class Desk:
 
     def words(self, *more: str | Path) -> tuple[str | Path, ...]:
         """The command line."""
-        return ("replay", "-c", self.file, "--source", f"clip={CLIP}", "--out", self.out, *more)
+        return (
+            "replay",
+            "-c",
+            self.file,
+            "--source",
+            f"clip={self.clip}",
+            "--out",
+            self.out,
+            *more,
+        )
 
     def cut(self, seconds: float) -> Path:
-        """The beginning of the clip, as a recording of its own."""
+        """Play only the beginning of the clip, as a recording of its own, which is returned."""
         target = self.folder / "cut.avi"
         clip = Recording(Path(CLIP))
         writer = cv2.VideoWriter(str(target), cv2.VideoWriter.fourcc(*"MJPG"), clip.fps, (640, 360))
         while (image := clip.next()) is not None and clip.time < seconds:
             writer.write(image)
         writer.release()
+        self.clip = target
         return target
 
     def play(self, *more: str | Path) -> bytes:
-        """The transcript of the bundled clip."""
+        """The transcript of the clip."""
         answer = self.terminal(*self.words(*more))
         assert answer.code == 0, answer.err
         return self.out.read_bytes()
