@@ -68,8 +68,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Replay; a transcript that was not finished is not there."""
     set_up_logging("warning")
     recordings = _recordings(arguments.source)
-    _check_targets(arguments, recordings)
     config = load_with_stages(arguments.config).or_raise()
+    models = (model.file for model in config.models.values())
+    _check_targets(arguments, [arguments.config, *recordings.values(), *models])
     chosen = replayed(config, recordings, arguments.pipeline)
     if arguments.pipeline is None:
         for line in left_out(config, recordings):
@@ -155,10 +156,9 @@ def _recordings(given: list[tuple[str, Path]]) -> dict[str, Path]:
     return found
 
 
-def _check_targets(arguments: argparse.Namespace, recordings: Mapping[str, Path]) -> None:
+def _check_targets(arguments: argparse.Namespace, read: Sequence[Path]) -> None:
     if str(arguments.out) == "-" and arguments.json:
         raise UsageError("--json and --out - both want stdout", "write --out to a file")
-    read = [arguments.config, *recordings.values()]
     if str(arguments.out) != "-":
         _check_target("--out", arguments.out, read)
     if arguments.video is not None:

@@ -60,9 +60,9 @@ class Recorder:
                 return
             self._frames.append(frame)
             self._ready.notify()
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
-            self._thread.start()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+                self._thread.start()
 
     def _is_due(self, now: float) -> bool:
         """Whether a frame of that time is one of `fps` a second."""

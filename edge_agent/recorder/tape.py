@@ -41,11 +41,6 @@ class Tape:
         self._again = False
         self._newest = float("-inf")
 
-    @property
-    def is_running(self) -> bool:
-        """Whether a clip is being written."""
-        return self._clip is not None
-
     def add(self, picture: Picture, begin: bool, until: float) -> None:
         """Take in the next picture; `begin` a clip, and end it after `until` on the time line."""
         if picture.timeline < self._newest:  # the source began anew

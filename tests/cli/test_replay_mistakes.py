@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from edge_agent.runtime.inference import Inference, Outcome
-from tests.support.cli import CLIP
+from tests.support.cli import CLIP, MODEL
 from tests.support.replay import Desk
 
 MISTAKES = {
@@ -67,11 +67,11 @@ def test_input_that_cannot_be_read(desk: Desk) -> None:
 
 
 def test_what_is_read_is_not_written_over(desk: Desk) -> None:
-    """Neither the recording, also by another name, nor the configuration."""
+    """Neither the recording, also by another name, nor the configuration, nor the model."""
     clip = desk.folder / "clip.mp4"
     shutil.copy(CLIP, clip)
     (desk.folder / "link.jsonl").symlink_to(clip)
-    for out in (clip, desk.file, desk.folder / "link.jsonl"):
+    for out in (clip, desk.file, desk.folder / "link.jsonl", MODEL):
         answer = desk.fail("--source", f"clip={clip}", "--out", out)
         assert "would overwrite what is read" in answer.err
 

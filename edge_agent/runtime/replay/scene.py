@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from edge_agent.config.schema import PipelineConfig
 from edge_agent.drawing import (
     Colour,
     Picture,
     colour_of,
+    draw_area,
     draw_box,
     draw_crossing,
+    draw_keypoints,
     draw_lines,
     draw_zone,
 )
 from edge_agent.event import Event
 from edge_agent.frame import Frame
-from edge_agent.result import Track
+from edge_agent.result import ClassArea, Detection, Track
 from edge_agent.rules.base import CountKey
 from edge_agent.runtime.pictures import Seen
 from edge_agent.runtime.snapshots import PassedOn, Snapshots
@@ -28,11 +30,11 @@ class Watched(PassedOn):
 
     def __init__(self, others: Snapshots) -> None:
         super().__init__(others)
-        self.tracks: Sequence[Track] = ()
+        self.seen = Seen()
 
     def inferred(self, frame: Frame, seen: Seen) -> None:
         """Take in what is seen in a frame."""
-        self.tracks = seen.tracks
+        self.seen = seen
         super().inferred(frame, seen)
 
 
@@ -64,13 +66,22 @@ class Scene:
         for name, line in self._item.lines.items():
             points = (line.from_, *line.via, line.to)
             draw_crossing(image, points, f"{name}: {self._crossed(name)}")
-        tracks = [each for each in self._watched.tracks if each.phase != "ended"]
+        self._draw_results(image)
+        tracks = [each for each in self._watched.seen.tracks if each.phase != "ended"]
         for track in tracks:
             if track.box is not None:
                 draw_box(image, track.box, _caption(track), self._colour(track.label))
         classes = [_caption(track) for track in tracks if track.box is None]
         if classes:
             draw_lines(image, classes)
+
+    def _draw_results(self, image: Picture) -> None:
+        """Areas and the points of bodies, which no track has."""
+        for each in self._watched.seen.results:
+            if isinstance(each, ClassArea):
+                draw_area(image, each.polygons, each.label, self._colour(each.label))
+            elif isinstance(each, Detection) and each.score >= self._item.threshold:
+                draw_keypoints(image, each.keypoints, self._colour(each.label))
 
     def _crossed(self, line: str) -> str:
         counts = {"in": 0, "out": 0}
