@@ -124,7 +124,7 @@ def _filmed(
         return
     (only,) = footage.values()
     with whole_file(path) as draft:
-        yield Film(draft, only.fps, config)
+        yield Film(draft, path, only.fps, config)
 
 
 def _recording(text: str) -> tuple[str, Path]:

@@ -93,12 +93,13 @@ def test_a_video_of_the_replay(desk: Desk) -> None:
 
 def test_pictures_with_gaps_become_a_video_of_one_rate(desk: Desk) -> None:
     """A picture stands until the next; of a long pause only the beginning is left out."""
-    film = Film(desk.folder / "film.mp4", 10.0, Config())
+    path = desk.folder / "film.mp4"
+    film = Film(path, path, 10.0, Config())
     image = np.full((48, 64, 3), 90, np.uint8)
     for number, now in enumerate((0.0, 0.1, 0.5, 100.0, 100.1)):
         film.show(Frame("s", number, image, now, 0, now, now))
     film.close()
-    assert Recording(desk.folder / "film.mp4").expected == 8
+    assert Recording(path).expected == 8
 
 
 @pytest.mark.parametrize(
@@ -119,7 +120,7 @@ def test_a_video_that_breaks_off(desk: Desk, monkeypatch: pytest.MonkeyPatch) ->
     words = ["--source", f"clip={clip}", "--out", str(desk.out), "--video"]
     answer = desk.fail(*words, str(desk.folder / "out.mp4"))
     assert answer.code == 1
-    assert "did not become whole" in answer.err
+    assert f"the video {desk.folder / 'out.mp4'} did not become whole" in answer.err
 
 
 def test_a_video_shows_one_source(desk: Desk) -> None:

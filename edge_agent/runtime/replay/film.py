@@ -42,11 +42,13 @@ class NoFilm:
 class Film:
     """Draws what pipelines saw and writes it at the recording's rate, from its first frame on.
 
-    `watch` comes before the first frame; `close` raises OutputError for a video that is not whole.
+    `draft` is written, `name` stands in errors. `watch` comes before the first frame; `close`
+    raises OutputError for a video that is not whole.
     """
 
-    def __init__(self, path: Path, fps: float, config: Config) -> None:
-        self._path = path
+    def __init__(self, draft: Path, name: Path, fps: float, config: Config) -> None:
+        self._draft = draft
+        self._name = name
         self._fps = fps
         self._config = config
         self._masks = [PrivacyMask(item.privacy.mask) for item in config.running.values()]
@@ -88,14 +90,14 @@ class Film:
         self._writer.release()
         self._writer = None
         # OpenCV keeps to itself what it could not write.
-        if _frames_in(self._path) != self._written:
-            raise OutputError(f"the video {self._path} did not become whole", _CURE)
+        if _frames_in(self._draft) != self._written:
+            raise OutputError(f"the video {self._name} did not become whole", _CURE)
 
     def _put(self, image: Picture, now: float) -> None:
         """Write it as often as a constant rate takes; one that comes too early is left out."""
         if self._writer is None:
             self._size = (image.shape[1], image.shape[0])
-            self._writer = _open(self._path, self._fps, self._size)
+            self._writer = self._open()
         due = round(now * self._fps) - self._left_out
         if due - self._written > _GAP * self._fps:
             self._left_out += due - self._written
@@ -106,13 +108,12 @@ class Film:
             self._writer.write(image)
             self._written += 1
 
-
-def _open(path: Path, fps: float, size: tuple[int, int]) -> cv2.VideoWriter:
-    code = cv2.VideoWriter.fourcc(*"mp4v")
-    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, code, fps, size)
-    if not writer.isOpened():
-        raise OutputError(f"cannot write the video {path}", _CURE)
-    return writer
+    def _open(self) -> cv2.VideoWriter:
+        code = cv2.VideoWriter.fourcc(*"mp4v")
+        writer = cv2.VideoWriter(str(self._draft), cv2.CAP_FFMPEG, code, self._fps, self._size)
+        if not writer.isOpened():
+            raise OutputError(f"cannot write the video {self._name}", _CURE)
+        return writer
 
 
 def _frames_in(path: Path) -> int:
