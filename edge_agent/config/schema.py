@@ -22,8 +22,8 @@ from edge_agent.outbox.options import OutboxOptions
 from edge_agent.page.options import PageOptions
 from edge_agent.preprocess.image import PreprocessOptions
 from edge_agent.preprocess.tiles import TileOptions
-from edge_agent.rules.composite import CompositeOptions
 from edge_agent.recorder.options import RecordOptions
+from edge_agent.rules.composite import CompositeOptions
 from edge_agent.rules.options import (
     FilterOptions,
     LineOptions,

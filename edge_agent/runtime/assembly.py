@@ -20,8 +20,8 @@ from edge_agent.runtime.inbox import Inbox
 from edge_agent.runtime.inference import Inference
 from edge_agent.runtime.metrics import PipelineMetrics
 from edge_agent.runtime.pipeline import Pipeline
-from edge_agent.runtime.refine import Refinement, Refiner
 from edge_agent.runtime.recording import Recorded, build_recorder
+from edge_agent.runtime.refine import Refinement, Refiner
 from edge_agent.runtime.reporter import Identity, Reporter
 from edge_agent.runtime.settings import PipelineSettings
 from edge_agent.runtime.stages import build_snapshots, build_source, stage_factory

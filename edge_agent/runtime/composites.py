@@ -8,13 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from edge_agent.clock import Clock, SystemClock, clock_synchronized
+from edge_agent.clock import Clock, SystemClock
 from edge_agent.event import ClockStamp, Event
 from edge_agent.mqtt.messages import Messages, removed
 from edge_agent.outbox.base import Outbox
 from edge_agent.rules.composite import Composite, CompositeOptions, Turn
 from edge_agent.runtime.reporter import Identity
-from edge_agent.runtime.ulid import new_ulid
 
 _log = logging.getLogger(__name__)
 
@@ -153,7 +152,7 @@ class Composites:
 
     def _new(self, name: str, turn: Turn, by: Event) -> Event:
         return Event(
-            id=new_ulid(by.time),
+            id=self._identity.new_id(by.time),
             device=self._identity.device,
             pipeline=name,
             type="new",
@@ -188,4 +187,5 @@ class Composites:
         )
 
     def _stamp(self, turn: Turn) -> ClockStamp:
-        return ClockStamp(self._identity.boot_id, turn.at, clock_synchronized())
+        identity = self._identity
+        return ClockStamp(identity.boot_id, turn.at, identity.synchronized())

@@ -27,6 +27,7 @@ from edge_agent.runtime.reporter import Moment, Reporter
 from edge_agent.runtime.settings import PipelineSettings, few_labels
 from edge_agent.runtime.snapshots import NoSnapshots, Snapshots
 from edge_agent.runtime.status import PipelineStatus
+from edge_agent.runtime.tiling import Tiling
 from edge_agent.sources.reader import SourceStatus
 from edge_agent.tracking.base import Tracker
 
@@ -109,6 +110,11 @@ class Pipeline:
         tracker = self._tracker
         part = 1.0 if tracker is None else tracker.faint
         return min(part * self._filter.least(self.threshold), self.snapshots.least_score)
+
+    @property
+    def tiling(self) -> Tiling:
+        """How its frames go through the model."""
+        return self.settings.tiling
 
     @property
     def enabled(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from edge_agent.engines.state import Memory
@@ -15,6 +15,7 @@ from edge_agent.result import ClassScore, Detection, Kind, Result, Track
 from edge_agent.runtime.inbox import Inbox, Job
 from edge_agent.runtime.inference import Outcome
 from edge_agent.runtime.status import STARTING
+from edge_agent.runtime.tiling import Tiling, Whole
 from edge_agent.tracking.opinions import Opinions
 from edge_agent.tracking.options import RefineOptions
 
@@ -55,6 +56,11 @@ class Refiner:
     def memory(self) -> Memory:
         """None to speak of: one crop does not follow from another."""
         return Memory()
+
+    @property
+    def tiling(self) -> Tiling:
+        """Each crop as it is."""
+        return Whole()
 
     @property
     def reason(self) -> str:
@@ -157,10 +163,14 @@ class Refiner:
 
 
 class Refinement:
-    """All second models of one pipeline; with none of them it does nothing."""
+    """All second models of one pipeline; with none of them it does nothing.
+
+    `work` is set by whoever runs the models without threads: it answers all that was asked.
+    """
 
     def __init__(self, refiners: Sequence[Refiner] = ()) -> None:
         self.refiners = tuple(refiners)
+        self.work: Callable[[], None] = _wait_for_threads
 
     def reasons(self) -> Mapping[str, str]:
         """By model: why it names nothing, empty where it does."""
@@ -185,6 +195,7 @@ class Refinement:
 
     def settle(self) -> None:
         """Wait until everything asked is answered, or nobody will."""
+        self.work()
         for each in self.refiners:
             each.settle()
 
@@ -192,6 +203,10 @@ class Refinement:
         """Ask no more, and release who waits."""
         for each in self.refiners:
             each.close()
+
+
+def _wait_for_threads() -> None:
+    """Nothing: the models answer in threads of their own."""
 
 
 def unfit(model: str, kind: Kind) -> str:

@@ -14,6 +14,7 @@ from edge_agent.event import ModelRef
 from edge_agent.result import Kind
 from edge_agent.runtime.inbox import Inbox, Job
 from edge_agent.runtime.inference import Inference, Outcome
+from edge_agent.runtime.tiling import Tiling
 
 _log = logging.getLogger(__name__)
 _FAILURES_IN_A_ROW = 3  # an engine that fails so often is opened anew
@@ -37,6 +38,10 @@ class Customer(Protocol):
     @property
     def memory(self) -> Memory:
         """What a model that feeds outputs back remembers of its frames."""
+
+    @property
+    def tiling(self) -> Tiling:
+        """How its frames go through the model."""
 
     def wants(self, job: Job) -> bool:
         """Whether a frame is still worth inferring."""
@@ -159,7 +164,7 @@ class ModelWorker:
                 job = pipeline.inbox.take()
             self._take_on(pipeline, job, inference)
 
-    def _take_on(self, pipeline: Pipeline, job: Job | None, inference: Inference) -> None:
+    def _take_on(self, pipeline: Customer, job: Job | None, inference: Inference) -> None:
         if job is None:
             pipeline.finish()
         elif pipeline.wants(job):
@@ -186,7 +191,7 @@ class ModelWorker:
     def _work(self, pipeline: Customer, job: Job, inference: Inference) -> None:
         self._busy_since = time.monotonic()
         try:
-            outcome = pipeline.settings.tiling.run(
+            outcome = pipeline.tiling.run(
                 inference, job.frame.data, job.regions, pipeline.least_score, pipeline.memory
             )
             self._failures = 0

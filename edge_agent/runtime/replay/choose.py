@@ -36,7 +36,18 @@ def replayed(config: Config, recordings: Mapping[str, Path], only: str | None = 
         for name, source in config.sources.items()
         if name in used
     }
-    changes = {"sources": sources, "pipelines": chosen, "page": None, "prometheus": None}
+    composites = {
+        name: each
+        for name, each in config.composites.items()
+        if all(part.pipeline in chosen for part in each.all.values())
+    }
+    changes = {
+        "sources": sources,
+        "pipelines": chosen,
+        "composites": composites,
+        "page": None,
+        "prometheus": None,
+    }
     return without_recorders(config.model_copy(update=changes))
 
 

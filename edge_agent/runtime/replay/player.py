@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 from edge_agent.errors import EdgeAgentError
 from edge_agent.frame import Frame
@@ -35,8 +36,9 @@ def _wall(shot: Shot, began: float, shift: float | None) -> float:
 
 
 class Player:
-    """Plays recordings to pipelines, which are by source; `workers` run their models, by pipeline.
+    """Plays recordings to pipelines, which are by source.
 
+    `workers` run the models, by the names of pipelines and of what looks closer at their objects.
     `move_to` is told of each frame before anything comes of it, `done` once all came of it.
     """
 
@@ -75,6 +77,14 @@ class Player:
     def _open_models(self) -> None:
         for worker in dict.fromkeys(self._workers.values()):
             self._models[worker.name] = worker.open()
+        for pipeline in itertools.chain(*self._pipelines.values()):
+            pipeline.refinement.work = partial(self._answer, pipeline)
+
+    def _answer(self, pipeline: Pipeline) -> None:
+        """Let the second models look at what they were asked about."""
+        for each in pipeline.refinement.refiners:
+            worker = self._workers[each.name]
+            worker.work_off(self._models[worker.name])
 
     def _show(self, frame: Frame) -> None:
         self._move_to(frame)

@@ -13,6 +13,7 @@ from edge_agent.frame import Frame
 from edge_agent.mqtt.messages import Messages
 from edge_agent.mqtt.topics import Topics
 from edge_agent.runtime.assembly import Assembly, OnEvents, both
+from edge_agent.runtime.composites import Composites
 from edge_agent.runtime.pipeline import Pipeline
 from edge_agent.runtime.replay.footage import Footage
 from edge_agent.runtime.replay.player import Player, frames_of
@@ -49,6 +50,26 @@ def beginning(footage: Mapping[str, Footage], start: float | None) -> Beginning:
     return Beginning({name: first + after for name, after in lead.items()}, lead)
 
 
+class FrameClock:
+    """The moment of the frame that is shown."""
+
+    def __init__(self) -> None:
+        self._wall = 0.0
+        self._monotonic_ns = 0
+
+    def move_to(self, frame: Frame) -> None:
+        """Let it be the moment of that frame."""
+        self._wall, self._monotonic_ns = frame.wall, frame.monotonic_ns
+
+    def wall(self) -> float:
+        """Seconds since the epoch (UTC)."""
+        return self._wall
+
+    def monotonic_ns(self) -> int:
+        """Nanoseconds since the earliest recording began."""
+        return self._monotonic_ns
+
+
 class Replay:
     """The pipelines of a configuration that `replayed` has made, and a clock that they share.
 
@@ -62,6 +83,10 @@ class Replay:
         self._transcript = transcript
         self._note = note
         self._summary = Summary(config.running)
+        self._clock = FrameClock()
+        self._identity = self._identify(config)
+        self._messages = Messages(Topics(config.mqtt.topic_prefix, config.agent.name), BOOT_ID)
+        self._composites = Composites(self._identity, self._messages, transcript, note, self._clock)
         self._assembly = self._assemble(config)
 
     @property
@@ -85,8 +110,23 @@ class Replay:
             name: frames_of(name, each, begin.wall[name], begin.lead[name])
             for name, each in footage.items()
         }
-        player = Player(self._by_source(), self._workers(), self._transcript.move_to, done)
+
+        def over(frame: Frame) -> None:
+            self._look()
+            done(frame)
+
+        player = Player(self._by_source(), self._workers(), self._move_to, over)
+        self._composites.serve(self._config.composites)
         player.play(frames, stopped)
+        self._look()
+        self._composites.stop()
+
+    def _move_to(self, frame: Frame) -> None:
+        self._clock.move_to(frame)
+        self._transcript.move_to(frame)
+
+    def _look(self) -> None:
+        self._composites.look({each.name: each.status.online for each in self.pipelines})
 
     def rows(self) -> list[dict[str, Any]]:
         """What came of it, a row for each pipeline."""
@@ -96,18 +136,20 @@ class Replay:
             {name: each.crossings for name, each in metrics.items()},
         )
 
-    def _assemble(self, config: Config) -> Assembly:
+    @staticmethod
+    def _identify(config: Config) -> Identity:
         numbers = itertools.count(1)
-        identity = Identity(
+        return Identity(
             config.agent.name, BOOT_ID, lambda wall: new_ulid(wall, next(numbers)), lambda: False
         )
-        messages = Messages(Topics(config.mqtt.topic_prefix, config.agent.name), BOOT_ID)
+
+    def _assemble(self, config: Config) -> Assembly:
         assembly = Assembly(
-            identity,
-            messages,
+            self._identity,
+            self._messages,
             self._transcript,
             open_inference,
-            both(self._summary.note, self._note),
+            both(both(self._summary.note, self._note), self._composites.note),
         )
         try:
             assembly.fit(config)
