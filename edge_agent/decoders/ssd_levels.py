@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edge_agent.decoders.base import real_range
 from edge_agent.model import ModelInfo, TensorSpec
@@ -19,6 +23,15 @@ class Level:
     boxes: int
     scores: int
     places: int
+    channels_first: bool = False
+
+    def table(self, values: NDArray[Any], shapes_of: int) -> NDArray[Any]:
+        """One of its outputs as places x `shapes_of` numbers; copied where channels come first."""
+        if not self.channels_first:
+            return values.reshape(self.places, -1)
+        cells = int(np.prod(values.shape[2:]))
+        parts = values.reshape(-1, shapes_of, cells).transpose(2, 0, 1)
+        return parts.reshape(self.places, shapes_of)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,30 +97,35 @@ def is_boxes(spec: TensorSpec) -> bool:
 
 
 def _grids(info: ModelInfo) -> Levels | None:
-    """Outputs of 1 x rows x columns x (shapes numbers) in pairs."""
+    """Outputs of 1 x rows x columns x (shapes numbers) in pairs, or with the channels in front."""
+    return _laid(info, channels_first=False) or _laid(info, channels_first=True)
+
+
+def _laid(info: ModelInfo, channels_first: bool) -> Levels | None:
     by_grid: dict[tuple[int, ...], list[int]] = {}
     for index, spec in enumerate(info.outputs):
         if len(spec.shape) != 4 or spec.shape[0] not in (1, -1) or min(spec.shape[1:]) < 1:
             return None
-        by_grid.setdefault(spec.shape[1:3], []).append(index)
+        grid = spec.shape[2:] if channels_first else spec.shape[1:3]
+        by_grid.setdefault(grid, []).append(index)
     if not by_grid or any(len(pair) != 2 for pair in by_grid.values()):
         return None
     pairs = [by_grid[grid] for grid in sorted(by_grid, key=lambda sides: -sides[0] * sides[1])]
     for numbers in _NUMBERS:
         for few_first in (True, False):
-            found = _levels(info, pairs, few_first, numbers)
+            found = _levels(info, pairs, few_first, numbers, channels_first)
             if found is not None:
                 return found
     return None
 
 
 def _levels(
-    info: ModelInfo, pairs: list[list[int]], few_first: bool, numbers: int
+    info: ModelInfo, pairs: list[list[int]], few_first: bool, numbers: int, channels_first: bool
 ) -> Levels | None:
     """Levels where of each pair the boxes are the output with fewer numbers (or with more)."""
     levels, classes = [], set()
     for pair in pairs:
-        sides = [info.outputs[index].shape[3] for index in pair]
+        sides = [info.outputs[index].shape[1 if channels_first else 3] for index in pair]
         if sides[0] == sides[1]:
             told = [is_boxes(info.outputs[index]) for index in pair]
             first = told.index(True) if sum(told) == 1 else None
@@ -116,7 +134,8 @@ def _levels(
         shapes = 0 if first is None else sides[first] // numbers
         if first is None or shapes == 0 or sides[first] % numbers or sides[1 - first] % shapes:
             return None
-        rows, columns = info.outputs[pair[0]].shape[1:3]
+        shape = info.outputs[pair[0]].shape
+        rows, columns = shape[2:] if channels_first else shape[1:3]
         classes.add(sides[1 - first] // shapes)
-        levels.append(Level(pair[first], pair[1 - first], rows * columns * shapes))
+        levels.append(Level(pair[first], pair[1 - first], rows * columns * shapes, channels_first))
     return Levels(tuple(levels), numbers, classes.pop()) if len(classes) == 1 else None

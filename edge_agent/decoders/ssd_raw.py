@@ -93,6 +93,7 @@ class SsdRawDecoder:
             raise _no_levels()
         family = _family(levels, size, options)
         self._levels = levels.levels
+        self._classes, self._per_box = levels.classes, levels.numbers
         self._first = int(_has_background(levels.classes, labels, family, options))
         labels = labels if labels is not None else family.labels
         self.labels, self.note = fit_to_classes(
@@ -138,7 +139,7 @@ class SsdRawDecoder:
                 )
             found, numbers, index, start = [], [], [], 0
             for level, scores in zip(self._levels, self._scores, strict=True):
-                places = scores.find(outputs[level.scores].reshape(level.places, -1), threshold)
+                places = scores.find(level.table(outputs[level.scores], self._classes), threshold)
                 numbers.append(self._numbers(outputs, level, places.index))
                 index.append(places.index + start)
                 boxes = self._boxes.corners(numbers[-1][:, :4].T, index[-1])
@@ -166,7 +167,7 @@ class SsdRawDecoder:
     ) -> Floats:
         """Real numbers of some boxes of a level with what follows them; all N x 4 without index."""
         reader = self._readers[level.boxes]
-        native = reader.native(outputs[level.boxes]).reshape(level.places, -1)
+        native = level.table(reader.native(outputs[level.boxes]), self._per_box)
         return reader.real(native[:, :4] if index is None else native[index])
 
 
