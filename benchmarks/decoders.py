@@ -76,6 +76,10 @@ def _cases() -> list[Case]:
              _grids(416), "at most 3 ms"),
         Case("YOLOv8-seg 416, 116 x 3549, 104 x 104 x 32", "yolo_segment", {}, 416,
              _with_masks(v8, 104), "at most 3 ms"),
+        Case("CenterNet 320, 80 classes", "centernet", {"activation": "none"}, 320,
+             _middles(80, 80)),
+        Case("PoseNet 481 x 481, two displacements", "posenet", {"activation": "none"}, 481,
+             _bodies(31)),
     ]  # fmt: skip
 
 
@@ -104,6 +108,24 @@ def _grids(side: int) -> tuple[Floats, ...]:
         scores = _dense(cells * cells, 0, 80).reshape(1, cells, cells, 80)
         outputs += [_NOISE.normal(0, 0.3, (1, cells, cells, 64)).astype(np.float32), scores]
     return tuple(outputs)
+
+
+def _middles(side: int, classes: int) -> tuple[Floats, ...]:
+    """A heatmap with as many peaks as objects, sizes and offsets."""
+    heat = _NOISE.uniform(0.0, 0.2, (1, side, side, classes)).astype(np.float32)
+    for number in range(_OBJECTS):
+        heat[0, number % side, 2 * number % side, number % classes] = 0.9
+    pair = np.full((1, side, side, 2), 0.5, np.float32)
+    return heat, 2 * pair, pair
+
+
+def _bodies(side: int) -> tuple[Floats, ...]:
+    """People whose 17 keypoints lie in one cell, each of them sure."""
+    heat = _NOISE.uniform(0.0, 0.3, (1, side, side, 17)).astype(np.float32)
+    for number in range(_OBJECTS // 3):
+        heat[0, 3 * number % side, 7 * number % side] = 0.9
+    heads = [_NOISE.uniform(-0.6, 0.6, (1, side, side, n)).astype(np.float32) for n in (34, 32, 32)]
+    return (heat, *heads)
 
 
 def _with_masks(table: Floats, side: int) -> tuple[Floats, Floats]:
