@@ -82,7 +82,7 @@ def failing(error: Exception, *numbers: int) -> Answer:
 
 
 def test_the_model_is_asked_for_all_that_may_count() -> None:
-    """The decoder keeps what the label with the lowest threshold would take."""
+    """The decoder keeps what may go on with an object of the label with the lowest threshold."""
     crew = Crew(lambda number: [])
     filters = {"dog": FilterOptions(threshold=0.3)}
     crew.rigs[0] = Rig("a", filters=filters, ready=crew.rigs[0].ready)
@@ -90,7 +90,7 @@ def test_the_model_is_asked_for_all_that_may_count() -> None:
     crew.worker.serve([crew.rigs[0].pipeline])
     with at_work(crew):
         crew.feed()
-    assert crew.inference.thresholds == [0.3]
+    assert crew.inference.thresholds == [pytest.approx(0.4 * 0.3)]  # those go on with an object
 
 
 def test_opened_model_is_told() -> None:
