@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -10,13 +11,15 @@ from numpy.typing import NDArray
 
 from edge_agent import options
 from edge_agent.clock import Clock, SystemClock
-from edge_agent.frame import Frame
+from edge_agent.frame import Frame, Signal
 
 SYSTEM_CLOCK: Clock = SystemClock()
 """The clock of sources that are given none."""
 
 Image = NDArray[np.uint8]
 """Height x width x 3, uint8, BGR."""
+
+_NO_DATA: NDArray[Any] = np.empty(0, np.float32)
 
 
 class Source(Protocol):
@@ -79,10 +82,39 @@ class Stamp:
         """A frame of a recording at `media_time`, and `timeline` seconds after its start."""
         return self._frame(image, self._clock.monotonic_ns(), timeline, media_time)
 
-    def _frame(self, image: Image, now: int, timeline: float, media_time: float | None) -> Frame:
+    def samples(
+        self,
+        rows: NDArray[np.float32],
+        signal: Signal,
+        media_time: float | None = None,
+        wall: float | None = None,
+    ) -> Frame:
+        """Rows x channels of a signal, taken now, or of a recording at `media_time`.
+
+        `wall` is the epoch seconds of the last row where the source knows them.
+        """
+        now = self._clock.monotonic_ns()
+        timeline = float(signal.times[-1])
+        return replace(self._frame(rows, now, timeline, media_time, wall), signal=signal)
+
+    def line(self, text: str, media_time: float | None = None) -> Frame:
+        """A line of text that came now, or the one at `media_time` of a recording."""
+        now = self._clock.monotonic_ns()
+        timeline = now / 1e9 if media_time is None else media_time
+        return replace(self._frame(_NO_DATA, now, timeline, media_time), text=text)
+
+    def _frame(
+        self,
+        data: NDArray[Any],
+        now: int,
+        timeline: float,
+        media_time: float | None,
+        wall: float | None = None,
+    ) -> Frame:
         seq = self._seq
         self._seq += 1
-        return Frame(self._name, seq, image, self._clock.wall(), now, timeline, media_time)
+        wall = self._clock.wall() if wall is None else wall
+        return Frame(self._name, seq, data, wall, now, timeline, media_time)
 
 
 class Pace:
