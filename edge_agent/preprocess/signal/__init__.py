@@ -1,0 +1,11 @@
+"""Signal processing: windows over a stream, and the features that models are trained on."""
+
+from __future__ import annotations
+
+from edge_agent.preprocess.signal.base import Block, StreamStage, WindowStage
+from edge_agent.registry import Registry
+
+STREAM_STAGES: Registry[StreamStage] = Registry("edge_agent.stream_stages", {})
+WINDOW_STAGES: Registry[WindowStage] = Registry("edge_agent.window_stages", {})
+
+__all__ = ["STREAM_STAGES", "WINDOW_STAGES", "Block", "StreamStage", "WindowStage"]
