@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 class Signal:
     """What the rows of a block of samples are.
 
-    `channels` names the columns, `times` are the timeline seconds of the rows (float64 [n], rising).
+    `channels` names the columns, `times` are the rows' timeline seconds (float64 [n], rising).
     `rate` is rows a second, None where they come as they come. `is_gap` says that something is
     missing right before the block: nothing may be joined over it.
     """

@@ -1,4 +1,4 @@
-"""Options of the stages that the YAML chooses by name: sources, gates and decoders.
+"""Options of the stages that the YAML chooses by name: sources, gates, features and decoders.
 
 The class behind a name is imported when the YAML uses it, so a configuration costs no more than
 what it asks for.
@@ -26,6 +26,7 @@ from edge_agent.config.problem import YamlPath, did_you_mean, quoted
 from edge_agent.decoders import DECODERS
 from edge_agent.gates import GATES
 from edge_agent.options import Options
+from edge_agent.preprocess.signal import STREAM_STAGES, WINDOW_STAGES
 from edge_agent.registry import Registry, UnknownName
 from edge_agent.sources import SOURCES
 
@@ -120,7 +121,9 @@ _SOURCES = Plugins(
 )
 """With what other programs call the same."""
 
-_GATES = Plugins(GATES, "gate")
+GATE_PLUGINS = Plugins(GATES, "gate")
+STREAM_PLUGINS = Plugins(STREAM_STAGES, "stage of a signal")
+WINDOW_PLUGINS = Plugins(WINDOW_STAGES, "feature")
 _DECODERS = Plugins(DECODERS, "decoder")
 
 
@@ -149,6 +152,11 @@ class SourceConfig:
     def is_pictures(self) -> bool:
         """Whether its frames are single pictures, not a course of events."""
         return self.type == "images"
+
+    @property
+    def gives_pictures(self) -> bool:
+        """Whether its frames are pictures, not a signal or text."""
+        return getattr(SOURCES.load(self.type), "medium", "picture") == "picture"
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -182,8 +190,11 @@ class SourceConfig:
         return {"oneOf": [_with_constant(kinds[name], "type", name, cls.doc) for name in kinds]}
 
 
-class GateOptions:
-    """Marks `gate:`, a mapping from a gate's name to its options, in the order of the file."""
+@dataclass(frozen=True, slots=True)
+class StageOptions:
+    """Marks `gate:` and the like: from a stage's name to its options, in the order of the file."""
+
+    plugins: Plugins
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
@@ -203,21 +214,21 @@ class GateOptions:
         return found
 
     def yaml_fields(self, value: Any) -> dict[str, Field]:
-        """All gates; only those that the value names are imported to know their options."""
-        used = as_mapping(value)
-        names = sorted(GATES.names(), key=(*used, *GATES.names()).index)
+        """All stages; only those that the value names are imported to know their options."""
+        used, known = as_mapping(value), self.plugins.registry.names()
         return {
-            name: Field(_GATES.options_class(name) if name in used else None, {}) for name in names
+            name: Field(self.plugins.options_class(name) if name in used else None, {})
+            for name in sorted(known, key=(*used, *known).index)
         }
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchema:
-        gates = {
+        stages = {
             name: {**options, "type": ["object", "null"]}
-            for name, options in _GATES.json_schemas(handler).items()
+            for name, options in self.plugins.json_schemas(handler).items()
         }
-        return {"type": "object", "properties": gates, "additionalProperties": False}
+        return {"type": "object", "properties": stages, "additionalProperties": False}
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ from edge_agent.config.fields import (
 from edge_agent.config.schema import Config
 from edge_agent.gates import GATES
 from edge_agent.options import Secret
+from edge_agent.preprocess.signal import STREAM_STAGES, WINDOW_STAGES
+from edge_agent.registry import Registry
 from edge_agent.rules.options import SnapshotOptions
 
 _INTRODUCTION = """\
@@ -38,6 +40,13 @@ message (hint)`. An unknown key is a mistake; a key with nothing after it counts
 """
 
 
+_STAGES: dict[str, Registry[Any]] = {
+    "gate": GATES,
+    "stream": STREAM_STAGES,
+    "features": WINDOW_STAGES,
+}
+
+
 def reference_markdown() -> str:
     """The whole reference: one table for each section, source type, gate and decoder."""
     return "\n".join([_INTRODUCTION, *_sections("", Config, "")]).rstrip() + "\n"
@@ -49,7 +58,8 @@ def _sections(path: str, annotation: Any, doc: str) -> Iterator[str]:
         for choice, fields in kind.variants().items():
             yield from _section(f"{path}` with `{choice}", fields, "")
         return
-    used = dict.fromkeys(GATES.names()) if path.endswith(".gate") else None
+    stages = _STAGES.get(path.rpartition(".")[2])
+    used = dict.fromkeys(stages.names()) if stages else None
     fields = section_fields(annotation, used)
     yield from _section(path, fields, doc or _first_paragraph(kind))
 

@@ -13,13 +13,21 @@ from typing import Annotated, Any, ClassVar, Literal
 from annotated_types import Ge, Gt, Le, MinLen
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, WithJsonSchema
 
-from edge_agent.config.by_name import GateOptions, SourceConfig, TaskConfig
+from edge_agent.config.by_name import (
+    GATE_PLUGINS,
+    STREAM_PLUGINS,
+    WINDOW_PLUGINS,
+    SourceConfig,
+    StageOptions,
+    TaskConfig,
+)
 from edge_agent.config.problem import YamlPath
 from edge_agent.engines.delegate import DelegateOptions
 from edge_agent.mqtt.options import MqttOptions
 from edge_agent.options import Doc, Duration, Fraction, Options
 from edge_agent.outbox.options import OutboxOptions
 from edge_agent.page.options import PageOptions
+from edge_agent.preprocess.framing import WindowOptions
 from edge_agent.preprocess.image import PreprocessOptions
 from edge_agent.rules.options import (
     FilterOptions,
@@ -133,8 +141,19 @@ class PipelineConfig(Section):
     source: Annotated[str, Doc("Name of the source.")]
     gate: Annotated[
         dict[str, Options],
-        GateOptions(),
+        StageOptions(GATE_PLUGINS),
         Doc("Which frames are worth inferring; a frame must pass all, in this order."),
+    ] = Field(default_factory=dict)
+    stream: Annotated[
+        dict[str, Options],
+        StageOptions(STREAM_PLUGINS),
+        Doc("What is done along a signal before it is cut into windows, in this order."),
+    ] = Field(default_factory=dict)
+    window: Annotated[WindowOptions, Doc("How a signal is cut into windows.")] = WindowOptions()
+    features: Annotated[
+        dict[str, Options],
+        StageOptions(WINDOW_PLUGINS),
+        Doc("What is made of each window, in this order; the last is the model's input."),
     ] = Field(default_factory=dict)
     model: Annotated[str, Doc("Name of the model.")]
     labels: Annotated[
@@ -206,6 +225,11 @@ class Config(Section):
         """The pipelines that are enabled, by name."""
         return {name: item for name, item in self.pipelines.items() if item.enabled}
 
+    def takes_pictures(self, model: str) -> bool:
+        """Whether a model is given pictures: by any pipeline, or by none that is known."""
+        users = [item.source for item in self.pipelines.values() if item.model == model]
+        return not users or any(self.sources[source].gives_pictures for source in users)
+
     _hidden: frozenset[YamlPath] = PrivateAttr(default=frozenset())
 
     def hide(self, paths: frozenset[YamlPath]) -> None:
@@ -223,6 +247,8 @@ _MAY_BE_EMPTY: tuple[tuple[Any, ...], ...] = (
     ("sources", "*"),
     ("pipelines", "*"),
     ("pipelines", "*", "gate", "*"),
+    ("pipelines", "*", "stream", "*"),
+    ("pipelines", "*", "features", "*"),
     ("pipelines", "*", "filters", "*"),
     ("pipelines", "*", "zones", "*"),
     ("pipelines", "*", "zones", "*", "filters", "*"),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from edge_agent.config.schema import Config, ModelConfig, PipelineConfig
+from edge_agent.config.schema import Config, PipelineConfig
 from edge_agent.event import Event
 from edge_agent.frame import Frame
 from edge_agent.mqtt.messages import Messages
@@ -22,16 +22,18 @@ from edge_agent.runtime.metrics import PipelineMetrics
 from edge_agent.runtime.pipeline import Pipeline
 from edge_agent.runtime.reporter import Identity, Reporter
 from edge_agent.runtime.settings import PipelineSettings
-from edge_agent.runtime.stages import build_snapshots, build_source, stage_factory
+from edge_agent.runtime.stages import build_snapshots, build_source, medium_of, stage_factory
 from edge_agent.runtime.status import STARTING
 from edge_agent.runtime.supervisor import Ward
 from edge_agent.runtime.viewing import Preview
 from edge_agent.runtime.worker import ModelWorker
+from edge_agent.sources.base import Source
 from edge_agent.sources.reader import SourceReader, SourceStatus
 
 _log = logging.getLogger(__name__)
+_ROOM = 64  # windows of a live signal, or lines, that may wait: one that is left out is missed
 
-OpenModel = Callable[[str, ModelConfig], Inference]
+OpenModel = Callable[[Config, str], Inference]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ class Assembly:
         same_sources = _same(self._sources, sources, self._config.sources, config.sources)
         same_models = _same(self._models, models, self._config.models, config.models)
         ready = {m: self._ready[m] if m in same_models else threading.Condition() for m in models}
-        live = {name: build_source(config, name).live for name in sources}
+        built = {name: build_source(config, name) for name in sources}
         steady = {
             name: item
             for name, item in chosen.items()
@@ -136,7 +138,7 @@ class Assembly:
                 config,
                 name,
                 item,
-                live[item.source],
+                built[item.source],
                 ready[item.model],
                 metrics[name],
                 name in seamless,
@@ -222,7 +224,7 @@ class Assembly:
         return Ward(f"model {name}", build, fail)
 
     def _open(self, name: str) -> Inference:
-        inference = self._open_model(name, self._config.models[name])
+        inference = self._open_model(self._config, name)
         _log.info(
             "model %s: %s on %s, %s",
             name, inference.engine.runtime, inference.engine.device, inference.decoder_why,
@@ -237,24 +239,25 @@ class Assembly:
         config: Config,
         name: str,
         item: PipelineConfig,
-        live: bool,
+        source: Source,
         ready: threading.Condition,
         metrics: PipelineMetrics,
         seamless: bool,
     ) -> Pipeline:
         labels = frozenset(item.labels) if item.labels is not None else None
-        stages = stage_factory(config, item, self._ids, metrics.crossings)
+        medium = medium_of(source)
+        stages = stage_factory(config, item, medium, self._ids, metrics.crossings)
         reporter = Reporter(
             self._identity, name, item.publish, self._messages, self._outbox, self._on_events
         )
         snapshots = build_snapshots(item.publish.snapshots, reporter.snapshot)
-        has_preview = config.page is not None and config.page.preview
+        has_preview = config.page is not None and config.page.preview and medium == "picture"
         return Pipeline(
             PipelineSettings(
                 name,
                 labels,
                 item.threshold,
-                live,
+                source.live,
                 item.publish.detections,
                 item.filters,
                 item.max_age,
@@ -262,7 +265,7 @@ class Assembly:
             PrivacyMask(item.privacy.mask),
             stages,
             reporter,
-            Inbox(ready),
+            Inbox(ready) if medium == "picture" else Inbox(ready, _ROOM),
             self._status_publisher(name, seamless),
             Preview(snapshots) if has_preview else snapshots,
             metrics,

@@ -12,6 +12,7 @@ from edge_agent.gates import GATES
 from edge_agent.gates.chain import GateChain
 from edge_agent.gates.schedule import ScheduleOptions
 from edge_agent.options import Options
+from edge_agent.preprocess.framing import AsItComes, Framing, SignalFraming
 from edge_agent.result import Kind
 from edge_agent.rules.base import CountKey
 from edge_agent.rules.lines import LineWatch
@@ -21,7 +22,7 @@ from edge_agent.rules.zones import ZoneWatch
 from edge_agent.runtime.pipeline import StageFactory
 from edge_agent.runtime.snapshots import JpegSnapshots, NoSnapshots, Snapshots
 from edge_agent.sources import SOURCES
-from edge_agent.sources.base import Source
+from edge_agent.sources.base import Medium, Source
 from edge_agent.tracking.base import Tracker
 from edge_agent.tracking.boxes import BoxTracker
 from edge_agent.tracking.labels import LabelTracker
@@ -42,20 +43,38 @@ def build_snapshots(options: SnapshotOptions, publish: Callable[[bytes], None]) 
     return JpegSnapshots(options, publish) if options.allowed else NoSnapshots()
 
 
+def medium_of(source: Source) -> Medium:
+    """What its frames are: it may say so by an attribute, else they are pictures."""
+    medium: Medium = getattr(source, "medium", "picture")
+    return medium
+
+
 def stage_factory(
-    config: Config, item: PipelineConfig, ids: Iterator[int], crossings: Counter[CountKey]
+    config: Config,
+    item: PipelineConfig,
+    medium: Medium,
+    ids: Iterator[int],
+    crossings: Counter[CountKey],
 ) -> StageFactory:
     """What makes the stages of a pipeline; raises ValueError for options that one refuses.
 
-    `ids` numbers objects, `crossings` are the line counts so far.
+    `medium` is what the source gives, `ids` numbers objects, `crossings` are the line counts so
+    far.
     """
     stages = StageFactory(
         gate=partial(_gates, item, config.agent.location),
         tracker=partial(_tracker, _track_options(config, item), ids),
         rules=partial(_rules, item, crossings),
+        framing=partial(_framing, item, medium),
     )
     stages.gate(), stages.tracker("object")  # refuses bad options now, not in a thread
     return stages
+
+
+def _framing(item: PipelineConfig, medium: Medium) -> Framing:
+    if medium == "signal":
+        return SignalFraming(item.window, item.stream, item.features)
+    return AsItComes()
 
 
 def _track_options(config: Config, item: PipelineConfig) -> TrackOptions:

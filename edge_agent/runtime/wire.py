@@ -78,9 +78,14 @@ def open_inference(
     return Inference(ref, info, engine, preprocessor, decoder, why, labels)
 
 
-def check_model(name: str, model: ModelConfig) -> tuple[str, ...] | None:
-    """Everything of `open_inference` but the engine; returns the labels. Raises ModelError."""
-    return _made_ready(name, model).labels
+def open_for(config: Config, name: str) -> Inference:
+    """A model of the configuration, for what its pipelines give it; raises as `open_inference`."""
+    return open_inference(name, config.models[name], any_input=not config.takes_pictures(name))
+
+
+def check_model(config: Config, name: str) -> tuple[str, ...] | None:
+    """Everything of `open_for` but the engine; returns the labels. Raises ModelError."""
+    return _made_ready(name, config.models[name], not config.takes_pictures(name)).labels
 
 
 class _Ready(NamedTuple):
@@ -189,7 +194,7 @@ def build_agent(
         messages = Messages(topics, boot_id(), round(config.outbox.max_age))
         identity = Identity(config.agent.name, boot_id())
         recent = RecentEvents()
-        assembly = Assembly(identity, messages, outbox, open_inference, recent.note, metrics)
+        assembly = Assembly(identity, messages, outbox, open_for, recent.note, metrics)
         assembly.fit(config)
         desk = CommandDesk(overrides or Overrides(), messages, outbox, reload)
         birth = threading.Event()

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from edge_agent.errors import EdgeAgentError
+from edge_agent.errors import EdgeAgentError, SignalMismatch
 from edge_agent.runtime.inbox import Job
 from edge_agent.runtime.inference import Inference
 from edge_agent.runtime.pipeline import Pipeline
@@ -129,6 +129,9 @@ class ModelWorker:
         try:
             outcome = inference.run(job.frame.data, pipeline.least_score, pipeline.memory)
             self._failures = 0
+        except SignalMismatch as error:
+            pipeline.refused(error)
+            return
         except Exception:
             self._failures += 1
             pipeline.metrics.counts.errors += 1

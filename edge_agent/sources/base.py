@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ SYSTEM_CLOCK: Clock = SystemClock()
 Image = NDArray[np.uint8]
 """Height x width x 3, uint8, BGR."""
 
+Medium = Literal["picture", "signal", "text"]
+"""What the frames of a source are."""
+
 _NO_DATA: NDArray[Any] = np.empty(0, np.float32)
 
 
@@ -26,7 +29,8 @@ class Source(Protocol):
     """One source of frames; `SourceReader` drives it from its own thread.
 
     `live` is True where frames that nobody takes are replaced by newer ones, False where the
-    source waits for its reader and no frame is lost. A class is built as
+    source waits for its reader and no frame is lost. One whose frames are no pictures has an
+    attribute `medium`. A class is built as
     `XSource(name, options, clock=SystemClock())`; that checks the options alone (ValueError).
     """
 

@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 from edge_agent.preprocess.signal.base import Block, StreamStage, WindowStage
+from edge_agent.preprocess.signal.windows import Windows
 from edge_agent.registry import Registry
 
-STREAM_STAGES: Registry[StreamStage] = Registry("edge_agent.stream_stages", {})
-WINDOW_STAGES: Registry[WindowStage] = Registry("edge_agent.window_stages", {})
+STREAM_STAGES: Registry[StreamStage] = Registry(
+    "edge_agent.stream_stages",
+    {
+        "log_mel": "edge_agent.preprocess.signal.log_mel:LogMelStream",
+        "mfcc": "edge_agent.preprocess.signal.mfcc:MfccStream",
+    },
+)
+WINDOW_STAGES: Registry[WindowStage] = Registry(
+    "edge_agent.window_stages",
+    {
+        "log_mel": "edge_agent.preprocess.signal.log_mel:LogMelWindow",
+        "mfcc": "edge_agent.preprocess.signal.mfcc:MfccWindow",
+    },
+)
 
-__all__ = ["STREAM_STAGES", "WINDOW_STAGES", "Block", "StreamStage", "WindowStage"]
+__all__ = ["STREAM_STAGES", "WINDOW_STAGES", "Block", "StreamStage", "WindowStage", "Windows"]

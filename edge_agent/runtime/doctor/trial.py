@@ -29,9 +29,10 @@ from edge_agent.engines.probe import child_environment
 from edge_agent.engines.tflite import TfliteEngine
 from edge_agent.errors import ConfigError, EdgeAgentError
 from edge_agent.frame import Frame
+from edge_agent.preprocess.numbers import shape_of
 from edge_agent.runtime.logs import set_up_logging
 from edge_agent.runtime.system import rss_bytes
-from edge_agent.runtime.wire import open_inference
+from edge_agent.runtime.wire import open_for
 from edge_agent.sources import SOURCES
 from edge_agent.sources.base import Source
 
@@ -81,15 +82,18 @@ def try_runtime() -> dict[str, Any]:
 
 
 def try_model(config: Config, name: str) -> dict[str, Any]:
-    """What the model is run by and how long it takes, in ms, from a picture to its results."""
-    with closing(open_inference(name, config.models[name])) as inference:
-        picture = np.random.default_rng(0).integers(0, 256, _PICTURE, np.uint8)
-        inference.run(picture, 0.5)
+    """What the model is run by and how long it takes, in ms, from a frame to its results."""
+    with closing(open_for(config, name)) as inference:
+        if config.takes_pictures(name):
+            example = np.random.default_rng(0).integers(0, 256, _PICTURE, np.uint8)
+        else:
+            example = np.zeros(shape_of(inference.engine.inputs[0]), np.float32)
+        inference.run(example, 0.5)
         times: list[float] = []
         until = time.perf_counter() + _RUNNING
         while len(times) < _RUNS and time.perf_counter() < until:
             began = time.perf_counter()
-            inference.run(picture, 0.5)
+            inference.run(example, 0.5)
             times.append(time.perf_counter() - began)
         engine = inference.engine
         return {
