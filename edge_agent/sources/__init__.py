@@ -18,6 +18,7 @@ SOURCES: Registry[Source] = Registry(
         "picamera": "edge_agent.sources.picamera:PicameraSource",
         "video": "edge_agent.sources.video:VideoSource",
         "images": "edge_agent.sources.images:ImagesSource",
+        "csv": "edge_agent.sources.csv:CsvSource",
     },
 )
 

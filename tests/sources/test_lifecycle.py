@@ -19,6 +19,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "picamera": {},
     "video": {"file": Path("/nonexistent/clip.mp4")},
     "images": {"files": ("/nonexistent/picture.jpg",)},
+    "csv": {"file": Path("/nonexistent/rows.csv")},
 }
 
 
