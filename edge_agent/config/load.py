@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from edge_agent.config import checks, rule_checks, text_checks
+from edge_agent.config import checks, media_checks, rule_checks, text_checks
 from edge_agent.config.fields import field_at
 from edge_agent.config.lookalikes import odd_place, plain_hint, without_odd_ends
 from edge_agent.config.paths import rebased
@@ -34,6 +34,8 @@ from edge_agent.errors import ConfigError
 MAX_BYTES = 2**20
 
 _log = logging.getLogger(__name__)
+
+_ERRORS = (*checks.ERRORS, *rule_checks.ERRORS, *media_checks.ERRORS)
 
 _LATER: tuple[tuple[str, ...], ...] = (("pipelines", "*", "gate", "trigger"),)
 """Keys that the documentation promises and that this version may not have yet."""
@@ -163,7 +165,7 @@ def _check(
     odd = list(text_checks.odd_names(root))
     told = unfilled | {(*m.path[:-1], without_odd_ends(str(m.path[-1]))) for m in odd}
     mistakes += [*odd, *(m for m in _apart_from(found, odd) if m.path not in told)]
-    mistakes += _apart_from(_run((*checks.ERRORS, *rule_checks.ERRORS), root), mistakes)
+    mistakes += _apart_from(_run(_ERRORS, root), mistakes)
     is_usable = not mistakes and not problems
     mistakes += _apart_from(_run(checks.PARTIAL, root), mistakes)
     warnings = [*later, *_apart_from(_run(checks.WARNINGS, root), mistakes)]

@@ -36,6 +36,7 @@ from edge_agent.rules.options import (
     PublishOptions,
     ZoneOptions,
 )
+from edge_agent.scoring.options import AnomalyOptions, ReadingOptions, SmoothOptions
 from edge_agent.tracking.options import TrackOptions
 
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
@@ -134,6 +135,10 @@ class ModelConfig(Section):
     )
 
 
+NO_MODEL = "no-model"
+"""What stands for the name of the model where a pipeline has none."""
+
+
 class PipelineConfig(Section):
     """From one source through one model to messages."""
 
@@ -155,7 +160,10 @@ class PipelineConfig(Section):
         StageOptions(WINDOW_PLUGINS),
         Doc("What is made of each window, in this order; the last is the model's input."),
     ] = Field(default_factory=dict)
-    model: Annotated[str, Doc("Name of the model.")]
+    model: Annotated[
+        str | None,
+        Doc("Name of the model; none: `anomaly` or `reading` take the window itself."),
+    ] = None
     labels: Annotated[
         Annotated[list[str], MinLen(1)] | None, Doc("Labels that count; default: all of the model.")
     ] = None
@@ -168,6 +176,16 @@ class PipelineConfig(Section):
     filters: Annotated[
         dict[str, FilterOptions], Doc("Which results of a label count, by label.")
     ] = Field(default_factory=dict)
+    smooth: Annotated[
+        SmoothOptions | None, Doc("Joins the scores of windows that follow each other.")
+    ] = None
+    anomaly: Annotated[
+        AnomalyOptions | None, Doc("Tells windows that are not normal, as an event `anomaly`.")
+    ] = None
+    reading: Annotated[
+        ReadingOptions | None,
+        Doc("Publishes a number with its unit, and when it is out of bounds."),
+    ] = None
     track: Annotated[
         TrackOptions,
         Doc("How detections become objects; for a source of pictures the default is 1 hit of 1."),
@@ -187,6 +205,11 @@ class PipelineConfig(Section):
     )
     privacy: Annotated[PrivacyOptions, Doc("What nobody may see.")] = PrivacyOptions()
     publish: Annotated[PublishOptions, Doc("What goes out over MQTT.")] = PublishOptions()
+
+    @property
+    def model_name(self) -> str:
+        """Name of the model, or what stands for it."""
+        return self.model or NO_MODEL
 
 
 class PrometheusConfig(Section):
@@ -249,6 +272,8 @@ _MAY_BE_EMPTY: tuple[tuple[Any, ...], ...] = (
     ("pipelines", "*", "gate", "*"),
     ("pipelines", "*", "stream", "*"),
     ("pipelines", "*", "features", "*"),
+    ("pipelines", "*", "anomaly"),
+    ("pipelines", "*", "reading"),
     ("pipelines", "*", "filters", "*"),
     ("pipelines", "*", "zones", "*"),
     ("pipelines", "*", "zones", "*", "filters", "*"),

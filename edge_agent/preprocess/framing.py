@@ -216,6 +216,11 @@ class _Plan:
             of_window = self._stage("features", WINDOW_STAGES, name, options, rate, shape)
             after.append(of_window)
             shape = of_window.shape
+            if 0 in shape:
+                raise SignalMismatch(
+                    f"features.{name} makes nothing of a window of {length} rows",
+                    "set a longer window.length",
+                )
         return stages, after, Windows(length, hop, channels, self._window.pad)
 
     @staticmethod

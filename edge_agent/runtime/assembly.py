@@ -21,6 +21,7 @@ from edge_agent.runtime.inference import Inference
 from edge_agent.runtime.metrics import PipelineMetrics
 from edge_agent.runtime.pipeline import Pipeline
 from edge_agent.runtime.reporter import Identity, Reporter
+from edge_agent.runtime.scoring import ScorerFactory, event_kind, make_scorer
 from edge_agent.runtime.settings import PipelineSettings
 from edge_agent.runtime.stages import build_snapshots, build_source, medium_of, stage_factory
 from edge_agent.runtime.status import STARTING
@@ -66,6 +67,7 @@ class Assembly:
         open_model: OpenModel,
         on_events: Callable[[Sequence[Event]], None],
         metrics: Mapping[str, PipelineMetrics] | None = None,
+        scorer: ScorerFactory = make_scorer,
     ) -> None:
         self._identity = identity
         self._messages = messages
@@ -73,6 +75,7 @@ class Assembly:
         self._open_model = open_model
         self._on_events = on_events
         self._metrics = metrics or {}  # by pipeline
+        self._scorer = scorer
         self._ids = itertools.count(1)
         self._config = Config()
         self._chosen: Mapping[str, PipelineConfig] = {}
@@ -118,7 +121,7 @@ class Assembly:
         """
         chosen = config.running
         sources = dict.fromkeys(item.source for item in chosen.values())
-        models = dict.fromkeys(item.model for item in chosen.values())
+        models = dict.fromkeys(item.model_name for item in chosen.values())
         same_sources = _same(self._sources, sources, self._config.sources, config.sources)
         same_models = _same(self._models, models, self._config.models, config.models)
         ready = {m: self._ready[m] if m in same_models else threading.Condition() for m in models}
@@ -126,7 +129,9 @@ class Assembly:
         steady = {
             name: item
             for name, item in chosen.items()
-            if item.source in same_sources and item.model in same_models and name in self._built
+            if item.source in same_sources
+            and item.model_name in same_models
+            and name in self._built
         }
         kept = {n: self._built[n] for n, item in steady.items() if self._chosen[n] == item}
         seamless = frozenset(
@@ -139,7 +144,7 @@ class Assembly:
                 name,
                 item,
                 built[item.source],
-                ready[item.model],
+                ready[item.model_name],
                 metrics[name],
                 name in seamless,
             )
@@ -152,7 +157,7 @@ class Assembly:
         self._metrics = metrics
         self._built = {name: kept.get(name) or fresh[name] for name in chosen}
         self._fed = {each: self._those(lambda item: item.source, each) for each in sources}
-        self._served = {each: self._those(lambda item: item.model, each) for each in models}
+        self._served = {each: self._those(lambda item: item.model_name, each) for each in models}
         self._sources = {
             name: self._sources[name] if name in same_sources else self._source_ward(name)
             for name in sources
@@ -230,7 +235,7 @@ class Assembly:
             name, inference.engine.runtime, inference.engine.device, inference.decoder_why,
         )  # fmt: skip
         for pipeline, item in self._chosen.items():
-            if item.model == name:
+            if item.model_name == name:
                 _warn_of_unknown_labels(pipeline, item, inference)
         return inference
 
@@ -246,7 +251,8 @@ class Assembly:
     ) -> Pipeline:
         labels = frozenset(item.labels) if item.labels is not None else None
         medium = medium_of(source)
-        stages = stage_factory(config, item, medium, self._ids, metrics.crossings)
+        scorer = partial(self._scorer, config, name)
+        stages = stage_factory(config, item, medium, self._ids, metrics.crossings, scorer)
         reporter = Reporter(
             self._identity, name, item.publish, self._messages, self._outbox, self._on_events
         )
@@ -261,6 +267,7 @@ class Assembly:
                 item.publish.detections,
                 item.filters,
                 item.max_age,
+                event_kind(item, medium),
             ),
             PrivacyMask(item.privacy.mask),
             stages,
@@ -298,7 +305,7 @@ def _same(
     now: Mapping[str, object],
 ) -> set[str]:
     """Names that run, are wanted, and are configured as before."""
-    return {name for name in wanted if name in running and before[name] == now[name]}
+    return {name for name in wanted if name in running and before.get(name) == now.get(name)}
 
 
 def _missing(

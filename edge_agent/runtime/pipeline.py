@@ -12,12 +12,12 @@ from functools import partial
 from edge_agent.backoff import Backoff
 from edge_agent.engines.state import Memory
 from edge_agent.errors import EdgeAgentError
-from edge_agent.event import ModelRef
+from edge_agent.event import EventKind, ModelRef
 from edge_agent.frame import Frame
 from edge_agent.gates.chain import GateChain
 from edge_agent.preprocess.framing import AsItComes, Framing
 from edge_agent.preprocess.mask import PrivacyMask
-from edge_agent.result import Kind, Track
+from edge_agent.result import Kind, Reading, Track
 from edge_agent.rules.base import Happening
 from edge_agent.rules.filters import ResultFilter
 from edge_agent.rules.objects import ObjectRules
@@ -214,6 +214,8 @@ class Pipeline:
         """Take note of the model, which decides what is tracked and, with few labels, counted."""
         with self._lock:
             self._expected = few_labels(labels) if self.settings.labels is None else ()
+            by_model: EventKind = "keyword" if kind == "keyword" else "class"
+            self._reporter.whole_frame = self.settings.event_kind or by_model
             self._rules.expect(self._expected)
             if self._tracker is None or self._model != (ref, kind):
                 self._end_all()
@@ -272,6 +274,9 @@ class Pipeline:
         moment = Moment.of_frame(frame, self._latency(job, outcome), self._model[0])
         self._last = (frame.timeline, moment)
         scored = self._scorer.apply(frame, outcome.results)
+        for reading in scored:
+            if isinstance(reading, Reading):
+                self._reporter.reading(reading, frame.timeline, moment)
         results = self._filter.apply(scored, self.threshold, frame.size)
         tracks = self._tracker.update(results, frame.timeline)
         happenings = self._tell(tracks, frame.timeline, moment)
@@ -298,6 +303,7 @@ class Pipeline:
         """End what is still followed: the recording is over."""
         with self._lock:
             self._end_all()
+            self._reporter.newest_reading()
         self.status.trouble("source", "end of the recording")
         self.finished.set()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from edge_agent.event import EventKind
 from edge_agent.rules.options import FilterOptions
 
 _FEW = 20
@@ -25,7 +26,7 @@ class PipelineSettings:
 
     `live` is False for a recording, which waits for its frames to be inferred; `labels` None
     means all, and `filters` narrow some of them. A live frame older than `max_age` seconds is not
-    inferred.
+    inferred. `event_kind` is that of events without a box, None where the model decides.
     """
 
     name: str
@@ -35,3 +36,4 @@ class PipelineSettings:
     detections: bool
     filters: Mapping[str, FilterOptions] = field(default_factory=dict)
     max_age: float | None = None
+    event_kind: EventKind | None = None

@@ -20,7 +20,9 @@ from edge_agent.rules.objects import ObjectRules
 from edge_agent.rules.options import SnapshotOptions
 from edge_agent.rules.zones import ZoneWatch
 from edge_agent.runtime.pipeline import StageFactory
+from edge_agent.runtime.scoring import labels_of
 from edge_agent.runtime.snapshots import JpegSnapshots, NoSnapshots, Snapshots
+from edge_agent.scoring.base import Scorer
 from edge_agent.sources import SOURCES
 from edge_agent.sources.base import Medium, Source
 from edge_agent.tracking.base import Tracker
@@ -55,19 +57,25 @@ def stage_factory(
     medium: Medium,
     ids: Iterator[int],
     crossings: Counter[CountKey],
+    scorer: Callable[[], Scorer],
 ) -> StageFactory:
     """What makes the stages of a pipeline; raises ValueError for options that one refuses.
 
     `medium` is what the source gives, `ids` numbers objects, `crossings` are the line counts so
-    far.
+    far, `scorer` makes the scorer.
     """
     stages = StageFactory(
         gate=partial(_gates, item, config.agent.location),
         tracker=partial(_tracker, _track_options(config, item), ids),
         rules=partial(_rules, item, crossings),
         framing=partial(_framing, item, medium),
+        scorer=scorer,
     )
-    stages.gate(), stages.tracker("object")  # refuses bad options now, not in a thread
+    (
+        stages.gate(),
+        stages.tracker("object"),
+        stages.scorer(),
+    )  # refuses bad options now, not in a thread
     return stages
 
 
@@ -98,8 +106,8 @@ def _located(options: Options, location: tuple[float, float] | None) -> Options:
 
 
 def _tracker(options: TrackOptions, ids: Iterator[int], kind: Kind) -> Tracker:
-    is_whole_frame = kind in ("class", "segmentation")
-    return LabelTracker(options, ids) if is_whole_frame else BoxTracker(options, ids)
+    has_boxes = kind in ("object", "keypoints")
+    return BoxTracker(options, ids) if has_boxes else LabelTracker(options, ids)
 
 
 def _rules(item: PipelineConfig, crossings: Counter[CountKey]) -> ObjectRules:
@@ -107,7 +115,7 @@ def _rules(item: PipelineConfig, crossings: Counter[CountKey]) -> ObjectRules:
     return ObjectRules(
         ZoneWatch(item.zones),
         lines,
-        item.labels or (),
+        labels_of(item),
         item.publish.update_every,
         item.cooldown,
         item.stationary,

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from edge_agent.clock import boot_id
-from edge_agent.config.schema import AgentConfig, Config, ModelConfig, PrometheusConfig
+from edge_agent.config.schema import NO_MODEL, AgentConfig, Config, ModelConfig, PrometheusConfig
 from edge_agent.decoders.base import Decoder, known_labels, picture_notes
 from edge_agent.decoders.choose import choose_decoder
 from edge_agent.engines import open_engine
@@ -45,9 +45,11 @@ from edge_agent.runtime.governor import Governor, Limits, Load
 from edge_agent.runtime.health import HealthReport
 from edge_agent.runtime.inference import Inference
 from edge_agent.runtime.metrics import PipelineMetrics
+from edge_agent.runtime.no_model import WithoutModel
 from edge_agent.runtime.notify import Systemd
 from edge_agent.runtime.overrides import Overrides
 from edge_agent.runtime.reporter import Identity
+from edge_agent.runtime.scoring import ScorerFactory, make_scorer
 from edge_agent.runtime.state import state_folder
 from edge_agent.runtime.system import (
     cpu_seconds,
@@ -80,6 +82,8 @@ def open_inference(
 
 def open_for(config: Config, name: str) -> Inference:
     """A model of the configuration, for what its pipelines give it; raises as `open_inference`."""
+    if name == NO_MODEL and name not in config.models:
+        return WithoutModel()
     return open_inference(name, config.models[name], any_input=not config.takes_pictures(name))
 
 
@@ -179,12 +183,13 @@ def build_agent(
     overrides: Overrides | None = None,
     reload: Callable[[], Config | None] | None = None,
     metrics: Mapping[str, PipelineMetrics] | None = None,
+    scorer: ScorerFactory = make_scorer,
 ) -> Agent:
     """The whole agent, nothing started yet; without `outbox` events wait in memory.
 
     Without `publish` nothing is sent and no broker is needed: for benchmarks. `reload` as for
-    `CommandDesk`; `metrics` are those of the agent before it. Raises ConfigError for values that
-    only a stage itself can judge.
+    `CommandDesk`; `metrics` are those of the agent before it; `scorer` makes the scorers of the
+    pipelines. Raises ConfigError for values that only a stage itself can judge.
     """
     if not config.running:
         raise ConfigError((_nothing_to_do(config),))
@@ -194,7 +199,7 @@ def build_agent(
         messages = Messages(topics, boot_id(), round(config.outbox.max_age))
         identity = Identity(config.agent.name, boot_id())
         recent = RecentEvents()
-        assembly = Assembly(identity, messages, outbox, open_for, recent.note, metrics)
+        assembly = Assembly(identity, messages, outbox, open_for, recent.note, metrics, scorer)
         assembly.fit(config)
         desk = CommandDesk(overrides or Overrides(), messages, outbox, reload)
         birth = threading.Event()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from edge_agent.frame import Frame
-from edge_agent.result import Result
+from edge_agent.result import Result, Scored
 
 
 class Scorer(Protocol):
@@ -17,7 +17,7 @@ class Scorer(Protocol):
 
     needs_all: bool
 
-    def apply(self, frame: Frame, results: Sequence[Result]) -> Sequence[Result]:
+    def apply(self, frame: Frame, results: Sequence[Result]) -> Sequence[Scored]:
         """The results that count in this frame."""
 
     def reset(self) -> None:
@@ -29,7 +29,7 @@ class Unscored:
 
     needs_all = False
 
-    def apply(self, frame: Frame, results: Sequence[Result]) -> Sequence[Result]:  # noqa: ARG002
+    def apply(self, frame: Frame, results: Sequence[Result]) -> Sequence[Scored]:  # noqa: ARG002
         """The results themselves."""
         return results
 

@@ -13,7 +13,7 @@ from edge_agent.clock import Clock
 from edge_agent.frame import Frame, Signal
 from edge_agent.options import Doc, Duration, Secret
 from edge_agent.sources.address import Address, Contact, parse_address
-from edge_agent.sources.base import SYSTEM_CLOCK, Stamp, patience_for
+from edge_agent.sources.base import SYSTEM_CLOCK, Medium, Stamp, patience_for
 from edge_agent.sources.microphone import Microphone
 from edge_agent.sources.recorder import PORTS, recorder_of
 from edge_agent.sources.sound import Block, channel_names, mono
@@ -81,6 +81,7 @@ class AudioSource:
     sound was lost, the next block says so (`is_gap`), and so does the first after a loop's seam.
     """
 
+    medium: ClassVar[Medium] = "signal"
     Options: ClassVar[type[words.Options]] = AudioOptions
 
     def __init__(self, name: str, options: AudioOptions, clock: Clock = SYSTEM_CLOCK) -> None:

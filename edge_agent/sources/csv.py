@@ -16,7 +16,7 @@ from edge_agent import options as words
 from edge_agent.clock import Clock
 from edge_agent.frame import Frame, Signal
 from edge_agent.options import Doc, Duration, Positive
-from edge_agent.sources.base import SYSTEM_CLOCK, Pace, Stamp
+from edge_agent.sources.base import SYSTEM_CLOCK, Medium, Pace, Stamp
 from edge_agent.sources.conditioning import Conditioner, Fill, Missing, Run
 from edge_agent.sources.guard import Guard
 from edge_agent.sources.resample import Method, Resampler
@@ -121,6 +121,7 @@ class CsvSource:
     but not in a loop.
     """
 
+    medium: ClassVar[Medium] = "signal"
     Options: ClassVar[type[words.Options]] = CsvOptions
     patience = None
 

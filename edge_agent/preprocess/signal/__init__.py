@@ -11,6 +11,7 @@ STREAM_STAGES: Registry[StreamStage] = Registry(
     {
         "log_mel": "edge_agent.preprocess.signal.log_mel:LogMelStream",
         "mfcc": "edge_agent.preprocess.signal.mfcc:MfccStream",
+        "micro_frontend": "edge_agent.preprocess.signal.micro_frontend:MicroFrontendStream",
     },
 )
 WINDOW_STAGES: Registry[WindowStage] = Registry(
@@ -18,6 +19,7 @@ WINDOW_STAGES: Registry[WindowStage] = Registry(
     {
         "log_mel": "edge_agent.preprocess.signal.log_mel:LogMelWindow",
         "mfcc": "edge_agent.preprocess.signal.mfcc:MfccWindow",
+        "micro_frontend": "edge_agent.preprocess.signal.micro_frontend:MicroFrontendWindow",
     },
 )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge_agent.preprocess.signal.base import Block
 
-_AT_ONCE = 256  # frames: what they need stays in the cache, and a long recording in memory
+_AT_ONCE = 64  # frames: what they need stays in the cache, and a long recording in memory
 
 
 class FrameFeatures(Protocol):
@@ -30,19 +31,23 @@ class FrameFeatures(Protocol):
         """Features (n x `size`) of frames (n x `length`); the frames stay as they are."""
 
 
-class Framing:
-    """Cuts a stream of samples into frames and remembers what the next frames need."""
+Number = TypeVar("Number", np.float32, np.int16)
 
-    def __init__(self, length: int, hop: int, lead: int = 0) -> None:
+
+class Framing(Generic[Number]):
+    """Cuts a stream of samples of one type into frames; it remembers what the next ones need."""
+
+    def __init__(self, length: int, hop: int, lead: int, dtype: type[Number]) -> None:
         self._length, self._hop, self._lead = length, hop, lead
+        self._dtype: type[Number] = dtype
         self.reset()
 
     def reset(self) -> None:
         """Begin anew, with the zeros that stand before the first sample."""
-        self._kept = np.zeros(self._lead, np.float32)
+        self._kept: NDArray[Number] = np.zeros(self._lead, self._dtype)
         self._skip = 0
 
-    def push(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    def push(self, samples: NDArray[Number]) -> NDArray[Number]:
         """The frames (n x length, overlapping views, not to be written to) that are full now."""
         joined = np.concatenate((self._kept, samples[self._skip :]))
         self._skip = max(0, self._skip - len(samples))
@@ -60,11 +65,11 @@ class FramedStream:
         self.rate = rate / core.hop
         self.channels = core.size
         self._core = core
-        self._framing = Framing(core.length, core.hop, core.lead)
+        self._framing = Framing(core.length, core.hop, core.lead, np.float32)
 
     def push(self, block: Block) -> Block:
         """One row for each frame that is full with these samples (n x 1)."""
-        return features(self._core, self._framing.push(block[:, 0]))
+        return in_parts(self._core.of, self._framing.push(block[:, 0]))
 
     def reset(self) -> None:
         """Begin anew."""
@@ -84,7 +89,7 @@ class FramedWindow:
     def apply(self, window: Block) -> NDArray[np.float32]:
         """One row for each frame of the window (length x 1)."""
         self._inner[:] = window[:, 0]
-        return features(self._core, cut(self._padded, self._core.length, self._core.hop))
+        return in_parts(self._core.of, cut(self._padded, self._core.length, self._core.hop))
 
 
 def frame_count(samples: int, length: int, hop: int) -> int:
@@ -92,16 +97,18 @@ def frame_count(samples: int, length: int, hop: int) -> int:
     return 0 if samples < length else (samples - length) // hop + 1
 
 
-def cut(samples: NDArray[np.float32], length: int, hop: int) -> NDArray[np.float32]:
+def cut(samples: NDArray[Number], length: int, hop: int) -> NDArray[Number]:
     """Whole frames (n x length) of a run of samples, as views."""
     if len(samples) < length:
-        return np.empty((0, length), np.float32)
+        return np.empty((0, length), samples.dtype)
     return sliding_window_view(samples, length)[::hop]
 
 
-def features(core: FrameFeatures, frames: NDArray[np.float32]) -> NDArray[np.float32]:
+def in_parts(
+    of: Callable[[NDArray[Number]], Block], frames: NDArray[Number], at_once: int = _AT_ONCE
+) -> Block:
     """Features of many frames, a part at a time."""
-    if len(frames) <= _AT_ONCE:
-        return core.of(frames)
-    parts = [core.of(frames[at : at + _AT_ONCE]) for at in range(0, len(frames), _AT_ONCE)]
+    if len(frames) <= at_once:
+        return of(frames)
+    parts = [of(frames[at : at + at_once]) for at in range(0, len(frames), at_once)]
     return np.concatenate(parts)

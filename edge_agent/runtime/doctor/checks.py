@@ -111,7 +111,7 @@ class _Patient:
 
     @staticmethod
     def _memory_needed(config: Config) -> int:
-        used = {each.model for each in config.pipelines.values() if each.enabled}
+        used = {each.model for each in config.running.values() if each.model}
         return memory.memory_needed(sum(_size(config.models[name].file) for name in used))
 
     def look_at_engines(self) -> Finding:

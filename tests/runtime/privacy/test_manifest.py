@@ -26,6 +26,7 @@ sources:
   shed: {type: http, url: "https://shed.example/mjpg", username: u, password: Hidden4}
   desk: {type: camera}
   away: {type: rtsp, url: "rtsp://unused.example/live"}
+  hum: {type: audio, device: default}
 pipelines:
   a:
     source: yard
@@ -36,6 +37,7 @@ pipelines:
     publish: {detections: true, snapshots: blurred}
   b: {source: shed, model: m, labels: [cat], publish: {events: false, counts: false}}
   c: {source: desk, model: m}
+  r: {source: hum, anomaly: {}}
   d: {source: away, model: m, enabled: false}
 """
 
