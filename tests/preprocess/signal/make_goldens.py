@@ -43,7 +43,9 @@ def micro_features(sound: NDArray[np.int16]) -> NDArray[np.float32]:
 def main() -> None:
     """Write the file."""
     samples = sounds.speech_like()
-    found = {name: log_mel(samples, **options) for name, options in sounds.LOG_MEL.items()}
+    found: dict[str, Any] = {
+        name: log_mel(samples, **options) for name, options in sounds.LOG_MEL.items()
+    }
     mel = librosa.feature.melspectrogram(y=samples, sr=sounds.RATE)
     found["mfcc_default"] = librosa.feature.mfcc(S=librosa.power_to_db(mel), n_mfcc=13).T
     for name, options in sounds.WELCH.items():

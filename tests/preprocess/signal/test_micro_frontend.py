@@ -27,7 +27,8 @@ def features(samples: NDArray[np.float32], step: float = 0.01) -> NDArray[np.flo
 
 def steps(found: NDArray[np.float32]) -> NDArray[np.uint16]:
     """The integers that features stand for, as the goldens have them."""
-    return np.rint(found * 25.6).astype(np.uint16)
+    whole: NDArray[np.float32] = np.rint(found * 25.6)
+    return whole.astype(np.uint16)
 
 
 @pytest.mark.parametrize("name", SOUNDS)
