@@ -33,7 +33,7 @@ class FixedRealFft:
         self.size, self._half = size, half
         self._digits = (4,) * steps
         self._reversed = (0, *range(steps, 0, -1))
-        self._twiddles = [_twiddles(4**step, half) for step in range(1, steps)]
+        self._twiddles = [_twiddles(4**step, half) for step in range(steps)]
         places = np.arange(1, half // 2 + 1)
         self._super_twiddles = _rotation(-np.pi * (places / half + 0.5)) / _ONE
 
@@ -43,19 +43,25 @@ class FixedRealFft:
         packed = frames.astype(np.float64).view(np.complex128).reshape(count, *self._digits)
         wraps = np.abs(packed).mean(axis=1).max(initial=0.0) > _SAFE
         data = np.ascontiguousarray(packed.transpose(self._reversed))
-        data = _butterflies(_times(data, _QUARTER).reshape(count, -1, 4, 1), wraps)
         for twiddles in self._twiddles:
-            data = _times(data, _QUARTER).reshape(count, -1, *twiddles.shape)
-            data[:, :, 1:] = _times(data[:, :, 1:], twiddles[1:])
-            data = _butterflies(data, wraps)
+            data *= _QUARTER
+            _round(data)
+            data = data.reshape(count, -1, *twiddles.shape)
+            if twiddles.shape[1] > 1:  # else they are 1, but for what rounding takes away
+                data *= twiddles
+                _round(data)
+            _butterflies(data, wraps)
         return self._real(data.reshape(count, self._half), wraps)
 
     def _real(self, packed: Complex, wraps: bool) -> Complex:
         """Take the spectra of the even and the odd samples apart and join them."""
         middle = self._half // 2
-        halved = _times(packed, _HALF)
-        left, right = halved[:, 1 : middle + 1], halved[:, : middle - 1 : -1].conj()
-        even, odd = left + right, _times(left - right, self._super_twiddles)
+        packed *= _HALF
+        _round(packed)
+        left, right = packed[:, 1 : middle + 1], packed[:, : middle - 1 : -1].conj()
+        even, odd = left + right, left - right
+        odd *= self._super_twiddles
+        _round(odd)
         if wraps:
             _wrap(odd)
         bins = np.empty((len(packed), self._half - 1), np.complex128)
@@ -68,16 +74,14 @@ class FixedRealFft:
         return bins
 
 
-def _times(numbers: Complex, factor: float | Complex) -> Complex:
-    """Fixed-point product, rounded to the nearest, halves up."""
-    product: Complex = numbers * factor
-    parts = product.view(np.float64)
+def _round(numbers: Complex) -> None:
+    """To the nearest integers, halves up."""
+    parts = numbers.view(np.float64)
     parts += 0.5
     np.floor(parts, out=parts)
-    return product
 
 
-def _butterflies(groups: Complex, wraps: bool) -> Complex:
+def _butterflies(groups: Complex, wraps: bool) -> None:
     """DFT of four over the third axis of n x groups x 4 x m."""
     count, number, _, width = groups.shape
     pairs = np.empty((count, number, 2, 2, width), np.complex128)
@@ -88,7 +92,6 @@ def _butterflies(groups: Complex, wraps: bool) -> Complex:
     np.subtract(pairs[:, :, :, 0], pairs[:, :, :, 1], out=groups[:, :, 2:])
     if wraps:
         _wrap(groups)
-    return groups
 
 
 def _wrap(numbers: Complex) -> None:
@@ -108,4 +111,6 @@ def _rotation(angle: NDArray[np.float64]) -> Complex:
 def _twiddles(width: int, half: int) -> Complex:
     """Factors (4 x width) of the step that joins four spectra of `width` bins."""
     turns = np.arange(4)[:, None] * np.arange(width) * (half // (4 * width))
-    return _rotation(-2.0 * np.pi * turns / half) / _ONE
+    factors = _rotation(-2.0 * np.pi * turns / half) / _ONE
+    factors[0] = 1.0  # the first spectrum is taken as it is
+    return factors

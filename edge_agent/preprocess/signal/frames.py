@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge_agent.preprocess.signal.base import Block
 
-_AT_ONCE = 64  # frames: what they need stays in the cache, and a long recording in memory
+_AT_ONCE = 32  # frames: what they need stays in the cache, and a long recording in memory
 
 
 class FrameFeatures(Protocol):

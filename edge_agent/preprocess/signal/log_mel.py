@@ -15,6 +15,7 @@ from edge_agent.options import Options
 from edge_agent.preprocess.signal.base import Block
 from edge_agent.preprocess.signal.checks import need, need_mono
 from edge_agent.preprocess.signal.frames import FramedStream, FramedWindow
+from edge_agent.preprocess.signal.mel import BandSums
 from edge_agent.preprocess.signal.mel_settings import LogMelOptions, Settings, settings_of
 
 
@@ -31,7 +32,7 @@ class LogMelFrames:
         self._window = np.concatenate((np.zeros(before), window))
         if settings.centred_window:
             self._window.resize(settings.n_fft)
-        self._bank = settings.filter_bank(rate).astype(np.float32)
+        self._bands = BandSums(settings.filter_bank(rate))
         self.length = len(self._window) + self._emphasis
         self.hop = settings.hop_length
         self.trail = settings.n_fft // 2 if settings.centred_frames else 0
@@ -51,8 +52,7 @@ class LogMelFrames:
             energy *= s.gain
         if s.floor:
             np.maximum(energy, s.floor, out=energy)
-        mel = energy.astype(np.float32) @ self._bank
-        return self._logarithm(mel)
+        return self._logarithm(self._bands.of(energy).astype(np.float32))
 
     def _logarithm(self, mel: NDArray[np.float32]) -> NDArray[np.float32]:
         s = self._settings

@@ -21,6 +21,28 @@ _KNEE_MEL = _KNEE_HERTZ / _HERTZ_PER_MEL
 _LOG_STEP = math.log(6.4) / 27.0  # 27 steps lead from 1 kHz to 6.4 kHz
 
 
+class BandSums:
+    """Weighted sums over bins, band by band: the product with a bank, whose zeros are left out.
+
+    Not a matrix product: the threads of BLAS wait for each other on a busy machine, and how it
+    rounds depends on how many frames come at once.
+    """
+
+    def __init__(self, bank: Array) -> None:
+        used = [np.flatnonzero(band) for band in bank.T]
+        spans = [np.arange(u[0], u[-1] + 1) if u.size else np.zeros(1, int) for u in used]
+        self._places = np.concatenate(spans)
+        bands = np.repeat(np.arange(len(spans)), [len(span) for span in spans])
+        self._weights = bank[self._places, bands]
+        self._starts = np.searchsorted(bands, np.arange(len(spans)))
+
+    def of(self, bins: Array) -> Array:
+        """The sums (n x bands) of bins (n x bins of the bank)."""
+        weighted = bins.take(self._places, axis=1)
+        weighted *= self._weights
+        return np.add.reduceat(weighted, self._starts, axis=1)
+
+
 def htk_mel(hertz: Array) -> Array:
     """Mel of frequencies on the HTK scale."""
     return 1127.0 * np.log1p(hertz / 700.0)

@@ -40,7 +40,7 @@ class MfccStream:
 
     def push(self, block: Block) -> Block:
         """One row of coefficients for each frame that is full with these samples (n x 1)."""
-        return self._mel.push(block) @ self._transform
+        return _product(self._mel.push(block), self._transform)
 
     def reset(self) -> None:
         """Begin anew."""
@@ -59,7 +59,12 @@ class MfccWindow:
 
     def apply(self, window: Block) -> NDArray[np.float32]:
         """MFCC of samples from -1 to 1 (length x 1)."""
-        return self._mel.apply(window) @ self._transform
+        return _product(self._mel.apply(window), self._transform)
+
+
+def _product(mel: NDArray[np.float32], transform: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The matrix product, without BLAS: see `BandSums`."""
+    return np.asarray(np.einsum("fm,mc->fc", mel, transform), np.float32)
 
 
 def _transform(options: MfccOptions, n_mels: int) -> NDArray[np.float32]:

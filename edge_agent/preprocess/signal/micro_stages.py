@@ -1,6 +1,6 @@
 """Stages of the TFLM micro front end: filter bank, noise reduction, gain control, logarithm.
 
-Integers below 2^53 are exact in float64, so the filter bank is one matrix product. Sources are
+Sums of integers are exact in float64 up to 2^53, which the filter bank does not reach. Sources are
 named in `micro_frontend`; names in comments are those of the original.
 """
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.preprocess.signal.fixed_fft import Complex
+from edge_agent.preprocess.signal.mel import BandSums
 
 Integers = NDArray[np.int64]
 Single = NDArray[np.float32]
@@ -54,11 +55,11 @@ class FilterBank:
             weight = (centres[c] - mel[at]) / (centres[c] - edges[c])
             weights[at, c] = _quantised(weight)
             weights[at, c + 1] = _quantised(np.float32(1.0) - weight)
-        self._weights = np.ascontiguousarray(weights[1:, 1 : channels + 1])
+        self._bands = BandSums(weights[1:, 1 : channels + 1])
 
     def of(self, bins: Complex) -> Integers:
         """Magnitudes (n x channels) of spectra, bins 1 and up."""
-        work = (bins.real**2 + bins.imag**2) @ self._weights
+        work = self._bands.of(bins.real**2 + bins.imag**2)
         root = np.rint(np.sqrt(work)).astype(np.int64)
         # The original takes a 16 bit root of what fits 32 bits.
         return np.where((work <= _WORD) & (root > 0xFFFF), 0xFFFF, root)

@@ -61,13 +61,13 @@ def test_a_sine_stays_a_sine(before: float, after: float) -> None:
     np.testing.assert_allclose(found[settled], expected[settled], atol=2e-4)
 
 
-@pytest.mark.parametrize(("before", "after"), [pair for pair in RATES if pair[0] > pair[1]])
-@pytest.mark.parametrize("place", [1.001, 1.2, 1.9])
+@pytest.mark.parametrize(
+    ("before", "after", "place"),
+    [(*pair, place) for pair in RATES for place in (1.001, 1.2, 1.9) if place * pair[1] < pair[0]],
+)
 def test_what_would_fold_back(before: float, after: float, place: float) -> None:
     """A tone above the new Nyquist frequency is 80 dB down at least."""
     hertz = place * after / 2
-    if hertz >= before / 2:
-        pytest.skip("above the old Nyquist frequency: there is no such tone")
     stage = Resample(ResampleOptions(after), before, 1)
     found = stage.push(sine(hertz, before, 40000))
     assert level(found[len(found) // 2 :]) < -80
