@@ -18,7 +18,9 @@ class StreamStage(Protocol):
 
     How the stream is cut into blocks makes no difference to the rows that come out: the stage
     keeps what it needs of the past. `rate` is rows per second that it puts out, `channels` how
-    many columns they have.
+    many columns they have. A stage whose rows lag has an attribute `delay` too: row k shows what
+    was k / rate - delay seconds after the first row that was pushed. A row that stands for a frame
+    of rows has the time of the frame's beginning, or of its middle where frames are centred.
     """
 
     Options: ClassVar[type[Options]]

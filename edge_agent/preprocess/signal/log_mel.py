@@ -73,6 +73,7 @@ class LogMelStream(FramedStream):
     """Log-mel energies of a stream, a row for each hop.
 
     With `center` the first frames are the same as on a whole recording: zeros are before it.
+    Only librosa's `top_db` is missing, since it asks for the loudest band of the recording.
     """
 
     Options: ClassVar[type[Options]] = LogMelOptions
