@@ -27,6 +27,7 @@ from edge_agent.decoders import DECODERS
 from edge_agent.gates import GATES
 from edge_agent.options import Options
 from edge_agent.preprocess.signal import STREAM_STAGES, WINDOW_STAGES
+from edge_agent.preprocess.text import TEXT_STAGES
 from edge_agent.registry import Registry, UnknownName
 from edge_agent.sources import SOURCES
 
@@ -125,6 +126,7 @@ _SOURCES = Plugins(
 GATE_PLUGINS = Plugins(GATES, "gate")
 STREAM_PLUGINS = Plugins(STREAM_STAGES, "stage of a signal")
 WINDOW_PLUGINS = Plugins(WINDOW_STAGES, "feature")
+TEXT_PLUGINS = Plugins(TEXT_STAGES, "way to make numbers of text")
 _DECODERS = Plugins(DECODERS, "decoder")
 
 

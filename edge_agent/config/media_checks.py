@@ -17,6 +17,7 @@ _log = logging.getLogger(__name__)
 
 _SCORERS = ("anomaly", "reading", "smooth")
 _OF_SIGNALS = (("stream",), ("features",))
+_OF_TEXT = (("text",),)
 _OF_PICTURES = (("zones",), ("lines",), ("privacy", "mask"), ("gate", "motion"))
 
 
@@ -48,7 +49,7 @@ def media(root: Mapping) -> Iterator[Mistake]:
         if medium is None:
             continue
         for path, wanted in _places(root, pipeline):
-            if (medium == "picture") != (wanted == "picture"):
+            if medium != wanted:
                 what = {"picture": "pictures", "signal": "a signal", "text": "text"}
                 message = f"is for {what[wanted]}, and source {source} gives {what[medium]}"
                 yield Mistake(path, message, at_key=True)
@@ -66,7 +67,11 @@ def _places(root: Mapping, pipeline: str) -> Iterator[tuple[YamlPath, str]]:
     for key in _SCORERS:
         if _is_on(root, (*path, key)):
             yield (*path, key), "signal"
-    for parts, wanted in ((_OF_SIGNALS, "signal"), (_OF_PICTURES, "picture")):
+    for parts, wanted in (
+        (_OF_SIGNALS, "signal"),
+        (_OF_TEXT, "text"),
+        (_OF_PICTURES, "picture"),
+    ):
         for part in parts:
             node = node_at(root, (*path, *part))
             has_more = isinstance(node, Mapping | Sequence) and bool(node.items)

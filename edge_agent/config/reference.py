@@ -20,6 +20,7 @@ from edge_agent.config.schema import Config
 from edge_agent.gates import GATES
 from edge_agent.options import Secret
 from edge_agent.preprocess.signal import STREAM_STAGES, WINDOW_STAGES
+from edge_agent.preprocess.text import TEXT_STAGES
 from edge_agent.registry import Registry
 from edge_agent.rules.options import SnapshotOptions
 
@@ -44,6 +45,7 @@ _STAGES: dict[str, Registry[Any]] = {
     "gate": GATES,
     "stream": STREAM_STAGES,
     "features": WINDOW_STAGES,
+    "text": TEXT_STAGES,
 }
 
 

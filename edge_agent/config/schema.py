@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, 
 from edge_agent.config.by_name import (
     GATE_PLUGINS,
     STREAM_PLUGINS,
+    TEXT_PLUGINS,
     WINDOW_PLUGINS,
     SourceConfig,
     StageOptions,
@@ -160,6 +161,11 @@ class PipelineConfig(Section):
         StageOptions(WINDOW_PLUGINS),
         Doc("What is made of each window, in this order; the last is the model's input."),
     ] = Field(default_factory=dict)
+    text: Annotated[
+        dict[str, Options],
+        StageOptions(TEXT_PLUGINS),
+        Doc("How a line of text becomes the numbers that the model takes: one way."),
+    ] = Field(default_factory=dict)
     model: Annotated[
         str | None,
         Doc("Name of the model; none: `anomaly` or `reading` take the window itself."),
@@ -272,6 +278,7 @@ _MAY_BE_EMPTY: tuple[tuple[Any, ...], ...] = (
     ("pipelines", "*", "gate", "*"),
     ("pipelines", "*", "stream", "*"),
     ("pipelines", "*", "features", "*"),
+    ("pipelines", "*", "text", "*"),
     ("pipelines", "*", "anomaly"),
     ("pipelines", "*", "reading"),
     ("pipelines", "*", "filters", "*"),

@@ -1,4 +1,4 @@
-"""From what a source reads to what is inferred: pictures as they are, windows of signals."""
+"""From what a source reads to what is inferred: pictures as they are, windows of signals, texts."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from edge_agent.preprocess.signal import (
     WindowStage,
 )
 from edge_agent.preprocess.signal.windows import Pad
+from edge_agent.preprocess.text import TEXT_STAGES, TextStage
 
 Span = Annotated[int, Ge(1)] | Annotated[Duration, Gt(0)]
 """A part of a signal: a whole number is rows, a duration such as 0.5s needs a rate."""
@@ -68,6 +69,34 @@ class AsItComes:
     def cut(self, frame: Frame) -> Iterable[Frame]:
         """The frame itself."""
         return (frame,)
+
+    def flush(self) -> Iterable[Frame]:
+        """Nothing."""
+        return ()
+
+    def reset(self) -> None:
+        """Do nothing."""
+
+
+class TextFraming:
+    """Makes the numbers that a model takes of each line of text.
+
+    `stages` has one entry; its constructor raises ValueError where it cannot work.
+    """
+
+    dropped = 0
+
+    def __init__(self, stages: Mapping[str, Options]) -> None:
+        if len(stages) != 1:
+            raise ValueError(f"text: one way to make numbers of text, not {len(stages)}")
+        ((name, options),) = stages.items()
+        self._stage: TextStage = TEXT_STAGES.load(name)(options)
+
+    def cut(self, frame: Frame) -> Iterable[Frame]:
+        """The line with its numbers."""
+        if frame.text is None:
+            raise SignalMismatch(f"source {frame.source} gives no text", "leave text out")
+        return (replace(frame, data=self._stage.apply(frame.text)),)
 
     def flush(self) -> Iterable[Frame]:
         """Nothing."""

@@ -12,7 +12,7 @@ from edge_agent.gates import GATES
 from edge_agent.gates.chain import GateChain
 from edge_agent.gates.schedule import ScheduleOptions
 from edge_agent.options import Options
-from edge_agent.preprocess.framing import AsItComes, Framing, SignalFraming
+from edge_agent.preprocess.framing import AsItComes, Framing, SignalFraming, TextFraming
 from edge_agent.result import Kind
 from edge_agent.rules.base import CountKey
 from edge_agent.rules.lines import LineWatch
@@ -27,6 +27,7 @@ from edge_agent.sources import SOURCES
 from edge_agent.sources.base import Medium, Source
 from edge_agent.tracking.base import Tracker
 from edge_agent.tracking.boxes import BoxTracker
+from edge_agent.tracking.instant import InstantTracker
 from edge_agent.tracking.labels import LabelTracker
 from edge_agent.tracking.options import TrackOptions
 
@@ -66,7 +67,7 @@ def stage_factory(
     """
     stages = StageFactory(
         gate=partial(_gates, item, config.agent.location),
-        tracker=partial(_tracker, _track_options(config, item), ids),
+        tracker=partial(_tracker, _track_options(config, item), ids, medium),
         rules=partial(_rules, item, crossings),
         framing=partial(_framing, item, medium),
         scorer=scorer,
@@ -75,13 +76,16 @@ def stage_factory(
         stages.gate(),
         stages.tracker("object"),
         stages.scorer(),
-    )  # refuses bad options now, not in a thread
+        stages.framing(),
+    )  # refuse bad options now, not in a thread
     return stages
 
 
 def _framing(item: PipelineConfig, medium: Medium) -> Framing:
     if medium == "signal":
         return SignalFraming(item.window, item.stream, item.features)
+    if medium == "text":
+        return TextFraming(item.text)
     return AsItComes()
 
 
@@ -105,7 +109,9 @@ def _located(options: Options, location: tuple[float, float] | None) -> Options:
     return options
 
 
-def _tracker(options: TrackOptions, ids: Iterator[int], kind: Kind) -> Tracker:
+def _tracker(options: TrackOptions, ids: Iterator[int], medium: Medium, kind: Kind) -> Tracker:
+    if medium == "text":
+        return InstantTracker(options, ids)
     has_boxes = kind in ("object", "keypoints")
     return BoxTracker(options, ids) if has_boxes else LabelTracker(options, ids)
 

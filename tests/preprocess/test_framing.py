@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from edge_agent.errors import SignalMismatch
 from edge_agent.frame import Frame, Signal
-from edge_agent.preprocess.framing import AsItComes, SignalFraming, WindowOptions
+from edge_agent.preprocess.framing import AsItComes, SignalFraming, TextFraming, WindowOptions
+from edge_agent.preprocess.text.tokens import BytesOptions
 
 RATE = 10.0
 
@@ -129,3 +130,23 @@ def test_however_it_is_cut(length: int, hop: int, sizes: list[int]) -> None:
         for size, end in zip(sizes, ends.tolist(), strict=True)
     ]
     assert cut(framing(length, hop), *parts) == whole
+
+
+def test_a_line_of_text() -> None:
+    """It becomes numbers and is still there."""
+    line = Frame("s", 0, np.empty(0, np.float32), 0.0, 0, 0.0, text="Hello")
+    framing = TextFraming({"bytes": BytesOptions(length=8)})
+    (found,) = framing.cut(line)
+    assert (found.data.shape, found.text) == ((8,), "Hello")
+
+
+def test_two_ways_for_one_text() -> None:
+    """A model takes one of them."""
+    with pytest.raises(ValueError, match="one way to make numbers of text, not 0"):
+        TextFraming({})
+
+
+def test_a_signal_is_no_text() -> None:
+    """The error says what to leave out."""
+    with pytest.raises(SignalMismatch, match="source s gives no text"):
+        TextFraming({"bytes": BytesOptions()}).cut(block([1.0], 0.0))
