@@ -1,4 +1,4 @@
-"""Where frames come from: cameras, network streams, recordings and pictures."""
+"""Where frames come from: cameras, streams, recordings, pictures, samples and text."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ SOURCES: Registry[Source] = Registry(
         "audio": "edge_agent.sources.audio:AudioSource",
         "images": "edge_agent.sources.images:ImagesSource",
         "csv": "edge_agent.sources.csv:CsvSource",
+        "lines": "edge_agent.sources.lines:LinesSource",
+        "text": "edge_agent.sources.text:TextSource",
     },
 )
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, tzinfo
+from datetime import tzinfo
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -22,6 +21,7 @@ from edge_agent.sources.guard import Guard
 from edge_agent.sources.resample import Method, Resampler
 from edge_agent.sources.tablefile import TableFile, TableForm, open_table
 from edge_agent.sources.timeline import Timeline
+from edge_agent.sources.zone import zone_of
 
 log = logging.getLogger(__name__)
 
@@ -96,12 +96,7 @@ class CsvOptions(words.Options):
     @property
     def zone(self) -> tzinfo:
         """The time zone; raises ValueError for an unknown one."""
-        if self.timezone == "UTC":
-            return UTC
-        try:
-            return ZoneInfo(self.timezone)
-        except (OSError, ValueError, LookupError) as error:
-            raise ValueError(f"timezone {self.timezone!r} is not known") from error
+        return zone_of(self.timezone)
 
     @property
     def form(self) -> TableForm:

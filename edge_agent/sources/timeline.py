@@ -17,27 +17,41 @@ class Timeline:
     The first row is at `start`. A clock that steps back does not take the timeline back: it goes
     on one usual interval (the median of the first rows) later. Something is missing before a row
     where the clock stepped back, or that is more than `max_gap` seconds (None: five usual
-    intervals) after the one before it.
+    intervals, known from `least` intervals on) after the one before it.
     """
 
-    def __init__(self, max_gap: float | None = None, start: float = 0.0) -> None:
+    def __init__(
+        self,
+        max_gap: float | None = None,
+        start: float = 0.0,
+        least: int = 1,
+        after_gap: bool = False,
+    ) -> None:
         self._max_gap = max_gap
+        self._least = least
         self._usual: float | None = None
+        self._steps: list[float] = []
         self._last_noted = 0.0
         self._end: float | None = None
         self._offset = 0.0
         self._start = start
-        self._break_next = False
+        self._break_next = after_gap
+
+    @property
+    def end(self) -> float | None:
+        """Where the newest row is; None before the first."""
+        return self._end
 
     @property
     def offset(self) -> float:
         """What to add to a time noted now."""
         return self._offset
 
-    def begin_again(self) -> None:
-        """The next row is the first of another pass: it comes one usual interval later."""
+    def begin_again(self, start: float | None = None) -> None:
+        """The next row comes after a gap, at `start` or else one usual interval later."""
         if self._end is not None:
-            self._start = self._end + (self._usual or 0.0)
+            later = self._end + (self._usual or 0.0)
+            self._start = later if start is None else max(later, start)
             self._end = None
             self._break_next = True
 
@@ -69,7 +83,7 @@ class Timeline:
 
     def _learn(self, steps: Column) -> None:
         if self._usual is None:
-            forward = steps[:_LEARNT_FROM]
-            forward = forward[forward > 0.0]
-            if len(forward):
-                self._usual = float(np.median(forward))
+            self._steps += steps[steps > 0.0][:_LEARNT_FROM].tolist()
+            if len(self._steps) >= self._least:
+                self._usual = float(np.median(self._steps))
+                self._steps.clear()

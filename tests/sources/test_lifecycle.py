@@ -20,6 +20,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "video": {"file": Path("/nonexistent/clip.mp4")},
     "audio": {"file": Path("/nonexistent/sound.wav")},
     "images": {"files": ("/nonexistent/picture.jpg",)},
+    "lines": {"tcp": "127.0.0.1:1", "timeout": 0.5},
+    "text": {"file": Path("/nonexistent/log.txt")},
     "csv": {"file": Path("/nonexistent/rows.csv")},
 }
 
