@@ -17,6 +17,7 @@ _PATHS = (
     ("models", "*", "task", "*_file"),
     ("sources", "*", "file"),
     ("sources", "*", "files"),
+    ("sources", "*", "fifo"),
     ("sources", "*", "folder"),
     ("sources", "*", "*_file"),
     ("sources", "*", "*_dir"),

@@ -38,12 +38,19 @@ _GROUP_RW = 0o060
 _EDGE_TPU = DeviceKind("plugdev", ("char-usb_device", "char-apex"), ())
 
 
+def _kind(source: SourceConfig) -> DeviceKind | None:
+    """What a source needs, None where it needs no device."""
+    # Lines come from anywhere: it depends on the options.
+    serial = "serial" if getattr(source.options, "serial", None) else source.type
+    return _BY_SOURCE.get(serial)
+
+
 def kinds(config: Config) -> dict[str, DeviceKind]:
     """What the sources and models of a configuration need, by the name of who needs it."""
     found = {
-        f"sources.{name}": _BY_SOURCE[source.type]
+        f"sources.{name}": kind
         for name, source in config.sources.items()
-        if source.type in _BY_SOURCE
+        if (kind := _kind(source)) is not None
     }
     for name, model in config.models.items():
         if model.delegate is not None and model.delegate.is_edgetpu:
@@ -53,8 +60,8 @@ def kinds(config: Config) -> dict[str, DeviceKind]:
 
 def _nodes(machine: Machine, source: SourceConfig) -> list[Path]:
     """The devices of a source that are there."""
-    kind = _BY_SOURCE.get(source.type)
-    named = str(getattr(source.options, "device", ""))
+    kind = _kind(source)
+    named = str(getattr(source.options, "serial", "") or getattr(source.options, "device", ""))
     if named.startswith("/dev/"):
         patterns: Sequence[str] = (named.removeprefix("/dev/"),)
     elif named.isdecimal():
@@ -68,7 +75,7 @@ def permissions(machine: Machine, config: Config) -> Finding:
     """Whether this user may read and write the devices that the sources need."""
     identity = machine.identity
     used = {
-        path: _BY_SOURCE[source.type].group if source.type in _BY_SOURCE else "plugdev"
+        path: "plugdev" if (kind := _kind(source)) is None else kind.group
         for source in config.sources.values()
         for path in _nodes(machine, source)
     }

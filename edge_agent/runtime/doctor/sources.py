@@ -1,4 +1,4 @@
-"""Whether each source gives pictures, at its rate, and with something on them."""
+"""Whether each source gives frames, and pictures at its rate and with something on them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,16 @@ _SLOW = 0.7  # of the rate that was asked for
 _STILL = 5  # frames without any difference
 
 _REPLUG = "restart the camera: unplug it, wait 5 s and plug it in again"
+_WAITING = ("lines", "text")  # sources that may have nothing to say for a while
 _CURES = {
     "camera": "look what the kernel says: sudo dmesg | tail; unplug it and plug it in again",
     "picamera": "check its cable, then: rpicam-hello --list-cameras",
     "rtsp": "check power and network of the camera, and try: ffprobe -rtsp_transport tcp URL",
     "http": "check power and network of the camera, and open its address in a browser",
     "video": "see whether it is a video (sudo apt install ffmpeg): ffprobe FILE",
+    "csv": "look at the file: it must hold rows of numbers",
+    "lines": "see whether its sender is on and what it sends, for example with cat or nc",
+    "text": "see whether anything is written there",
     "images": "look at the files with another program: they must be pictures",
 }
 
@@ -44,7 +48,13 @@ def judge_source(name: str, chosen: SourceConfig, found: Mapping[str, Any]) -> F
     if "folder" in found:
         return ok("the folder is there and may be used")
     if not found:
+        if chosen.type in _WAITING:
+            return warn("open, but nothing came", _CURES[chosen.type])
         return fail("it gives no picture", _CURES.get(chosen.type, _REPLUG))
+    if "channels" in found:
+        return ok(f"numbers come: {', '.join(found['channels'][:10])}")
+    if "text" in found:
+        return ok("lines of text come")
     width, height = found["size"]
     if not found["live"]:
         return ok(f"opens, {width}x{height}, recorded")

@@ -131,19 +131,25 @@ def _look_at(source: Source) -> dict[str, Any]:
     times: list[float] = []
     prints: set[int] = set()
     newest: Frame | None = None
+    if source.patience is None:  # it may wait for ever
+        timer.start()
     while len(times) < _FRAMES and (frame := source.read()) is not None:
         newest = frame
         if frame.media_time is not None:
             break
         times.append(time.perf_counter())
         prints.add(zlib.crc32(np.ascontiguousarray(frame.data).data))
-        if len(times) == 1:
+        if len(times) == 1 and source.patience is not None:
             timer.start()
     timer.cancel()
     return {} if newest is None else _facts(newest, times, len(prints))
 
 
 def _facts(frame: Frame, times: list[float], different: int) -> dict[str, Any]:
+    if frame.signal is not None:
+        return {"channels": list(frame.signal.channels), "rate": frame.signal.rate}
+    if frame.text is not None:
+        return {"text": len(frame.text)}
     height, width = frame.data.shape[:2]
     settled = times[min(_SETTLING, len(times) // 2) :]
     span = settled[-1] - settled[0] if len(settled) > 1 else 0.0

@@ -14,8 +14,10 @@ from edge_agent.page.options import PageOptions, is_own
 from edge_agent.runtime.privacy.topics import Pixels
 from edge_agent.sources import SOURCES
 from edge_agent.sources.address import Contact
+from edge_agent.sources.endpoint import Endpoint
 
 _LOGIN = "user name and password"
+_LINES = ("lines", "text")  # sources that connect and ask for nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ def hosts(config: Config, has_pictures: Pixels) -> tuple[Host, ...]:
     used = dict.fromkeys(item.source for item in config.running.values())
     return (
         _broker(config.mqtt, has_pictures),
-        *(each for name in used for each in _camera(name, config.sources[name])),
+        *(each for name in used for each in _source(name, config.sources[name])),
         *(() if config.page is None else (_page(config.page),)),
         *(() if config.prometheus is None else (_prometheus(config.prometheus),)),
         *_names(config, used),
@@ -61,17 +63,27 @@ def _broker(options: MqttOptions, pixels: Pixels) -> Host:
     return Host("broker", "connects", host, port, encrypted, pixels, who, ", ".join(sent))
 
 
-def _camera(name: str, source: SourceConfig) -> Iterator[Host]:
+def _source(name: str, source: SourceConfig) -> Iterator[Host]:
     contact: Contact | None = getattr(source.options, "contact", None)
+    listens: Endpoint | None = getattr(source.options, "listens", None)
     role = f"source {name} ({source.type})"
-    if contact is None:
-        if not SOURCES.is_builtin(source.type):
-            holds = "whatever this plug-in sends: ask its maker"
-            yield Host(role, "connects", "unknown", None, False, "no", "unknown", holds)
-        return
-    sent = f"requests for pictures{f', {_LOGIN}' if contact.login else ''}"
-    who = "the camera" if contact.encrypted else "the camera; anyone on the way"
-    yield Host(role, "connects", contact.host, contact.port, contact.encrypted, "no", who, sent)
+    if listens is not None:
+        holds = "nothing: it only takes what others send"
+        who = _readers(listens.host)
+        yield Host(role, "listens", listens.host, listens.port, False, "no", who, holds)
+    if contact is not None:
+        yield _contact(role, source.type in _LINES, contact)
+    elif listens is None and not SOURCES.is_builtin(source.type):
+        holds = "whatever this plug-in sends: ask its maker"
+        yield Host(role, "connects", "unknown", None, False, "no", "unknown", holds)
+
+
+def _contact(role: str, is_lines: bool, contact: Contact) -> Host:
+    sent = "nothing: it only listens to what is sent there" if is_lines else "requests for pictures"
+    sent += f", {_LOGIN}" if contact.login else ""
+    who = "the sender" if is_lines else "the camera"
+    who += "" if contact.encrypted else "; anyone on the way"
+    return Host(role, "connects", contact.host, contact.port, contact.encrypted, "no", who, sent)
 
 
 def _page(options: PageOptions) -> Host:

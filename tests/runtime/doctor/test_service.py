@@ -334,6 +334,26 @@ def test_an_edge_tpu_is_let_in(machine_of: Make) -> None:
     assert "SupplementaryGroups=video plugdev" in text
 
 
+_LINES = {
+    "meter": {"type": "lines", "tcp": "cam.example:4001"},
+    "radio": {"type": "lines", "udp": "0.0.0.0:5005"},
+    "log": {"type": "text", "listen": "127.0.0.1:5006"},
+    "scale": {"type": "lines", "serial": "/dev/ttyUSB0"},
+}
+
+
+def test_lines_are_let_in(machine_of: Make) -> None:
+    """Senders on the network, the ports that they send to, and serial ports."""
+    text = drop_in(configured(_LINES), Path("c.yaml"), machine_of({}), look_up)
+    lines = directives(text)
+    assert "IPAddressAllow=192.0.2.9" in lines
+    bound = [line for line in lines if line.startswith("SocketBind")]
+    assert bound == ["SocketBindAllow=udp:5005", "SocketBindAllow=tcp:5006"]
+    assert len([line for line in lines if "192.168.0.0/16" in line]) == 1
+    assert "DeviceAllow=char-ttyUSB rw" in lines
+    assert "SupplementaryGroups=dialout" in lines
+
+
 def test_unknown_hosts(machine_of: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """A drop-in that would lock the broker out is not made, nor is a name server waited for."""
     config = configured(_NETWORK, "brokr.example")
@@ -351,7 +371,8 @@ def test_systemd_understands_the_drop_in(tmp_path: Path, machine_of: Make) -> No
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed: sudo apt install systemd")
     machine = machine_of({"etc/resolv.conf": "nameserver 192.0.2.53\n"})
-    config = configured(_NETWORK, "broker.example", delegate={"library": "libedgetpu.so.1"})
+    sources = {**_NETWORK, **_LINES}
+    config = configured(sources, "broker.example", delegate={"library": "libedgetpu.so.1"})
     text = drop_in(config, Path("c.yaml"), machine, look_up)
     (tmp_path / "x.service").write_text(f"[Service]\nExecStart=/bin/true\n{text}")
     command = ["systemd-analyze", "verify", "--man=no", str(tmp_path / "x.service")]

@@ -162,6 +162,18 @@ def test_recorded_sources(tmp_path: Path) -> None:
     assert picture.exists()
 
 
+def test_numbers_and_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sources of numbers tell their channels, those of text that it comes, or that nothing does."""
+    (tmp_path / "a.csv").write_text("x,y\n1,2\n3,4\n")
+    finding = watch(tmp_path, type="csv", file="a.csv", rate=10, pace="fast")
+    assert (finding.state, finding.found) == ("OK", "numbers come: x, y")
+    assert watch(tmp_path, type="text", file="a.csv", pace="fast").state == "OK"
+    monkeypatch.setattr(trial_module, "_SECONDS", 0.1)
+    finding = watch(tmp_path, type="text", file="a.csv")
+    assert (finding.state, "nothing came" in finding.found) == ("WARN", True)
+    assert finding.fix
+
+
 @pytest.mark.parametrize(
     ("changed", "found", "fix"),
     [

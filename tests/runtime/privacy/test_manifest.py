@@ -110,6 +110,35 @@ def test_hosts_say_who_can_read(full: Config) -> None:
     assert found["name service"].holds == "the names broker.example, shed.example"
 
 
+_LINES = """\
+agent: {name: dev}
+models: {m: {file: m.tflite}}
+sources:
+  meter: {type: lines, tcp: "meter.example:4001"}
+  radio: {type: lines, udp: "0.0.0.0:5005"}
+  log: {type: text, listen: "127.0.0.1:5006"}
+  scale: {type: lines, serial: /dev/ttyUSB0}
+pipelines:
+  a: {source: meter, model: m}
+  b: {source: radio, model: m}
+  c: {source: log, model: m}
+  d: {source: scale, model: m}
+"""
+
+
+def test_sources_of_lines_are_hosts(tmp_path: Path) -> None:
+    """Whom a source connects to and where it can be reached; a serial port is no host."""
+    found = hosts(manifest(good(tmp_path, _LINES)))
+    meter, radio = found["source meter (lines)"], found["source radio (lines)"]
+    assert (meter.way, meter.host, meter.port) == ("connects", "meter.example", 4001)
+    assert "nothing" in meter.holds
+    assert (radio.way, radio.host, radio.port) == ("listens", "0.0.0.0", 5005)
+    assert radio.who == "whoever reaches the address"
+    assert found["source log (text)"].who == "this machine"
+    assert found["name service"].holds == "the names meter.example"
+    assert not [role for role in found if "scale" in role]
+
+
 def test_no_secret_is_in_it(full: Config) -> None:
     """Neither passwords nor tokens, wherever they stand in the file."""
     text = json.dumps(manifest(full).as_values())
