@@ -13,6 +13,7 @@ import numpy as np
 
 from edge_agent import options as words
 from edge_agent.clock import Clock
+from edge_agent.errors import SourceUnusable
 from edge_agent.frame import Frame, Signal
 from edge_agent.options import Doc, Duration, Positive
 from edge_agent.sources.base import SYSTEM_CLOCK, Medium, Pace, Stamp
@@ -163,6 +164,9 @@ class CsvSource:
         timeline = Timeline(self._max_gap(table))
         while True:
             yield from self._pass(table, timeline)
+            if timeline.end is None:
+                text = f"file {self._options.file} has no row that can be used"
+                raise SourceUnusable(text, "see the lines above, or set missing: hold, zero or nan")
             if self._options.pace != "loop" or self._guard.closing.is_set():
                 return
             table.close()

@@ -17,7 +17,7 @@ from edge_agent.sources.ports import EndOfStream, Port
 log = logging.getLogger(__name__)
 
 _GATHER = 0.02  # seconds that a burst may take to come in
-_MAX_BURST = 2**20  # bytes
+_MAX_BURST = 2**18  # bytes
 _TOLD_EVERY = 60.0  # seconds between two words on the same trouble
 
 

@@ -57,7 +57,8 @@ class Timeline:
 
     def place(self, noted: Column) -> tuple[Column, NDArray[np.intp]]:
         """Times of these rows (at least one), and the indices before which something is missing."""
-        first = self._end is None
+        end = self._end
+        first = end is None
         if first:
             self._offset = self._start - float(noted[0])
             self._last_noted = float(noted[0])
@@ -72,6 +73,8 @@ class Timeline:
             leaps = np.cumsum(np.where(back, (self._usual or 0.0) - steps, 0.0))
             times += leaps
             self._offset += float(leaps[-1])
+        # Only rounding can make a time fall here.
+        times = np.maximum.accumulate(np.maximum(times, self._start if end is None else end))
         self._last_noted = float(noted[-1])
         self._end = float(times[-1])
         return times, np.flatnonzero(breaks)

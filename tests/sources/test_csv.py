@@ -242,6 +242,7 @@ def test_reader_finishes(tmp_path: Path) -> None:
         ("a,b\nhello,you\n", {"rate": 1.0}, "no column holds numbers"),
         ("temp,b\n1,2\n", {"rate": 1.0, "columns": ("tmp",)}, "did you mean 'temp'"),
         (b"\0\1\2" * 1000, {"rate": 1.0}, "is no text"),
+        ("a,b\n1,\n2,\n", {"rate": 1.0, "pace": "loop"}, "no row that can be used"),
     ],
 )
 def test_bad_files(tmp_path: Path, text: str | bytes, options: dict[str, Any], words: str) -> None:

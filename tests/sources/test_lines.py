@@ -176,6 +176,19 @@ def test_a_fixed_rate(fifo: Path) -> None:
         assert _signal(first).rate == 2.0
 
 
+def test_a_burst_at_a_fixed_rate(fifo: Path) -> None:
+    """With a rate, lines that come at once are as far apart as it says."""
+    with _piped(fifo, rate=100.0) as (source, send):
+        send(b"".join(b"%d\n" % n for n in range(10)))
+        block = _block(source)
+        assert np.diff(_signal(block).times).tolist() == pytest.approx([0.01] * 9)
+        assert block.data[:, 0].tolist() == pytest.approx(range(10), abs=1e-3)
+        assert block.timeline == pytest.approx(time.monotonic(), abs=5.0)
+        time.sleep(0.2)
+        send(b"10\n11\n")
+        assert _signal(_block(source)).is_gap
+
+
 def test_garbage_among_good_lines(fifo: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Garbage, other encodings, endless lines and NaN are left out and told once."""
     with _piped(fifo) as (source, send):
@@ -353,6 +366,17 @@ def test_serial_port() -> None:
         os.close(master)
         reason = watcher.wait_offline()
         assert device in reason
+
+
+def test_a_serial_port_in_use() -> None:
+    """A serial port that another source has is told."""
+    pytest.importorskip("serial")
+    master, slave = pty.openpty()
+    device = os.ttyname(slave)
+    with _started(_source(serial=device)), pytest.raises(SourceUnavailable, match="is in use"):
+        _source(serial=device).start()
+    os.close(slave)
+    os.close(master)
 
 
 def test_a_missing_serial_port() -> None:
