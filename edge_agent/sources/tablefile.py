@@ -20,7 +20,7 @@ from edge_agent.sources.arrays import BadNumbers, load_arrays
 from edge_agent.sources.cells import Column, numbers
 from edge_agent.sources.choice import choose
 from edge_agent.sources.conditioning import Rows
-from edge_agent.sources.layout import Layout, find_layout, is_row, split
+from edge_agent.sources.layout import find_layout, is_row, split
 from edge_agent.sources.textfile import TextFile
 from edge_agent.sources.timestamps import Timestamps
 
@@ -130,11 +130,26 @@ class TextTable:
     def _parse(self, texts: list[str]) -> Rows:
         if self._layout.decimal_comma:
             texts = [text.replace(",", ".") for text in texts]
-        if self._stamps is None or self._stamps.is_number:
-            table = _plain_numbers(texts, self._layout)
-            if table is not None:
-                return Rows(table[:, self._wanted], self._noted(table))
-        return self._parse_cells(texts)
+        return self._parse_numbers(texts) or self._parse_timed(texts) or self._parse_cells(texts)
+
+    def _parse_numbers(self, texts: Sequence[str]) -> Rows | None:
+        """Rows of nothing but numbers, None where there is something else."""
+        if self._stamps is not None and not self._stamps.is_number:
+            return None
+        table = _plain_numbers(texts, self._layout.separator, self._layout.width)
+        return None if table is None else Rows(table[:, self._wanted], self._noted(table))
+
+    def _parse_timed(self, texts: Sequence[str]) -> Rows | None:
+        """Rows of a time and then nothing but numbers, None where there is something else."""
+        mark, width = self._layout.separator, self._layout.width
+        if self._stamps is None or self._time != 0 or width < 2 or mark == " ":
+            return None
+        parts = [text.partition(mark) for text in texts]
+        table = _plain_numbers([rest for _, _, rest in parts], mark, width - 1)
+        if table is None or 0 in self._wanted:
+            return None
+        noted = self._stamps.many([time for time, _, _ in parts])
+        return Rows(table[:, [column - 1 for column in self._wanted]], noted)
 
     def _noted(self, table: NDArray[np.float64]) -> Column:
         if self._stamps is None or self._time is None:
@@ -167,7 +182,7 @@ class TextTable:
         if not self.bad_rows:
             example = next(row for row in rows if len(row) != self._layout.width)
             log.warning(
-                "file %s: a row has %d cells where the others have %d; such rows are left out",
+                "file %s: a row has %d cells where the others have %d; it misses all numbers",
                 self._path, len(example), self._layout.width,
             )  # fmt: skip
         self.bad_rows += count
@@ -182,16 +197,16 @@ def _made_times(rate: float | None) -> Grid:
     return Grid(rate)
 
 
-def _plain_numbers(texts: Sequence[str], layout: Layout) -> NDArray[np.float64] | None:
+def _plain_numbers(texts: Sequence[str], mark: str, width: int) -> NDArray[np.float64] | None:
     """All cells of rows that hold nothing but numbers, None where one holds something else."""
-    delimiter = None if layout.separator == " " else layout.separator
+    delimiter = None if mark == " " else mark
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             table = np.loadtxt(texts, np.float64, None, delimiter, ndmin=2)
     except (ValueError, UserWarning):
         return None
-    if table.shape != (len(texts), layout.width):
+    if table.shape != (len(texts), width):
         return None
     table[~np.isfinite(table)] = math.nan
     return table

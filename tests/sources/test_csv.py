@@ -88,6 +88,15 @@ def test_times_are_read(tmp_path: Path, cells: tuple[str, str], options: dict[st
     assert _signal(block).times.tolist() == pytest.approx([0.0, 1.0], abs=1e-6)
 
 
+def test_a_day_that_is_none(tmp_path: Path) -> None:
+    """A row whose time is none is left out; the others around it stay."""
+    days = ("02-28 23:59:59", "02-30 00:00:00", "02-29 00:00:00", "junk")
+    text = "time,v\n" + "".join(f"2024-{day},{n}\n" for n, day in enumerate(days))
+    (block,) = _blocks(_source(tmp_path / "a.csv", text))
+    assert block.data.tolist() == [[0], [2]]
+    assert _signal(block).times.tolist() == [0.0, 1.0]
+
+
 def test_seconds_since_the_start(tmp_path: Path) -> None:
     """Small numbers are seconds since some start: no wall time, but their distance."""
     (block,) = _blocks(_source(tmp_path / "a.csv", "t;v\n5,0;1\n5,5;2\n"))
@@ -150,6 +159,7 @@ def test_wrong_number_of_cells(tmp_path: Path, caplog: pytest.LogCaptureFixture)
     assert _times(blocks) == [0, 1, 2, 3, 4, 6, 8]
     assert [_signal(block).is_gap for block in blocks] == [False, True, True]
     assert caplog.text.count("1 cells where the others have 2") == 1
+    assert "2 of 9 rows missed a number" in caplog.text
 
 
 def test_gap_in_time(tmp_path: Path) -> None:
