@@ -93,6 +93,7 @@ class CsvOptions(words.Options):
     header: Annotated[
         bool | None, Doc("Whether the first row holds names. Default: seen from the file.")
     ] = None
+    array: Annotated[str | None, Doc("Which array of a .npz file that holds several.")] = None
 
     @property
     def zone(self) -> tzinfo:
@@ -104,7 +105,7 @@ class CsvOptions(words.Options):
         """How the file is to be read."""
         return TableForm(
             self.columns, self.time, self.time_format, self.zone, self.rate,
-            self.separator, self.decimal, self.header,
+            self.separator, self.decimal, self.header, self.array,
         )  # fmt: skip
 
 

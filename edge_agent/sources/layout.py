@@ -154,6 +154,6 @@ def _names(first: Sequence[str], width: int) -> tuple[str, ...]:
     names: list[str] = []
     for n in range(width):
         name = first[n].strip() if first else ""
-        name = name or f"column{n + 1}"
+        name = f"column{n + 1}" if is_missing(name) else name
         names.append(name if name not in names else f"{name}_{n + 1}")
     return tuple(names)

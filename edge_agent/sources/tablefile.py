@@ -61,7 +61,7 @@ class TableForm:
     """How a file is to be read; what is None or empty is seen from the file.
 
     `time` is the time column, or "none"; `time_form` and `zone` are for `Timestamps`; `rate` makes
-    the times where there is no time column.
+    the times where there is no time column. `array` is the one of a .npz that holds several.
     """
 
     columns: tuple[str | int, ...] = ()
@@ -72,6 +72,7 @@ class TableForm:
     separator: str | None = None
     decimal: str | None = None
     header: bool | None = None
+    array: str | None = None
 
 
 class TextTable:
@@ -222,7 +223,7 @@ class ArrayTable:
         if form.rate is None:
             text = f"file {path} has no times"
             raise SourceUnusable(text, "set rate to how many rows make a second")
-        self._array = _only_array(path)
+        self._array = _rows_of(path, form.array)
         width = self._array.shape[1]
         names = tuple(f"column{n + 1}" for n in range(width))
         self._wanted = [choose(each, names, "column") for each in form.columns] or [*range(width)]
@@ -239,15 +240,17 @@ class ArrayTable:
         """Nothing is open."""
 
 
-def _only_array(path: Path) -> NDArray[np.generic]:
+def _rows_of(path: Path, name: str | None) -> NDArray[np.generic]:
+    """The array of that name, or the only one."""
     try:
         arrays = load_arrays(path)
     except BadNumbers as error:
         raise SourceUnusable(f"file {path}: {error}", "check source.file") from None
-    if len(arrays) != 1:
-        text = f"file {path} holds {len(arrays)} arrays: {', '.join(list(arrays)[:10])}"
-        raise SourceUnusable(text, "save the one that is meant as .npy")
-    (array,) = arrays.values()
+    names = list(arrays)
+    if name is None and len(names) != 1:
+        text = f"file {path} holds {len(names)} arrays"
+        raise SourceUnusable(text, f"set array to one of {', '.join(names[:20])}")
+    array = arrays[names[0 if name is None else choose(name, names, "array")]]
     if array.ndim not in (1, 2) or not array.size or array.dtype.kind not in "iufb":
         text = f"file {path} holds an array of {array.shape} {array.dtype}"
         raise SourceUnusable(text, "it must be rows x channels of numbers")

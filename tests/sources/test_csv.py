@@ -279,6 +279,24 @@ def test_arrays(tmp_path: Path) -> None:
         assert _signal(blocks[0]).channels == ("column1", "column3")
 
 
+def test_one_of_several_arrays(tmp_path: Path) -> None:
+    """Of several arrays one is named; else they are listed."""
+    file = tmp_path / "a.npz"
+    np.savez(file, normal=np.zeros(3), fault=np.ones(3), wide=np.ones((1, 2, 3)))
+    assert _values(_blocks(_source(file, rate=1.0, array="fault"))) == [[1], [1], [1]]
+    for array, words in ((None, "normal, fault"), ("falt", "'fault'"), ("wide", "rows x channels")):
+        with pytest.raises(SourceUnusable, match=words):
+            _source(file, rate=1.0, array=array).start()
+
+
+def test_a_header_without_names(tmp_path: Path) -> None:
+    """A first row that names nothing is no row of numbers; later ones like it are gaps."""
+    blocks = _blocks(_source(tmp_path / "a.txt", "-,-\n1, 2\n-,-\n3, 4\n", rate=1.0))
+    assert _signal(blocks[0]).channels == ("column1", "column2")
+    assert _values(blocks) == [[1, 2], [3, 4]]
+    assert _signal(blocks[1]).is_gap
+
+
 def test_memory_does_not_grow(tmp_path: Path) -> None:
     """A file three times as long takes no more memory."""
     peaks = []
