@@ -57,18 +57,18 @@ class TextOptions(ConnectionOptions):
 class TextSource:
     """One frame for each line that is not empty; bytes that are no UTF-8 are replaced.
 
-    All of a file is a recording: line n, counted from 0, is at n / `rate` seconds of it. At pace
-    `fast` it waits for its reader and no line is lost.
+    No line is lost: it waits for its reader, and a sender waits for it (but over UDP, where nobody
+    does). All of a file is a recording: line n, counted from 0, is at n / `rate` seconds of it.
     """
 
     Options: ClassVar[type[words.Options]] = TextOptions
+    live = False
 
     def __init__(self, name: str, options: TextOptions, clock: Clock = SYSTEM_CLOCK) -> None:
         port = only(options.ports(), "file, tcp, listen, udp, fifo or stdin")
         if options.file is None and options.pace != "follow":
             raise ValueError("pace is for a file")
         self.name = name
-        self.live = options.pace != "fast"
         self._lines: _Recorded | _Coming
         if options.file is not None and options.pace != "follow":
             self._lines = _Recorded(options.file, options, clock, Stamp(name, clock))

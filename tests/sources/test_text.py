@@ -92,7 +92,7 @@ def test_following_a_file(tmp_path: Path) -> None:
     file = tmp_path / "a.log"
     file.write_text("old\n")
     with _started(_source(file=file)) as source:
-        assert source.live
+        assert not source.live
         _append(file, "new\nhal")
         assert _line(source) == "new"
         _append(file, "f\n")
