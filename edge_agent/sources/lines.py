@@ -14,7 +14,7 @@ from edge_agent.clock import Clock
 from edge_agent.frame import Frame, Signal
 from edge_agent.options import Doc, Duration, Positive
 from edge_agent.sources.arrival import LiveForm, LiveRows
-from edge_agent.sources.base import SYSTEM_CLOCK, Stamp, patience_for
+from edge_agent.sources.base import SYSTEM_CLOCK, Medium, Stamp, patience_for
 from edge_agent.sources.conditioning import Missing, Rows, Run
 from edge_agent.sources.connections import ConnectionOptions, only
 from edge_agent.sources.feed import Feed, Line
@@ -101,6 +101,7 @@ class LinesOptions(ConnectionOptions):
 class LinesSource:
     """Rows of numbers, a block for all lines that come within some milliseconds."""
 
+    medium: ClassVar[Medium] = "signal"
     Options: ClassVar[type[words.Options]] = LinesOptions
     live = True
 

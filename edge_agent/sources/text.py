@@ -14,7 +14,7 @@ from edge_agent import options as words
 from edge_agent.clock import Clock
 from edge_agent.frame import Frame
 from edge_agent.options import Doc, Positive
-from edge_agent.sources.base import SYSTEM_CLOCK, Pace, Stamp, patience_for
+from edge_agent.sources.base import SYSTEM_CLOCK, Medium, Pace, Stamp, patience_for
 from edge_agent.sources.connections import ConnectionOptions, only
 from edge_agent.sources.feed import Feed
 from edge_agent.sources.guard import Guard
@@ -61,6 +61,7 @@ class TextSource:
     does). All of a file is a recording: line n, counted from 0, is at n / `rate` seconds of it.
     """
 
+    medium: ClassVar[Medium] = "text"
     Options: ClassVar[type[words.Options]] = TextOptions
     live = False
 
