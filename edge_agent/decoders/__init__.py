@@ -28,6 +28,7 @@ DECODERS: Registry[Decoder] = Registry(
         "fastestdet": "edge_agent.decoders.fastestdet:FastestdetDecoder",
         "movenet": "edge_agent.decoders.movenet:MovenetDecoder",
         "segmentation": "edge_agent.decoders.segmentation:SegmentationDecoder",
+        "keyword": "edge_agent.decoders.keyword:KeywordDecoder",
         "classification": "edge_agent.decoders.classification:ClassificationDecoder",
         "raw": "edge_agent.decoders.raw:RawDecoder",
     },

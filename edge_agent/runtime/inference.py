@@ -53,6 +53,8 @@ class Inference:
         self.decoder = decoder
         self.decoder_why = decoder_why
         self.labels = labels
+        self._remembers = "VAR_HANDLE" in info.operators
+        self._heard: Memory | None = None  # whose stream is in the model's own variables
         self._numbers = NumberWriter(engine.inputs[0]) if engine.inputs else None
 
     def run(self, data: NDArray[Any], threshold: float, memory: Memory | None = None) -> Outcome:
@@ -60,10 +62,14 @@ class Inference:
 
         Boxes are fractions of the image. Inputs of the model other than the first are zero.
         `memory` is that of the stream that the frame belongs to, where the model feeds outputs
-        back; all frames without are one stream. Raises SignalMismatch for a window of another size.
+        back or remembers in variables of its own, which begin anew with another; all frames
+        without are one stream. Raises SignalMismatch for a window of another size.
         """
         if memory is not None and isinstance(self.engine, StatefulEngine):
             self.engine.memory = memory
+        if self._remembers and memory is not self._heard:
+            self._heard = memory
+            self.engine.reset()
         return self._run(self._writer(data), threshold)
 
     def run_sample(self, samples: Samples, number: int, threshold: float) -> Outcome:
