@@ -1,7 +1,7 @@
 """Sounds and goldens for the tests of signal processing, the same on every machine.
 
-`goldens.npz` was made by `make_goldens.py` beside it with librosa 0.11.0, scipy 1.17.1 and
-pymicro-features 2.0.2 (on glibc 2.36).
+`goldens.npz` was made by `make_goldens.py` beside it with librosa 0.11.0, scipy 1.17.1,
+tensorflow-cpu 2.21.0 and pymicro-features 2.0.2 (on glibc 2.36).
 """
 
 from __future__ import annotations

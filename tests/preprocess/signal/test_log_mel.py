@@ -34,6 +34,25 @@ def test_mfcc_of_librosa() -> None:
     )
 
 
+@pytest.mark.parametrize("preset", ["tensorflow", "mlperf_kws"])
+def test_mfcc_of_tensorflow(preset: str) -> None:
+    """What tf.signal gives with the guide's settings, and with MLPerf's on a second by its peak."""
+    samples = SPEECH if preset == "tensorflow" else np.pad(SPEECH, ((0, 8000), (0, 0)))
+    found = window_stage("mfcc", {"preset": preset}, sounds.RATE, samples.shape).apply(samples)
+    np.testing.assert_allclose(found, sounds.goldens()[preset], rtol=0, atol=3e-4)
+
+
+@pytest.mark.parametrize(
+    ("preset", "frames", "within"), [("mlperf_sww", 14, 1e-5), ("mlperf_ad", 15, 1e-4)]
+)
+def test_log_mel_of_mlperf(preset: str, frames: int, within: float) -> None:
+    """Wake word: emphasis, Hamming, decibels between two ends. Anomaly: no floor but epsilon."""
+    found = stream_stage("log_mel", {"preset": preset}, sounds.RATE, 1).push(SPEECH)
+    expected = sounds.goldens()[preset][: len(found)]
+    assert len(found) == frames
+    np.testing.assert_allclose(found, expected, rtol=0, atol=within)
+
+
 def test_log_mel_of_librosa_installed() -> None:
     """Where librosa is installed: other settings than those of the goldens too."""
     librosa = pytest.importorskip("librosa", reason="librosa is not installed")
