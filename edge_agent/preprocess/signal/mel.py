@@ -79,12 +79,10 @@ def librosa_bank(
 
 
 def tensorflow_bank(rate: float, n_fft: int, n_mels: int, fmin: float, fmax: float) -> Array:
-    """Triangles of height 1 that are straight over HTK mel; the bin of 0 Hz counts nowhere."""
+    """Triangles of height 1 that are straight over HTK mel."""
     low, high = htk_mel(np.array([fmin, fmax]))
     bins = htk_mel(np.linspace(0.0, rate / 2.0, n_fft // 2 + 1))
-    bank = _triangles(bins, np.linspace(float(low), float(high), n_mels + 2))
-    bank[0] = 0.0
-    return bank
+    return _triangles(bins, np.linspace(float(low), float(high), n_mels + 2))
 
 
 def _triangles(bins: Array, edges: Array) -> Array:

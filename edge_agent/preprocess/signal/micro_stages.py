@@ -90,7 +90,7 @@ class NoiseReduction:
             before = estimate
         self._estimate = before.copy()
         floor = (bands * int(_REMAINING * 2**_NOISE_BITS)) >> _NOISE_BITS
-        left = (scaled - np.minimum(estimates, scaled)) >> _SMOOTHING_BITS
+        left = (scaled - estimates) >> _SMOOTHING_BITS  # below 0 where there was more noise
         return np.maximum(left, floor), estimates
 
 

@@ -40,7 +40,8 @@ def tensorflow(samples: NDArray[np.float32]) -> dict[str, Any]:
     hann = tf.signal.hann_window(480)
     mel = tensorflow_mel(samples, window=hann, step=320, fmin=0.0, fmax=8000.0, square=False)
     guide = tf.signal.mfccs_from_log_mel_spectrograms(tf.math.log(mel + 1e-6))[..., :13]
-    second = np.pad(samples / samples.max(), (0, sounds.RATE - len(samples)))
+    # Upside down its largest sample is not the one that is farthest from 0.
+    second = np.pad(samples / samples.min(), (0, sounds.RATE - len(samples)))
     mel = tensorflow_mel(second, window=hann, step=320, fmin=20.0, fmax=4000.0, square=False)
     kws = tf.signal.mfccs_from_log_mel_spectrograms(tf.math.log(mel + 1e-6))[..., :10]
     before = np.concatenate((np.zeros(1, np.float32), samples[:-1]))

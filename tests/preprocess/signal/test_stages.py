@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -92,6 +92,7 @@ def test_rows_of_a_stream(
 
 
 @pytest.mark.parametrize(("name", "options", "rate", "channels", "count"), STREAMS)
+@settings(max_examples=25)
 @given(sizes=st.lists(st.integers(0, 120), max_size=7))
 def test_blocks_make_no_difference(
     name: str,
