@@ -77,5 +77,5 @@ def only(ports: Iterator[Port], keys: str) -> Port:
     """The one port that is given; raises ValueError where there is none, or several."""
     found = list(ports)
     if len(found) != 1:
-        raise ValueError(f"give one of {keys}")
+        raise ValueError(f"give {'only ' if found else ''}one of {keys}")
     return found[0]

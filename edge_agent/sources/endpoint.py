@@ -24,5 +24,5 @@ def parse_endpoint(text: str, key: str, example: str) -> Endpoint:
     elif ":" in host:  # without brackets its last part may be the port or not
         host = ""
     if not (colon and host and "/" not in host and port.isdecimal() and 0 < int(port) < 65536):
-        raise ValueError(f"{key}: {text!r} is not HOST:PORT, such as {example}")
+        raise ValueError(f"{key} must be HOST:PORT such as {example}, not {text!r}")
     return Endpoint(host, int(port))

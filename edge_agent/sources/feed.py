@@ -9,7 +9,7 @@ import threading
 import time
 from dataclasses import dataclass
 
-from edge_agent.errors import SourceUnavailable
+from edge_agent.errors import SourceError, SourceUnavailable
 from edge_agent.sources.guard import Guard
 from edge_agent.sources.linebuffer import LineBuffer
 from edge_agent.sources.ports import EndOfStream, Port
@@ -70,6 +70,7 @@ class Feed:
         self._guard.closing.set()
         self._told = -_TOLD_EVERY
         self._ended = False
+        self._failure: SourceError | None = None
 
     @property
     def closing(self) -> bool:
@@ -83,6 +84,7 @@ class Feed:
         with self._guard.use():
             self._buffers.clear()
             self._ended = False
+            self._failure = None
             self._wake.open()
             self._port.open()
 
@@ -90,7 +92,8 @@ class Feed:
         """Lines that have come, none where none comes until that moment (monotonic seconds).
 
         It waits for the first of them, and then some milliseconds for those right behind it.
-        None at the end of the stream, or when `close()` ended the wait. Raises SourceError.
+        None at the end of the stream, or when `close()` ended the wait. Raises SourceError, but
+        only after the lines that came before it.
         """
         found: list[Line] = []
         size = 0
@@ -107,6 +110,8 @@ class Feed:
                     break
         if self.closing or (self._ended and not found):
             return None
+        if self._failure is not None and not found:
+            raise self._failure
         return found
 
     def close(self) -> None:
@@ -117,7 +122,7 @@ class Feed:
 
     def _wait(self, until: float | None) -> bool:
         """Wait for something to take; False when the time is up, or there will be nothing."""
-        if self._ended:
+        if self._ended or self._failure is not None:
             return False
         every = self._port.every
         left = None if until is None else max(0.0, until - time.monotonic())
@@ -141,9 +146,11 @@ class Feed:
             self._ended = True
             for buffer in self._buffers.values():
                 found += [Line(data, time.monotonic()) for data in buffer.flush()]
+        except SourceError as error:
+            self._failure = error
         except OSError as error:
             text = f"{self.shown} failed: {error.strerror or error}"
-            raise SourceUnavailable(text, "it is opened again by itself") from error
+            self._failure = SourceUnavailable(text, "it is opened again by itself")
         return size
 
     def _add(self, found: list[Line], stream: int, piece: bytes) -> None:

@@ -26,7 +26,9 @@ class SerialPort:
     def __init__(self, device: str, baud: int, mode: str) -> None:
         match = _MODE.fullmatch(mode.upper())
         if match is None:
-            raise ValueError(f"mode: {mode!r} is not data bits, parity and stop bits, such as 8N1")
+            raise ValueError(
+                f"mode must be data bits, parity and stop bits such as 8N1, not {mode!r}"
+            )
         self.shown = f"serial port {device}"
         self._device = device
         self._settings = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
@@ -201,11 +200,11 @@ def _made_times(rate: float | None) -> Grid:
 def _plain_numbers(texts: Sequence[str], mark: str, width: int) -> NDArray[np.float64] | None:
     """All cells of rows that hold nothing but numbers, None where one holds something else."""
     delimiter = None if mark == " " else mark
+    if not any(texts):  # of which NumPy would warn
+        return None
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            table = np.loadtxt(texts, np.float64, None, delimiter, ndmin=2)
-    except (ValueError, UserWarning):
+        table = np.loadtxt(texts, np.float64, None, delimiter, ndmin=2)
+    except ValueError:
         return None
     if table.shape != (len(texts), width):
         return None

@@ -25,11 +25,13 @@ def _source(file: Path, text: str | bytes = "", **options: Any) -> CsvSource:
 
 
 def _blocks(source: CsvSource, limit: int = 10_000) -> list[Frame]:
-    source.start()
     blocks: list[Frame] = []
-    while len(blocks) < limit and (frame := source.read()) is not None:
-        blocks.append(frame)
-    source.stop()
+    try:
+        source.start()
+        while len(blocks) < limit and (frame := source.read()) is not None:
+            blocks.append(frame)
+    finally:
+        source.stop()
     return blocks
 
 
@@ -88,6 +90,12 @@ def test_times_are_read(tmp_path: Path, cells: tuple[str, str], options: dict[st
     assert _signal(block).times.tolist() == pytest.approx([0.0, 1.0], abs=1e-6)
 
 
+def test_only_times(tmp_path: Path) -> None:
+    """Rows whose numbers are all missing are no rows."""
+    with pytest.raises(SourceUnusable, match="no row that can be used"):
+        _blocks(_source(tmp_path / "a.csv", "time,v\n2024-01-01 00:00:00,\n", columns=("v",)))
+
+
 def test_a_day_that_is_none(tmp_path: Path) -> None:
     """A row whose time is none is left out; the others around it stay."""
     days = ("02-28 23:59:59", "02-30 00:00:00", "02-29 00:00:00", "junk")
@@ -95,6 +103,13 @@ def test_a_day_that_is_none(tmp_path: Path) -> None:
     (block,) = _blocks(_source(tmp_path / "a.csv", text))
     assert block.data.tolist() == [[0], [2]]
     assert _signal(block).times.tolist() == [0.0, 1.0]
+
+
+def test_a_day_that_is_none_among_plain_ones(tmp_path: Path) -> None:
+    """So it is too where all times are written alike and are read as one."""
+    days = ("02-28 23:59:59", "02-30 00:00:00", "02-29 00:00:00")
+    text = "time,v\n" + "".join(f"2024-{day},{n}\n" for n, day in enumerate(days))
+    assert _values(_blocks(_source(tmp_path / "a.csv", text))) == [[0], [2]]
 
 
 def test_seconds_since_the_start(tmp_path: Path) -> None:
@@ -309,6 +324,7 @@ def test_memory_does_not_grow(tmp_path: Path) -> None:
             rows += len(frame.data)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
+        source.stop()
         assert rows == count
     assert peaks[1] < 1.1 * peaks[0]
 
