@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from edge_agent.config import checks, media_checks, rule_checks, text_checks
+from edge_agent.config import checks, device_checks, rule_checks, text_checks
 from edge_agent.config.fields import field_at
 from edge_agent.config.lookalikes import odd_place, plain_hint, without_odd_ends
 from edge_agent.config.paths import rebased
@@ -168,7 +168,8 @@ def _check(
     mistakes += _apart_from(_run(_ERRORS, root), mistakes)
     is_usable = not mistakes and not problems
     mistakes += _apart_from(_run(checks.PARTIAL, root), mistakes)
-    warnings = [*later, *_apart_from(_run(checks.WARNINGS, root), mistakes)]
+    later_checks = (*checks.WARNINGS, *device_checks.WARNINGS)
+    warnings = [*later, *_apart_from(_run(later_checks, root), mistakes)]
     lines = (_problem(file, root, mistake) for mistake in mistakes)
     problems = sorted([*problems, *lines], key=_place)
     if config is not None:
