@@ -47,10 +47,11 @@ class CsvOptions(words.Options):
         Doc("Columns that become channels, by name or number from 1; none: all with numbers."),
     ] = ()
     time: Annotated[
-        str | int | None,
+        str | int | tuple[str | int, ...] | None,
         Doc(
-            "Column of the times, by name or number; none: there is none. Default: one that is "
-            "named time, timestamp, date or the like, or that holds dates."
+            "Column of the times, by name or number; [date, time] where two hold them; none: "
+            "there is none. Default: one that holds dates, or that is named time, timestamp or "
+            "the like and rises."
         ),
     ] = None
     time_format: Annotated[

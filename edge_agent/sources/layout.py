@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from edge_agent.errors import SourceUnusable
 from edge_agent.sources.cells import is_missing, number
@@ -19,8 +20,10 @@ _SEPARATORS = (";", "\t", ",", "|", " ")
 _SAMPLE = 100  # rows
 _COMMA_NUMBER = re.compile(r"\s*[-+]?\d*,\d+\s*")
 _DATE = re.compile(r"\s*\d{1,4}([-/.])\d{1,2}\1\d")
+_HOUR = re.compile(r"\s*\d{1,2}:\d\d")
+_RISING = 0.7  # of the steps of a column of times, at least
 _TIME_NAMES = frozenset(
-    {"time", "timestamp", "datetime", "date", "ts", "t", "date_time", "_time", "epoch", "zeit"}
+    {"time", "timestamp", "datetime", "date", "ts", "date_time", "_time", "epoch", "zeit"}
 )
 
 
@@ -43,22 +46,39 @@ class Layout:
         """Cells of a row."""
         return len(self.names)
 
-    def time_column(self, wanted: Column | None) -> int | None:
-        """Index of the column of times; None wanted: one with such a name or with dates in it."""
+    def time_columns(self, wanted: Column | Sequence[Column] | None) -> tuple[int, ...]:
+        """Indices of the column of times, or of those of date and time; none where there is none.
+
+        None wanted: one with such a name whose numbers rise, or with dates in it.
+        """
         if wanted == "none":
-            return None
+            return ()
         if wanted is not None:
-            return choose(wanted, self.names, "column")
-        named = (n for n, name in enumerate(self.names) if name.lower() in _TIME_NAMES)
-        return next(named, self._dates())
+            each = (wanted,) if isinstance(wanted, str | int) else wanted
+            return tuple(choose(column, self.names, "column") for column in each)
+        named = [n for n, name in enumerate(self.names) if name.lower() in _TIME_NAMES]
+        named = [n for n in named if self._may_be_times(n)]
+        dates = [n for n, cell in enumerate(self._first) if _DATE.match(cell)]
+        found = [*dates, *named][:1]
+        # A date alone is half of it where the time of day has its own column.
+        if dates and ":" not in self._first[dates[0]]:
+            hours = (n for n, cell in enumerate(self._first) if _HOUR.match(cell))
+            found += list(hours)[:1]
+        return tuple(found)
 
-    def _dates(self) -> int | None:
-        rows = self.sample[:1]
-        return next((n for row in rows for n, cell in enumerate(row) if _DATE.match(cell)), None)
+    @property
+    def _first(self) -> tuple[str, ...]:
+        return self.sample[0] if self.sample else ()
 
-    def numeric(self, besides: int | None) -> list[int]:
-        """Indices of the columns that hold numbers, but that one; raises SourceUnusable."""
-        found = [n for n in range(self.width) if n != besides and self._is_numeric(n)]
+    def _may_be_times(self, column: int) -> bool:
+        """Whether numbers rise, as times do and other things under such a name do not."""
+        values = [number(row[column]) for row in self.sample]
+        steps = [after - before for before, after in pairwise(values)]
+        return sum(step >= 0.0 for step in steps) >= _RISING * len(steps)
+
+    def numeric(self, besides: Sequence[int]) -> list[int]:
+        """Indices of the columns that hold numbers, but those; raises SourceUnusable."""
+        found = [n for n in range(self.width) if n not in besides and self._is_numeric(n)]
         if not found:
             raise SourceUnusable("no column holds numbers", "name them in columns, or see the file")
         return found

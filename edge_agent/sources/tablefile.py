@@ -59,12 +59,13 @@ class Grid:
 class TableForm:
     """How a file is to be read; what is None or empty is seen from the file.
 
-    `time` is the time column, or "none"; `time_form` and `zone` are for `Timestamps`; `rate` makes
-    the times where there is no time column. `array` is the one of a .npz that holds several.
+    `time` is the time column, those of date and time, or "none"; `time_form` and `zone` are for
+    `Timestamps`; `rate` makes the times where there is no time column. `array` is the one of a
+    .npz that holds several.
     """
 
     columns: tuple[str | int, ...] = ()
-    time: str | int | None = None
+    time: str | int | tuple[str | int, ...] | None = None
     time_form: str = "auto"
     zone: tzinfo = UTC
     rate: float | None = None
@@ -84,8 +85,8 @@ class TextTable:
         try:
             self._head = self._file.lines() or []
             self._layout = find_layout(self._head, form.separator, form.decimal, form.header)
-            self._time = self._layout.time_column(form.time)
-            self._stamps = None if self._time is None else self._find_stamps(self._time)
+            self._time = self._layout.time_columns(form.time)
+            self._stamps = self._find_stamps() if self._time else None
             self._grid = None if self._stamps else _made_times(form.rate)
             self._wanted = self._find_columns()
         except SourceUnusable as error:
@@ -102,14 +103,15 @@ class TextTable:
             return self._layout.numeric(self._time)
         return [choose(each, self._layout.names, "column") for each in self._form.columns]
 
-    def _find_stamps(self, column: int) -> Timestamps:
-        cells = [row[column] for row in self._layout.sample]
+    def _find_stamps(self) -> Timestamps:
+        cells = [" ".join(row[n] for n in self._time) for row in self._layout.sample]
         for cell in cells:
             with contextlib.suppress(ValueError):
                 return Timestamps(cell, self._form.time_form, self._form.zone)
+        names = " and ".join(repr(self._layout.names[n]) for n in self._time)
         shown = f", such as {cells[0][:40]!r}" if cells else ""
         raise SourceUnusable(
-            f"column {self._layout.names[column]!r} holds no times{shown}",
+            f"column {names} holds no times{shown}",
             "set time to the column that does or to none, or time_format to how they are written",
         )
 
@@ -142,7 +144,7 @@ class TextTable:
     def _parse_timed(self, texts: Sequence[str]) -> Rows | None:
         """Rows of a time and then nothing but numbers, None where there is something else."""
         mark, width = self._layout.separator, self._layout.width
-        if self._stamps is None or self._time != 0 or width < 2 or mark == " ":
+        if self._stamps is None or self._time != (0,) or width < 2 or mark == " ":
             return None
         parts = [text.partition(mark) for text in texts]
         table = _plain_numbers([rest for _, _, rest in parts], mark, width - 1)
@@ -152,9 +154,9 @@ class TextTable:
         return Rows(table[:, [column - 1 for column in self._wanted]], noted)
 
     def _noted(self, table: NDArray[np.float64]) -> Column:
-        if self._stamps is None or self._time is None:
+        if self._stamps is None:
             return self._made(len(table))
-        return self._stamps.seconds(table[:, self._time])
+        return self._stamps.seconds(table[:, self._time[0]])
 
     def _made(self, count: int) -> Column:
         assert self._grid is not None
@@ -172,10 +174,11 @@ class TextTable:
         values = np.full((len(texts), len(self._wanted)), math.nan)
         for place, column in enumerate(self._wanted):
             values[good, place] = numbers(cells[column])
-        if self._stamps is None or self._time is None:
+        if self._stamps is None:
             return Rows(values, self._made(len(texts)))
         noted = np.full(len(texts), math.nan)
-        noted[good] = self._stamps.many(cells[self._time])
+        times = [cells[n] for n in self._time]
+        noted[good] = self._stamps.many([" ".join(parts) for parts in zip(*times, strict=True)])
         return Rows(values, noted)
 
     def _tell_bad(self, rows: Sequence[Sequence[str]], count: int) -> None:

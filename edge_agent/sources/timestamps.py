@@ -32,18 +32,18 @@ class Timestamps:
         self._form = form
         self._zone = zone
         self._factor: float | None = None
-        self.is_epoch = True
         if form in _UNITS or (form == "auto" and not math.isnan(number(sample))):
             self._read_number(number(sample))
-        elif math.isnan(self.one(sample)):
+        first = self.one(sample)
+        if math.isnan(first):
             raise ValueError(f"{sample[:40]!r} is no time")
+        self.is_epoch = first >= _EPOCH_SECONDS
 
     def _read_number(self, value: float) -> None:
         unit = self._form
         if unit == "auto":
             unit = next((unit for limit, unit in _EPOCHS if abs(value) >= limit), "s")
         self._factor = _UNITS[unit]
-        self.is_epoch = abs(value) * self._factor >= _EPOCH_SECONDS
 
     @property
     def is_number(self) -> bool:

@@ -90,6 +90,25 @@ def test_times_are_read(tmp_path: Path, cells: tuple[str, str], options: dict[st
     assert _signal(block).times.tolist() == pytest.approx([0.0, 1.0], abs=1e-6)
 
 
+@pytest.mark.parametrize("time", [None, ("Date", "Time"), (1, 2)])
+def test_date_and_time_apart(tmp_path: Path, time: Any) -> None:
+    """A date and a time of day in two columns are one moment."""
+    text = "Date;Time;v\n01.05.2024;12:00:00;1\n01.05.2024;12:00:01;2\n"
+    (block,) = _blocks(_source(tmp_path / "a.csv", text, time=time))
+    assert _signal(block).channels == ("v",)
+    assert block.wall == pytest.approx(1714564801.0)
+
+
+@pytest.mark.parametrize("name", ["t", "time"])
+def test_a_name_is_not_enough(tmp_path: Path, name: str) -> None:
+    """A column that may be a temperature, or that does not rise, is not taken for times."""
+    text = f"{name},h\n" + "".join(f"{20 + n % 2},{n}\n" for n in range(30))
+    with pytest.raises(SourceUnusable, match="no column of times"):
+        _blocks(_source(tmp_path / "a.csv", text))
+    (block,) = _blocks(_source(tmp_path / "a.csv", rate=1.0))
+    assert _signal(block).channels == (name, "h")
+
+
 def test_only_times(tmp_path: Path) -> None:
     """Rows whose numbers are all missing are no rows."""
     with pytest.raises(SourceUnusable, match="no row that can be used"):
@@ -114,7 +133,7 @@ def test_a_day_that_is_none_among_plain_ones(tmp_path: Path) -> None:
 
 def test_seconds_since_the_start(tmp_path: Path) -> None:
     """Small numbers are seconds since some start: no wall time, but their distance."""
-    (block,) = _blocks(_source(tmp_path / "a.csv", "t;v\n5,0;1\n5,5;2\n"))
+    (block,) = _blocks(_source(tmp_path / "a.csv", "ts;v\n5,0;1\n5,5;2\n"))
     assert _signal(block).times.tolist() == [0.0, 0.5]
     assert block.wall > 1.7e9
 
@@ -180,7 +199,7 @@ def test_wrong_number_of_cells(tmp_path: Path, caplog: pytest.LogCaptureFixture)
 def test_gap_in_time(tmp_path: Path) -> None:
     """A hole in the times is a gap; the block behind it says so."""
     times = [0, 1, 2, 3, 60, 61]
-    text = "t,v\n" + "".join(f"{t},{n}\n" for n, t in enumerate(times))
+    text = "ts,v\n" + "".join(f"{t},{n}\n" for n, t in enumerate(times))
     blocks = _blocks(_source(tmp_path / "a.csv", text))
     assert _times(blocks) == times
     assert [_signal(block).is_gap for block in blocks] == [False, True]
@@ -191,7 +210,7 @@ def test_clock_steps_back(tmp_path: Path) -> None:
     """A clock that was set back is a gap; the timeline rises on, the wall time is as written."""
     start = 1714564800
     noted = [start, start + 1, start + 2, start - 3600, start - 3599]
-    text = "t,v\n" + "".join(f"{t},1\n" for t in noted)
+    text = "ts,v\n" + "".join(f"{t},1\n" for t in noted)
     blocks = _blocks(_source(tmp_path / "a.csv", text))
     assert _times(blocks) == [0, 1, 2, 3, 4]
     assert [_signal(block).is_gap for block in blocks] == [False, True]
@@ -201,7 +220,7 @@ def test_clock_steps_back(tmp_path: Path) -> None:
 def test_resampling(tmp_path: Path) -> None:
     """Irregular rows become even ones, and nothing is made up inside a gap."""
     times = [0, 0.5, 2, 3, 4, 30, 31]
-    text = "t,v\n" + "".join(f"{t},{t * 10}\n" for t in times)
+    text = "ts,v\n" + "".join(f"{t},{t * 10}\n" for t in times)
     file = tmp_path / "a.csv"
     blocks = _blocks(_source(file, text, rate=1.0, max_gap=2.0))
     assert _times(blocks) == [0, 1, 2, 3, 4, 30, 31]
@@ -235,7 +254,7 @@ def test_loop_goes_on(tmp_path: Path) -> None:
 
 def test_stop_ends_a_wait(tmp_path: Path) -> None:
     """A stop from another thread ends the wait for a row that is far away."""
-    source = _source(tmp_path / "a.csv", "t,v\n0,1\n1000,2\n", pace="real", max_gap=1.0)
+    source = _source(tmp_path / "a.csv", "ts,v\n0,1\n1000,2\n", pace="real", max_gap=1.0)
     source.start()
     assert source.read() is not None
     results: list[Frame | None] = []
