@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pty
 import socket
@@ -17,6 +18,8 @@ import pytest
 from edge_agent.errors import SourceUnavailable, SourceUnusable
 from edge_agent.frame import Frame
 from edge_agent.sources import sockets
+from edge_agent.sources.lines import LinesSource
+from edge_agent.sources.text import TextOptions, TextSource
 from tests.support.lines import (
     free_port,
     lines_source,
@@ -284,3 +287,25 @@ def test_mistakes(options: dict[str, Any], words: str) -> None:
     """What cannot be right is a mistake of the configuration."""
     with pytest.raises(ValueError, match=words):
         lines_source(**options)
+
+
+def test_descriptors_are_given_back(fifo: Path, tmp_path: Path) -> None:
+    """Opening and closing again and again, as a source that fails does, uses nothing up."""
+    (tmp_path / "log").touch()
+    udp, tcp = free_port(socket.SOCK_DGRAM), free_port()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        sources: list[LinesSource | TextSource] = [
+            lines_source(fifo=fifo),
+            lines_source(udp=f"127.0.0.1:{udp}"),
+            lines_source(listen=f"127.0.0.1:{tcp}"),
+            lines_source(tcp=f"127.0.0.1:{server.getsockname()[1]}"),
+            TextSource("log", TextOptions(file=tmp_path / "log")),
+        ]
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        for _ in range(20):
+            for source in sources:
+                source.start()
+                source.start()
+                source.stop()
+        gc.collect()
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
