@@ -16,6 +16,7 @@ from edge_agent.sources.timeline import Timeline
 _USUAL_FROM = 20  # intervals between noted times from which on the usual one is known
 _LEAST_MAX_GAP = 0.1  # seconds; systems hand lines on in bursts
 _MAX_LAG = 30.0  # seconds that noted times may be away from ours before they begin anew
+_MAX_CATCHING_UP = 10.0  # seconds for which they may be behind, as a sender hands on what it kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class LiveRows:
     """Rows of a live source, placed by when they arrived or by the times noted beside them.
 
     The timeline is the monotonic clock in seconds, never before `after`; noted times only say how
-    far apart rows are. With a rate, the rows of one burst have come evenly since the last one. A
+    far apart rows are, and begin anew, behind a gap, where they lead or lag for good. With a rate, the rows of one burst have come evenly since the last one. A
     gap is, with noted times, five times the usual interval; with a rate, five rows or 100 ms; else
     there is none.
     """
@@ -44,6 +45,7 @@ class LiveRows:
         self._has_times = has_times
         self._after = after
         self._arrived: float | None = None
+        self._behind_since: float | None = None
         self._timeline: Timeline | None = None
         self._resampler = None if form.rate is None else Resampler(form.rate, form.resample)
         self._fill = Fill(form.missing, channels)
@@ -92,7 +94,13 @@ class LiveRows:
         """Begin anew where the sender's clock has moved away from ours."""
         assert self._arrived is not None
         lag = self._arrived - (float(noted[-1]) + timeline.offset)
-        if abs(lag) > _MAX_LAG:
+        if lag <= _MAX_LAG:
+            self._behind_since = None
+        elif self._behind_since is None:
+            self._behind_since = self._arrived
+        since = self._arrived if self._behind_since is None else self._behind_since
+        if lag < -_MAX_LAG or self._arrived - since > _MAX_CATCHING_UP:
+            self._behind_since = None
             timeline.begin_again(self._start(noted))
 
     def _evenly(self, arrived: Column) -> Column:
