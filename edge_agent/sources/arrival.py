@@ -33,9 +33,9 @@ class LiveRows:
     """Rows of a live source, placed by when they arrived or by the times noted beside them.
 
     The timeline is the monotonic clock in seconds, never before `after`; noted times only say how
-    far apart rows are, and begin anew, behind a gap, where they lead or lag for good. With a rate, the rows of one burst have come evenly since the last one. A
-    gap is, with noted times, five times the usual interval; with a rate, five rows or 100 ms; else
-    there is none.
+    far apart rows are, and begin anew, behind a gap, where they lead or lag for good. With a rate,
+    the rows of one burst have come evenly since the last one. A gap is, with noted times, five
+    times the usual interval; with a rate, five rows or 100 ms; else there is none.
     """
 
     def __init__(
