@@ -33,7 +33,7 @@ def stream(folder: Path, target: Path) -> dict[str, list[tuple[float, float]]]:
     """All recordings one after another in quiet noise; when each word is said, in seconds."""
     dice = np.random.default_rng(3)
     said: dict[str, list[tuple[float, float]]] = {}
-    parts = [dice.normal(0, 30, RATE)]
+    parts: list[np.ndarray[Any, Any]] = [dice.normal(0, 30, RATE)]
     for name in (*WORDS["alexa"], *OTHERS, *WORDS["okay_nabu"]):
         begins = sum(map(len, parts)) / RATE
         parts += [sound_of(folder / f"{name}.wav"), dice.normal(0, 30, RATE // 2)]
