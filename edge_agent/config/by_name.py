@@ -116,6 +116,7 @@ _SOURCES = Plugins(
         ("ffmpeg opencv gstreamer", "rtsp for a camera's stream, video for a file"),
         ("file mp4 avi mkv", "video, or images for pictures"),
         ("folder directory", "images"),
+        ("microphone mic sound wav alsa arecord pulse pulseaudio pipewire", "audio"),
     ),
 )
 """With what other programs call the same."""

@@ -17,6 +17,7 @@ SOURCES: Registry[Source] = Registry(
         "http": "edge_agent.sources.http:HttpSource",
         "picamera": "edge_agent.sources.picamera:PicameraSource",
         "video": "edge_agent.sources.video:VideoSource",
+        "audio": "edge_agent.sources.audio:AudioSource",
         "images": "edge_agent.sources.images:ImagesSource",
     },
 )

@@ -18,6 +18,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "http": {"url": Secret("http://127.0.0.1:1/x"), "timeout": 0.5},
     "picamera": {},
     "video": {"file": Path("/nonexistent/clip.mp4")},
+    "audio": {"file": Path("/nonexistent/sound.wav")},
     "images": {"files": ("/nonexistent/picture.jpg",)},
 }
 
