@@ -20,6 +20,7 @@ _LIST_LIMIT = 5.0  # seconds
 _PERIOD = 0.03  # seconds after which the device hands over its samples
 _ALSA_BUFFER = 0.5  # seconds of sound that it holds while nobody takes them
 _OTHER_RATE = re.compile(r"rate is not accurate .*got = (\d+)Hz")
+_HTTP_STATUS = re.compile(r"(?:returned|failed:) (\d{3})")
 _CARD = re.compile(r"^card \d+: (\S+) \[(.*?)\], device (\d+):", re.MULTILINE)
 _ABSENT = ("No such file", "No such device", "Unknown PCM", "cannot find card", "No such entity")
 _UNFIT = ("non available", "Unable to install hw params", "Invalid argument")
@@ -134,9 +135,10 @@ def _explain_pulse(recorder: Recorder, said: Sequence[str]) -> SourceError:
 
 def _explain_ffmpeg(recorder: Recorder, said: Sequence[str]) -> SourceError:
     text, what = "\n".join(said), recorder.what
-    if "401" in text or "403" in text:
+    status = found[1] if (found := _HTTP_STATUS.search(text)) else ""
+    if status in ("401", "403"):
         return SourceUnusable(f"{what} refuses the user name or password", "check both in the url")
-    if "404" in text:
+    if status == "404":
         return SourceUnusable(f"{what}: there is no such address (404)", "check the url")
     if "refused" in text:
         return SourceUnavailable(f"{what}: nothing listens there", "check host and port")
