@@ -18,6 +18,7 @@ SOURCES: Registry[Source] = Registry(
         "picamera": "edge_agent.sources.picamera:PicameraSource",
         "video": "edge_agent.sources.video:VideoSource",
         "audio": "edge_agent.sources.audio:AudioSource",
+        "iio": "edge_agent.sources.iio:IioSource",
         "sysfs": "edge_agent.sources.sysfs:SysfsSource",
         "images": "edge_agent.sources.images:ImagesSource",
     },

@@ -19,6 +19,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "picamera": {},
     "video": {"file": Path("/nonexistent/clip.mp4")},
     "audio": {"file": Path("/nonexistent/sound.wav")},
+    "iio": {"device": "no-such-device"},
     "sysfs": {"channels": {"cpu": "/nonexistent/temp"}},
     "images": {"files": ("/nonexistent/picture.jpg",)},
 }
