@@ -19,6 +19,7 @@ SOURCES: Registry[Source] = Registry(
         "video": "edge_agent.sources.video:VideoSource",
         "audio": "edge_agent.sources.audio:AudioSource",
         "iio": "edge_agent.sources.iio:IioSource",
+        "i2c": "edge_agent.sources.i2c:I2cSource",
         "sysfs": "edge_agent.sources.sysfs:SysfsSource",
         "images": "edge_agent.sources.images:ImagesSource",
     },

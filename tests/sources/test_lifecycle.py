@@ -10,6 +10,7 @@ import pytest
 from edge_agent.errors import SourceError
 from edge_agent.options import Options, Secret
 from edge_agent.sources import SOURCES
+from edge_agent.sources.i2c import Register
 
 # What each kind needs at least; nothing of it exists.
 _OPTIONS: dict[str, dict[str, Any]] = {
@@ -20,6 +21,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "video": {"file": Path("/nonexistent/clip.mp4")},
     "audio": {"file": Path("/nonexistent/sound.wav")},
     "iio": {"device": "no-such-device"},
+    "i2c": {"address": 0x48, "bus": 99, "channels": {"x": Register(0)}},
     "sysfs": {"channels": {"cpu": "/nonexistent/temp"}},
     "images": {"files": ("/nonexistent/picture.jpg",)},
 }
