@@ -20,6 +20,7 @@ SOURCES: Registry[Source] = Registry(
         "audio": "edge_agent.sources.audio:AudioSource",
         "iio": "edge_agent.sources.iio:IioSource",
         "i2c": "edge_agent.sources.i2c:I2cSource",
+        "mqtt": "edge_agent.sources.mqtt:MqttSource",
         "sysfs": "edge_agent.sources.sysfs:SysfsSource",
         "images": "edge_agent.sources.images:ImagesSource",
     },

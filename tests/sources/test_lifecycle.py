@@ -11,6 +11,7 @@ from edge_agent.errors import SourceError
 from edge_agent.options import Options, Secret
 from edge_agent.sources import SOURCES
 from edge_agent.sources.i2c import Register
+from edge_agent.sources.mqtt import Subscription
 
 # What each kind needs at least; nothing of it exists.
 _OPTIONS: dict[str, dict[str, Any]] = {
@@ -22,6 +23,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "audio": {"file": Path("/nonexistent/sound.wav")},
     "iio": {"device": "no-such-device"},
     "i2c": {"address": 0x48, "bus": 99, "channels": {"x": Register(0)}},
+    "mqtt": {"port": 1, "channels": {"x": Subscription("a/b")}},
     "sysfs": {"channels": {"cpu": "/nonexistent/temp"}},
     "images": {"files": ("/nonexistent/picture.jpg",)},
 }
