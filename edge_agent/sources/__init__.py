@@ -21,6 +21,7 @@ SOURCES: Registry[Source] = Registry(
         "iio": "edge_agent.sources.iio:IioSource",
         "i2c": "edge_agent.sources.i2c:I2cSource",
         "mqtt": "edge_agent.sources.mqtt:MqttSource",
+        "http_json": "edge_agent.sources.http_json:HttpJsonSource",
         "sysfs": "edge_agent.sources.sysfs:SysfsSource",
         "images": "edge_agent.sources.images:ImagesSource",
     },

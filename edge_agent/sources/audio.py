@@ -97,6 +97,7 @@ class AudioSource:
     def start(self) -> None:
         """Open the file, or start to record; raises SourceError."""
         self._feed.start()
+        self._stamp.opened()
 
     def read(self) -> Frame | None:
         """Next block; None at the end of a file. Raises SourceError."""

@@ -103,6 +103,7 @@ class IioSource:
                 )
                 self._times = SampleClock(self._buffer.rate)
                 self._last = 0.0
+                self._stamp.opened()
 
     def read(self) -> Frame | None:
         """Next samples; raises SourceError."""

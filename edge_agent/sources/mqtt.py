@@ -142,7 +142,6 @@ class MqttSource:
         self._listener: MqttListener | None = None
         self._rows: deque[tuple[float, list[float]]] = deque()
         self._lines: deque[str] = deque()
-        self._is_gap = False
 
     @property
     def patience(self) -> float | None:
@@ -166,6 +165,7 @@ class MqttSource:
                     f"cannot subscribe to {', '.join(topics)}: {error}", ""
                 ) from error
             self._heard_at = time.monotonic()
+            self._stamp.opened()
 
     def read(self) -> Frame | None:
         """Next rows or line; raises SourceError, also when it is silent for too long."""
@@ -204,8 +204,7 @@ class MqttSource:
         times = np.array([moment for moment, _ in self._rows])
         rows = np.array([values for _, values in self._rows], np.float32)
         self._rows.clear()
-        is_gap, self._is_gap = self._is_gap, False
-        return self._stamp.samples(rows, Signal(tuple(self._channels), times, None, is_gap))
+        return self._stamp.samples(rows, Signal(tuple(self._channels), times))
 
     def _take(self, message: MQTTMessage) -> None:
         if message.retain and not self._options.retained:
@@ -263,7 +262,6 @@ class MqttSource:
         self._rows.clear()
         self._lines.clear()
         if listener is not None:
-            self._is_gap = True
             listener.close()
 
 

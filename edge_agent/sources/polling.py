@@ -48,6 +48,7 @@ class Poller:
         self._channels = tuple(channels)
         self._due: float | None = None
         self._good_at = self._now()
+        self._stamp.opened()
 
     def frame(
         self, readers: Sequence[Callable[[], float]], closing: threading.Event

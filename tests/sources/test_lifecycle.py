@@ -24,6 +24,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "iio": {"device": "no-such-device"},
     "i2c": {"address": 0x48, "bus": 99, "channels": {"x": Register(0)}},
     "mqtt": {"port": 1, "channels": {"x": Subscription("a/b")}},
+    "http_json": {"url": Secret("http://127.0.0.1:1/x"), "channels": {"x": "a"}},
     "sysfs": {"channels": {"cpu": "/nonexistent/temp"}},
     "images": {"files": ("/nonexistent/picture.jpg",)},
 }

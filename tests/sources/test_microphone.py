@@ -145,6 +145,8 @@ def test_a_microphone_that_comes_back(tmp_path: Path, monkeypatch: pytest.Monkey
         watcher.wait(lambda: "is not there" in watcher.statuses[-1].reason)
         fake_arecord(tmp_path, monkeypatch, "play(10000)")
         watcher.wait_online()
+        watcher.wait(lambda: watcher.frames[-1].seq > 3)
+    assert any(_gaps(watcher.frames))
 
 
 def test_stop_ends_a_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -124,8 +124,13 @@ def test_unplugged_and_back(root: Path) -> None:
         (root / HWMON / "hwmon3").rename(root / "away")
         assert "is gone" in watcher.wait_offline()
         watcher.wait(lambda: "there is no hwmon:coretemp" in watcher.statuses[-1].reason)
+        before = len(watcher.frames)
         (root / "away").rename(root / HWMON / "hwmon7")
         watcher.wait_online()
+        watcher.wait(lambda: len(watcher.frames) > before)
+    signal = watcher.frames[before].signal
+    assert signal is not None
+    assert signal.is_gap
 
 
 def test_no_permission(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
