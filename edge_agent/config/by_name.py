@@ -117,6 +117,11 @@ _SOURCES = Plugins(
         ("file mp4 avi mkv", "video, or images for pictures"),
         ("folder directory", "images"),
         ("microphone mic sound wav alsa arecord pulse pulseaudio pipewire", "audio"),
+        ("hwmon thermal temperature", "sysfs"),
+        ("smbus smbus2 i2cdev", "i2c"),
+        ("adc accelerometer imu", "iio, or i2c for a chip without a driver"),
+        ("json rest api poll", "http_json"),
+        ("zigbee2mqtt broker topic", "mqtt"),
     ),
 )
 """With what other programs call the same."""

@@ -32,7 +32,8 @@ _BY_SOURCE = {
     ),
     "audio": DeviceKind("audio", ("char-alsa",), ("snd/pcm*c",)),
     "serial": DeviceKind("dialout", ("char-ttyUSB", "char-ttyACM", "char-ttyAMA", "char-ttyS"), ()),
-    "iio": DeviceKind("i2c", ("char-i2c",), ("i2c-*",)),
+    "iio": DeviceKind("iio", ("char-iio",), ("iio:device*",)),
+    "i2c": DeviceKind("i2c", ("char-i2c",), ("i2c-*",)),
 }
 _GROUP_RW = 0o060
 _EDGE_TPU = DeviceKind("plugdev", ("char-usb_device", "char-apex"), ())
@@ -41,9 +42,9 @@ _EDGE_TPU = DeviceKind("plugdev", ("char-usb_device", "char-apex"), ())
 def kinds(config: Config) -> dict[str, DeviceKind]:
     """What the sources and models of a configuration need, by the name of who needs it."""
     found = {
-        f"sources.{name}": _BY_SOURCE[source.type]
+        f"sources.{name}": kind
         for name, source in config.sources.items()
-        if source.type in _BY_SOURCE
+        if (kind := _kind(source)) is not None
     }
     for name, model in config.models.items():
         if model.delegate is not None and model.delegate.is_edgetpu:
@@ -51,13 +52,23 @@ def kinds(config: Config) -> dict[str, DeviceKind]:
     return found
 
 
+def _kind(source: SourceConfig) -> DeviceKind | None:
+    """The devices of a source; None where it needs none, as sound from a file."""
+    options = source.options
+    if source.type == "audio" and (getattr(options, "device", None) or "pulse:")[:6] == "pulse:":
+        return None
+    if source.type == "iio" and getattr(options, "buffer", None) is None:
+        return None
+    return _BY_SOURCE.get(source.type)
+
+
 def _nodes(machine: Machine, source: SourceConfig) -> list[Path]:
     """The devices of a source that are there."""
-    kind = _BY_SOURCE.get(source.type)
+    kind = _kind(source)
     named = str(getattr(source.options, "device", ""))
     if named.startswith("/dev/"):
         patterns: Sequence[str] = (named.removeprefix("/dev/"),)
-    elif named.isdecimal():
+    elif source.type == "camera" and named.isdecimal():
         patterns = (f"video{named}",)
     else:
         patterns = kind.nodes if kind is not None else ()

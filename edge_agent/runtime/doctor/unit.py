@@ -17,6 +17,7 @@ from edge_agent.options import Options, Secret
 from edge_agent.runtime.doctor.devices import kinds
 from edge_agent.runtime.doctor.machine import Machine
 from edge_agent.runtime.doctor.systemd import unit_name
+from edge_agent.sources.address import Contact
 
 _LIMIT = 10.0  # seconds for all names
 
@@ -37,6 +38,10 @@ def hosts(config: Config) -> dict[str, str]:
 
 
 def _hosts_of(options: Options) -> Iterator[str]:
+    contact = getattr(options, "contact", None)
+    if isinstance(contact, Contact):
+        yield contact.host
+        return
     for item in fields(options):  # type: ignore[arg-type]
         value = getattr(options, item.name)
         if isinstance(value, Secret):

@@ -16,6 +16,13 @@ from edge_agent.sources import SOURCES
 from edge_agent.sources.address import Contact
 
 _LOGIN = "user name and password"
+# What a source sends there, and who that is.
+_TALK = {
+    "audio": ("requests for sound", "the server of the stream"),
+    "http_json": ("requests for numbers", "the server"),
+    "mqtt": ("names of topics to listen to", "the broker"),
+}
+_CAMERA = ("requests for pictures", "the camera")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +47,7 @@ def hosts(config: Config, has_pictures: Pixels) -> tuple[Host, ...]:
     used = dict.fromkeys(item.source for item in config.running.values())
     return (
         _broker(config.mqtt, has_pictures),
-        *(each for name in used for each in _camera(name, config.sources[name])),
+        *(each for name in used for each in _source(name, config.sources[name])),
         *(() if config.page is None else (_page(config.page),)),
         *(() if config.prometheus is None else (_prometheus(config.prometheus),)),
         *_names(config, used),
@@ -61,7 +68,7 @@ def _broker(options: MqttOptions, pixels: Pixels) -> Host:
     return Host("broker", "connects", host, port, encrypted, pixels, who, ", ".join(sent))
 
 
-def _camera(name: str, source: SourceConfig) -> Iterator[Host]:
+def _source(name: str, source: SourceConfig) -> Iterator[Host]:
     contact: Contact | None = getattr(source.options, "contact", None)
     role = f"source {name} ({source.type})"
     if contact is None:
@@ -69,8 +76,9 @@ def _camera(name: str, source: SourceConfig) -> Iterator[Host]:
             holds = "whatever this plug-in sends: ask its maker"
             yield Host(role, "connects", "unknown", None, False, "no", "unknown", holds)
         return
-    sent = f"requests for pictures{f', {_LOGIN}' if contact.login else ''}"
-    who = "the camera" if contact.encrypted else "the camera; anyone on the way"
+    sent, who = _TALK.get(source.type, _CAMERA)
+    sent += f", {_LOGIN}" if contact.login else ""
+    who += "" if contact.encrypted else "; anyone on the way"
     yield Host(role, "connects", contact.host, contact.port, contact.encrypted, "no", who, sent)
 
 
