@@ -23,6 +23,7 @@ SOURCES: Registry[Source] = Registry(
         "mqtt": "edge_agent.sources.mqtt:MqttSource",
         "http_json": "edge_agent.sources.http_json:HttpJsonSource",
         "sysfs": "edge_agent.sources.sysfs:SysfsSource",
+        "fusion": "edge_agent.sources.fusion:FusionSource",
         "images": "edge_agent.sources.images:ImagesSource",
     },
 )

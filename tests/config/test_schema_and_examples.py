@@ -123,7 +123,7 @@ def test_the_commented_sources_are_right_too(tmp_path: Path) -> None:
     assert [str(problem) for problem in loaded.problems] == []
     assert loaded.config is not None
     kinds = {source.type for source in loaded.config.sources.values()}
-    assert {"audio", "sysfs", "iio", "i2c", "mqtt", "http_json"} <= kinds
+    assert {"audio", "sysfs", "iio", "i2c", "mqtt", "http_json", "fusion"} <= kinds
     for name, source in loaded.config.sources.items():
         SOURCES.load(source.type)(name, source.options)
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_agent.config.by_name import SourceConfig
+from edge_agent.config.by_name import SourceConfig, with_parts
 from edge_agent.config.schema import Config
 from edge_agent.runtime.doctor.finding import Finding, fail, ok
 from edge_agent.runtime.doctor.machine import Machine
@@ -43,7 +43,7 @@ def kinds(config: Config) -> dict[str, DeviceKind]:
     """What the sources and models of a configuration need, by the name of who needs it."""
     found = {
         f"sources.{name}": kind
-        for name, source in config.sources.items()
+        for name, source in with_parts(config.sources).items()
         if (kind := _kind(source)) is not None
     }
     for name, model in config.models.items():
@@ -80,7 +80,7 @@ def permissions(machine: Machine, config: Config) -> Finding:
     identity = machine.identity
     used = {
         path: _BY_SOURCE[source.type].group if source.type in _BY_SOURCE else "plugdev"
-        for source in config.sources.values()
+        for source in with_parts(config.sources).values()
         for path in _nodes(machine, source)
     }
     shut = {path: used[path] for path in sorted(used) if not identity.may_use(path)}

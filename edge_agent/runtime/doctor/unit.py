@@ -11,6 +11,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from edge_agent.config.by_name import with_parts
 from edge_agent.config.schema import Config
 from edge_agent.errors import EdgeAgentError
 from edge_agent.options import Options, Secret
@@ -31,7 +32,7 @@ class NameUnknown(EdgeAgentError):
 def hosts(config: Config) -> dict[str, str]:
     """Hosts that the configuration names, by who names them."""
     found = {"mqtt": config.mqtt.host}
-    for name, source in config.sources.items():
+    for name, source in with_parts(config.sources).items():
         for host in _hosts_of(source.options):
             found[f"sources.{name}"] = host
     return found

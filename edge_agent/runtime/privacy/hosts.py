@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from edge_agent.config.by_name import SourceConfig
+from edge_agent.config.by_name import SourceConfig, with_parts
 from edge_agent.config.schema import Config, PrometheusConfig
 from edge_agent.mqtt.options import MqttOptions
 from edge_agent.page.options import PageOptions, is_own
@@ -44,10 +44,11 @@ class Host:
 
 def hosts(config: Config, has_pictures: Pixels) -> tuple[Host, ...]:
     """All hosts of what runs; `has_pictures` is what the topics carry of pixels."""
-    used = dict.fromkeys(item.source for item in config.running.values())
+    names = dict.fromkeys(item.source for item in config.running.values())
+    used = with_parts({name: config.sources[name] for name in names})
     return (
         _broker(config.mqtt, has_pictures),
-        *(each for name in used for each in _source(name, config.sources[name])),
+        *(each for name, source in used.items() for each in _source(name, source)),
         *(() if config.page is None else (_page(config.page),)),
         *(() if config.prometheus is None else (_prometheus(config.prometheus),)),
         *_names(config, used),
@@ -99,9 +100,9 @@ def _readers(address: str) -> str:
     return "this machine" if is_own(address) else "whoever reaches the address"
 
 
-def _names(config: Config, used: dict[str, None]) -> Iterator[Host]:
+def _names(config: Config, used: Mapping[str, SourceConfig]) -> Iterator[Host]:
     """Names have to be looked up before one can connect."""
-    contacts = (getattr(config.sources[name].options, "contact", None) for name in used)
+    contacts = (getattr(source.options, "contact", None) for source in used.values())
     wanted = [config.mqtt.host, *(contact.host for contact in contacts if contact is not None)]
     names = [
         host for host in dict.fromkeys(wanted) if host != "localhost" and not _is_address(host)

@@ -334,11 +334,12 @@ def test_a_drop_in_for_sensors(machine_of: Make) -> None:
     sources = {
         "hall": {"type": "mqtt", "host": "cam.example", "channels": {"t": {"topic": "t"}}},
         "meter": {"type": "http_json", "url": "http://broker.example/x", "channels": {"p": "p"}},
-        "chip": {"type": "i2c", "address": 0x48, "channels": {"t": {"register": 0}}},
     }
+    chip = {"type": "i2c", "address": 0x48, "channels": {"t": {"register": 0}}}
+    sources = {"all": {"type": "fusion", "parts": {**sources, "chip": chip}}}
     text = drop_in(configured(sources), Path("c.yaml"), machine_of({}), look_up)
-    assert "# sources.hall: cam.example" in text
-    assert "# sources.meter: broker.example" in text
+    assert "# sources.all.hall: cam.example" in text
+    assert "# sources.all.meter: broker.example" in text
     assert "DeviceAllow=char-i2c rw" in text
 
 
