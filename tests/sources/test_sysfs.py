@@ -168,7 +168,7 @@ def test_a_sleep_is_a_gap(root: Path) -> None:
             return time.monotonic_ns() + self.asleep
 
     clock = Clock()
-    options = SysfsOptions({"meter": "/run/meter"}, rate=1000.0)
+    options = SysfsOptions({"meter": "/run/meter"}, rate=5.0)
     source = SysfsSource("board", options, clock, root)
     gaps = []
     source.start()
