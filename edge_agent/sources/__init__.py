@@ -1,4 +1,4 @@
-"""Where frames come from: cameras, network streams, recordings and pictures."""
+"""Where frames come from: cameras, streams, recordings, pictures, sound, and sensors."""
 
 from __future__ import annotations
 

@@ -13,7 +13,9 @@ _WORDS: Mapping[str, float] = {
     **dict.fromkeys(("on", "true", "yes", "open", "opened", "detected", "home", "online"), 1.0),
     **dict.fromkeys(("off", "false", "no", "closed", "clear", "away", "offline"), 0.0),
 }
-MOST_BYTES = 2**20  # of a JSON text
+MOST_BYTES = 2**20
+"""Of a message; a longer one is not looked at."""
+
 _SHOWN = 60  # characters of a bad message that are shown
 
 

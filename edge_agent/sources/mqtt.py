@@ -24,6 +24,7 @@ from edge_agent.sources.base import SYSTEM_CLOCK, Stamp, patience_for
 from edge_agent.sources.complaints import Complaints
 from edge_agent.sources.guard import Guard
 from edge_agent.sources.json_values import (
+    MOST_BYTES,
     BadMessage,
     decode_json,
     number_of,
@@ -244,6 +245,8 @@ class MqttSource:
         self._rows.append((max(now, last + 1e-6), values))
 
     def _take_text(self, payload: bytes, steps: tuple[str | int, ...]) -> None:
+        if len(payload) > MOST_BYTES:
+            raise BadMessage(f"it has more than {MOST_BYTES} bytes")
         if steps:
             try:
                 value = value_at(decode_json(payload), steps)

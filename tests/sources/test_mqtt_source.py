@@ -155,11 +155,13 @@ def test_a_line_of_each_message(
     source.start()
     publish("log/a", "  Grüße\n")
     publish("log/b", " \n")
+    publish("log/c", b"x" * (2**20 + 1))
     publish("log/c", b"caf\xe9")
     frames = [source.read(), source.read()]
     source.stop()
     assert [frame.text for frame in frames if frame] == ["Grüße", "caf\ufffd"]
-    assert "is not in UTF-8" in caplog.text
+    assert source.complaints.count == 2
+    assert "has more than 1048576 bytes" in caplog.text
     source = _texts(broker, "log", "entry.msg")
     source.start()
     publish("log", {"entry": {}})
