@@ -128,6 +128,20 @@ def test_the_commented_sources_are_right_too(tmp_path: Path) -> None:
         SOURCES.load(source.type)(name, source.options)
 
 
+def test_the_examples_of_the_guide_are_right(tmp_path: Path) -> None:
+    """Every block of docs/sensors.md can be pasted, and its sources can be built."""
+    text = (FOLDER.parent / "docs" / "sensors.md").read_text()
+    blocks = re.findall(r"^```yaml\n(.*?)^```", text, flags=re.M | re.S)
+    assert len(blocks) == 3
+    for block in blocks:
+        (tmp_path / "c.yaml").write_text(block)
+        loaded = load_config(tmp_path / "c.yaml", ENVIRONMENT)
+        assert loaded.problems == ()
+        assert loaded.config is not None
+        for name, source in loaded.config.sources.items():
+            SOURCES.load(source.type)(name, source.options)
+
+
 @pytest.mark.parametrize(
     "values",
     [

@@ -155,6 +155,28 @@ def test_missing(root: Path) -> None:
     assert "hwmon*/name" in error.value.cure
 
 
+def test_a_clock_that_is_set(root: Path) -> None:
+    """When the wall clock jumps, the times of the rows go on evenly and nothing is a gap."""
+
+    class Clock:
+        walls = iter((1e9, 1e9 + 3600, 5.0))
+
+        def wall(self) -> float:
+            return next(self.walls)
+
+        def monotonic_ns(self) -> int:
+            return time.monotonic_ns()
+
+    source = SysfsSource("board", SysfsOptions({"meter": "/run/meter"}, rate=10.0), Clock(), root)
+    source.start()
+    frames = [source.read() for _ in range(3)]
+    source.stop()
+    assert [frame.wall for frame in frames if frame] == [1e9, 1e9 + 3600, 5.0]
+    signals = [frame.signal for frame in frames if frame and frame.signal]
+    assert not any(signal.is_gap for signal in signals)
+    assert (np.diff([signal.times[-1] for signal in signals]) > 0.05).all()
+
+
 def test_a_sleep_is_a_gap(root: Path) -> None:
     """Readings that were missed while the machine slept are not made up."""
 
