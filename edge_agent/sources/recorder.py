@@ -7,6 +7,7 @@ import re
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from edge_agent.errors import SourceError, SourceUnavailable, SourceUnusable
 from edge_agent.options import Secret
@@ -22,6 +23,7 @@ _ALSA_BUFFER = 0.5  # seconds of sound that it holds while nobody takes them
 _OTHER_RATE = re.compile(r"rate is not accurate .*got = (\d+)Hz")
 _HTTP_STATUS = re.compile(r"(?:returned|failed:) (\d{3})")
 _CARD = re.compile(r"^card \d+: (\S+) \[(.*?)\], device (\d+):", re.MULTILINE)
+_CARDS = Path("/proc/asound/cards")
 _ABSENT = ("No such file", "No such device", "Unknown PCM", "cannot find card", "No such entity")
 _UNFIT = ("non available", "Unable to install hw params", "Invalid argument")
 
@@ -157,7 +159,16 @@ def _last(said: Sequence[str]) -> str:
 def _alsa_devices() -> str:
     found = _CARD.findall("\n".join(_lines("arecord", "-l")))
     names = [f"plughw:CARD={card},DEV={number} ({name})" for card, name, number in found]
-    return f"microphones here: {', '.join(names)}" if names else "none is here: plug it in"
+    if names:
+        return f"microphones here: {', '.join(names)}"
+    # arecord finds no card where it may not open one.
+    with contextlib.suppress(OSError):
+        if "]:" in _CARDS.read_text("utf-8", "replace"):
+            return (
+                "a card is here, but shut to this user: sudo usermod -aG audio USER, "
+                "or the drop-in audio.conf for the service"
+            )
+    return "none is here: plug it in"
 
 
 def _lines(*command: str) -> list[str]:

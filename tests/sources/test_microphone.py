@@ -122,6 +122,22 @@ def test_what_goes_wrong(
     assert not any(is_running(pid) for pid, _ in calls(tmp_path))
 
 
+def test_cards_that_cannot_be_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the group, or in a service without the drop-in, arecord finds no card at all."""
+    body = "fail('audio open error: No such file or directory')"
+    fake_arecord(tmp_path, monkeypatch, body, listed="")
+    cards = tmp_path / "cards"
+    monkeypatch.setattr("edge_agent.sources.recorder._CARDS", cards)
+    for text, cure in (
+        (" 1 [Device         ]: USB-Audio - USB Audio Device\n", "usermod -aG audio"),
+        ("--- no soundcards ---\n", "plug it in"),
+    ):
+        cards.write_text(text)
+        assert cure in _fails(_microphone()).cure
+    cards.unlink()
+    assert "plug it in" in _fails(_microphone()).cure
+
+
 @pytest.mark.parametrize("body", ["time.sleep(3600)", "play(3); os.system('sleep 3600')",
                                   "while True: os.write(1, b'x'); time.sleep(0.05)"])  # fmt: skip
 def test_silence_ends_at_the_limit(

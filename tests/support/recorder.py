@@ -14,11 +14,12 @@ import pytest
 
 from tests.support.broker import wait_until
 
+_LISTED = "card 1: Device [USB Audio Device], device 0: USB Audio [USB Audio]"
 _SCRIPT = '''#!{python} -IS
 import os, sys, time
 
 if sys.argv[1:] == ["-l"]:
-    print("card 1: Device [USB Audio Device], device 0: USB Audio [USB Audio]")
+    print({listed!r})
     sys.exit()
 open({folder!r} + "/calls", "a").write(f"{{os.getpid()}} {{' '.join(sys.argv[1:])}}\\n")
 
@@ -42,11 +43,18 @@ say("Recording raw data 'stdin' : Signed 16 bit Little Endian, Rate 16000 Hz, Mo
 '''
 
 
-def fake_arecord(folder: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> None:
-    """Put an `arecord` that does `body` before all others; it may `say`, `fail` and `play`."""
+def fake_arecord(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, body: str, listed: str = _LISTED
+) -> None:
+    """Put an `arecord` that does `body` before all others; it may `say`, `fail` and `play`.
+
+    `listed` is what it answers when it is asked for the devices.
+    """
     program = folder / "bin" / "arecord"
     program.parent.mkdir(exist_ok=True)
-    program.write_text(_SCRIPT.format(python=sys.executable, folder=str(folder), body=body))
+    program.write_text(
+        _SCRIPT.format(python=sys.executable, folder=str(folder), body=body, listed=listed)
+    )
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
 
