@@ -155,9 +155,9 @@ class MqttSource:
         self._guard.reopen()
         with self._guard.use():
             self._release()
-            topics = dict.fromkeys(channel.topic for channel in self._channels.values())
+            topics = [channel.topic for channel in self._channels.values()]
             self._listener = MqttListener(
-                self._options.broker, tuple(topics), self._take, self._guard.closing
+                self._options.broker, topics, self._take, self._guard.closing
             )
             try:
                 self._listener.open()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.client import Client, MQTTMessage, topic_matches_sub
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
@@ -61,7 +61,12 @@ class MqttListener:
         closing: threading.Event,
     ) -> None:
         self._broker = broker
-        self._topics = tuple(topics)
+        # A broker may send a message once for each filter that it fits.
+        self._topics = tuple(
+            topic
+            for topic in dict.fromkeys(topics)
+            if not any(other != topic and topic_matches_sub(other, topic) for other in topics)
+        )
         self._closing = closing
         self._refused: SourceError | None = None
         self._subscribed = False
@@ -105,6 +110,9 @@ class MqttListener:
         with contextlib.suppress(OSError, ValueError):
             self._paho.disconnect()
             self._paho.loop(0.0)
+        # paho closes its own sockets when it is freed: not in a circle with us, but now.
+        self._paho.on_connect = self._paho.on_subscribe = self._paho.on_message = None
+        self._refused = None
 
     def _connected(
         self, client: Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any

@@ -75,6 +75,20 @@ def test_blocks_of_a_microphone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert abs(frames[0].timeline - time.monotonic()) < 60
 
 
+def test_several_channels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Samples of two inputs come by turns."""
+    fake_arecord(tmp_path, monkeypatch, "play(10000)")
+    source = AudioSource("mic", AudioOptions(device="x", inputs=2, channels="all"))
+    source.start()
+    frame = source.read()
+    source.stop()
+    assert frame is not None
+    assert frame.signal is not None
+    assert frame.signal.channels == ("audio_1", "audio_2")
+    assert (frame.data[:3] * 32768).tolist() == [[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]]
+    assert "-c 2" in calls(tmp_path)[0][1]
+
+
 def test_overruns_are_gaps(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

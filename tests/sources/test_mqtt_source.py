@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import logging
 import math
@@ -115,6 +116,41 @@ def test_wildcards(broker: Mosquitto, publish: Callable[..., None]) -> None:
         publish(f"rooms/{room}/temp", str(n))
     assert _rows(source, 2) == [[0.0], [1.0]]
     source.stop()
+
+
+@pytest.mark.parametrize("protocol", [5, "3.1.1"])
+def test_filters_that_overlap(
+    broker: Mosquitto, publish: Callable[..., None], protocol: Any
+) -> None:
+    """A message that fits two channels is one row of both."""
+    channels = {"all": Subscription("rooms/#"), "hall": Subscription("rooms/hall")}
+    source = _source(broker, channels=channels, protocol=protocol)
+    source.start()
+    publish("rooms/hall", "1")
+    publish("rooms/bath", "2")
+    assert _rows(source, 2) == [[1.0, 1.0], [2.0, 1.0]]
+    source.stop()
+
+
+def test_nothing_is_left_open(broker: Mosquitto) -> None:
+    """However often it is opened, also in vain, no socket stays behind."""
+    gone = MqttSource("s", MqttSourceOptions({"x": Subscription("t")}, host="127.0.0.1", port=1))
+    good = _source(broker)
+
+    def open_files() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    gc.disable()
+    before = open_files()
+    for _ in range(10):
+        with contextlib.suppress(SourceError):
+            gone.start()
+        gone.stop()
+        good.start()
+        good.stop()
+    after = open_files()
+    gc.enable()
+    assert after <= before + 2
 
 
 def test_retained_messages(broker: Mosquitto, publish: Callable[..., None]) -> None:
