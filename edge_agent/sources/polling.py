@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_agent.clock import Clock
 from edge_agent.errors import SourceUnavailable
@@ -25,8 +26,9 @@ class Poller:
     """Takes rows of readings at `rate` a second and makes frames of them.
 
     A value that cannot be read is NaN. When none could be read for `timeout` seconds the source is
-    gone. Readings that a slow or sleeping machine missed are not made up for: the next block is
-    marked as a gap. `what` names the sensor in messages.
+    gone; one that has just been opened gives no row before its first value. Readings that a slow or
+    sleeping machine missed are not made up for: the next block is marked as a gap. `what` names the
+    sensor in messages.
     """
 
     def __init__(self, what: str, rate: float, timeout: float, stamp: Stamp, clock: Clock) -> None:
@@ -47,6 +49,7 @@ class Poller:
         """Start the clock for readings of these channels."""
         self._channels = tuple(channels)
         self._due: float | None = None
+        self._is_heard = False
         self._good_at = self._now()
         self._stamp.opened()
 
@@ -57,17 +60,28 @@ class Poller:
 
         A reader raises ReadingFailed. Raises SourceUnavailable.
         """
+        while True:
+            rows, signal = self._block(readers, closing)
+            if closing.is_set():
+                return None
+            if self._is_heard or np.isfinite(rows).any():
+                self._is_heard = True
+                return self._stamp.samples(rows, signal)
+
+    def _block(
+        self, readers: Sequence[Callable[[], float]], closing: threading.Event
+    ) -> tuple[NDArray[np.float32], Signal]:
+        """The next rows; they mean nothing once `closing` is set."""
         rows = np.empty((self._rows_per_block, len(readers)), np.float32)
         times = np.empty(self._rows_per_block)
         is_gap = False
         for index in range(self._rows_per_block):
             is_gap |= self._wait(closing)
             if closing.is_set():
-                return None
+                break
             rows[index] = self._row(readers)
             times[index] = max(self._now(), times[index - 1] + 1e-6 if index else -math.inf)
-        signal = Signal(self._channels, times, self._rate, is_gap)
-        return self._stamp.samples(rows, signal)
+        return rows, Signal(self._channels, times, self._rate, is_gap)
 
     def _now(self) -> float:
         return self._clock.monotonic_ns() / 1e9

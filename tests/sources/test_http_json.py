@@ -108,7 +108,7 @@ def test_a_server_that_fails_and_comes_back(server: JsonServer) -> None:
     with reading(_source(server.url)) as (watcher, _):
         watcher.wait_online()
         server.status = 503
-        assert "the server answers 503" in watcher.wait_offline()
+        watcher.wait_reason("the server answers 503")
         before = len(watcher.frames)
         server.status = 200
         watcher.wait_online()

@@ -150,7 +150,7 @@ def test_a_chip_that_fails_and_comes_back(chip: bytearray) -> None:
         watcher.wait(lambda: math.isnan(watcher.frames[-1].data[-1, 1]))
         assert watcher.statuses[-1].online
         Bus.chips = {}
-        assert "gives no number for 0.2 s" in watcher.wait_offline()
+        watcher.wait_reason("gives no number for 0.2 s")
         watcher.wait(lambda: "does not answer" in watcher.statuses[-1].reason)
         Bus.chips, Bus.broken = {0x48: chip}, set()
         watcher.wait_online()

@@ -132,11 +132,11 @@ def test_failed_readings_are_nan(root: Path) -> None:
         watcher.wait_online()
         assert math.isnan(watcher.frames[0].data[0, 0])
         put(root, {f"{BME}/in_voltage0_raw": "", f"{BME}/in_voltage1_raw": ""})
-        assert "gives no number for 0.2 s" in watcher.wait_offline()
+        watcher.wait_reason("gives no number for 0.2 s")
         put(root, {f"{BME}/in_temp_input": "20000"})
         watcher.wait_online()
         (root / BME / "in_temp_input").unlink()
-        assert "in_temp_input is gone" in watcher.wait_offline()
+        watcher.wait_reason("in_temp_input is gone")
 
 
 def test_buffered(root: Path, device: int) -> None:
@@ -206,7 +206,7 @@ def test_unplugging(root: Path) -> None:
             os.write(end, b"".join(_sample(n, n, time.monotonic()) for n in range(10)))
             watcher.wait_online()
             os.close(end)
-            assert "has ended" in watcher.wait_offline()
+            watcher.wait_reason("has ended")
 
 
 @pytest.mark.parametrize(
