@@ -91,8 +91,12 @@ def _ffmpeg(url: Secret, address: Address, rate: int, inputs: int) -> Recorder:
         "-protocol_whitelist", "pipe,http,https,tcp,tls,rtsp,rtsps,udp,rtp,crypto", "-i", "pipe:0",
         "-vn", "-f", "s16le", "-ar", str(rate), "-ac", str(inputs), "-flush_packets", "1", "pipe:1",
     )  # fmt: skip
-    feed = f"file '{quoted}'\n".encode()
-    return Recorder(command, "ffmpeg", address.shown, rate, inputs, _explain_ffmpeg, feed=feed)
+    feed = f"file '{quoted}'\n"
+    if address.scheme == "rtsp":
+        feed += "option rtsp_transport tcp\n"  # as for pictures: it loses nothing
+    return Recorder(
+        command, "ffmpeg", address.shown, rate, inputs, _explain_ffmpeg, feed=feed.encode()
+    )
 
 
 def unexpected(recorder: Recorder, line: str) -> SourceUnusable | None:
@@ -146,7 +150,9 @@ def _explain_ffmpeg(recorder: Recorder, said: Sequence[str]) -> SourceError:
         return SourceUnavailable(f"{what}: nothing listens there", "check host and port")
     if "resolve" in text or "Name or service" in text:
         return SourceUnavailable(f"{what}: the host is not known", "check the name and the DNS")
-    if "Invalid data" in text or "matches no streams" in text:
+    if "contain any stream" in text:
+        return SourceUnusable(f"{what} has no sound, only pictures", "switch its microphone on")
+    if "Invalid data" in text:
         return SourceUnusable(f"{what} gives no sound that ffmpeg knows", "try: ffprobe URL")
     # Its own words may repeat the address, and with it the password.
     return SourceUnavailable(f"{what} ended the stream", "it is opened again by itself")

@@ -24,6 +24,7 @@ from edge_agent.sources.audio import AudioOptions, AudioSource
 from tests.support.broker import wait_until
 from tests.support.reading import LIMIT, reading
 from tests.support.recorder import calls, fake_arecord, is_running, sound_server
+from tests.support.rtsp_server import RtspServer
 from tests.support.sounds import noise, write_wav
 
 
@@ -255,6 +256,21 @@ def test_the_real_sound_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             subprocess.run(["paplay", "--device=lab", str(played)], check=True)
             watcher.wait(lambda: max(float(abs(f.data).max()) for f in watcher.frames) > 0.4)
     assert "no sound server answers" in str(_fails(source))
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="sudo apt install ffmpeg")
+def test_network_cameras(caplog: pytest.LogCaptureFixture) -> None:
+    """RTSP goes over TCP; a camera without a microphone, and one that refuses, are told."""
+    with RtspServer(user="me", password="geheim") as camera:
+        url = camera.url.replace("//", "//me:geheim@")
+        error = _fails(_stream(url))
+        assert isinstance(error, SourceUnusable)
+        assert "has no sound, only pictures" in str(error)
+        assert set(camera.transports) == {"tcp"}
+        assert "refuses the user name or password" in str(_fails(_stream(camera.url)))
+        missing = _fails(_stream(url.replace("/stream", "/none")))
+        assert "no such address (404)" in str(missing)
+    assert "geheim" not in caplog.text + str(missing)
 
 
 def _read_on(source: AudioSource, frames: list[Frame]) -> None:
