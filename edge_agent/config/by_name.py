@@ -7,7 +7,7 @@ what it asks for.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar
@@ -30,6 +30,7 @@ from edge_agent.preprocess.signal import STREAM_STAGES, WINDOW_STAGES
 from edge_agent.preprocess.text import TEXT_STAGES
 from edge_agent.registry import Registry, UnknownName
 from edge_agent.sources import SOURCES
+from edge_agent.sources.parts import PartConfig
 
 JsonSchema = dict[str, Any]
 
@@ -124,6 +125,12 @@ _SOURCES = Plugins(
         ("tail log logfile syslog", "text, with the file"),
         ("folder directory", "images"),
         ("microphone mic sound wav alsa arecord pulse pulseaudio pipewire", "audio"),
+        ("hwmon thermal temperature", "sysfs"),
+        ("smbus smbus2 i2cdev", "i2c"),
+        ("adc accelerometer imu", "iio, or i2c for a chip without a driver"),
+        ("json rest api poll", "http_json"),
+        ("zigbee2mqtt broker topic", "mqtt"),
+        ("join merge combine", "fusion"),
     ),
 )
 """With what other programs call the same."""
@@ -155,6 +162,12 @@ class SourceConfig:
     options: Options
 
     doc: ClassVar[str] = "Kind of source."
+
+    @property
+    def parts(self) -> dict[str, SourceConfig]:
+        """The sources that it is made of, by their names in it; none for most."""
+        found: dict[str, PartConfig] = getattr(self.options, "parts", None) or {}
+        return {name: SourceConfig(part.type, part.options) for name, part in found.items()}
 
     @property
     def is_pictures(self) -> bool:
@@ -196,6 +209,18 @@ class SourceConfig:
     ) -> JsonSchema:
         kinds = _SOURCES.json_schemas(handler)
         return {"oneOf": [_with_constant(kinds[name], "type", name, cls.doc) for name in kinds]}
+
+
+def with_parts(sources: Mapping[str, SourceConfig]) -> dict[str, SourceConfig]:
+    """The sources with those that they are made of, which are called SOURCE.PART."""
+    return {
+        name: each
+        for source, config in sources.items()
+        for name, each in (
+            (source, config),
+            *((f"{source}.{part}", each) for part, each in config.parts.items()),
+        )
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,8 @@ def media(root: Mapping) -> Iterator[Mistake]:
     for pipeline in entries(root, "pipelines"):
         source = text_at(root, "pipelines", pipeline, "source") or ""
         medium = _medium(text_at(root, "sources", source, "type") or "")
+        if medium == "signal" and "text" in entries(root, "sources", source):
+            medium = "text"  # mqtt gives either
         if medium is None:
             continue
         for path, wanted in _places(root, pipeline):

@@ -21,6 +21,8 @@ _PATHS = (
     ("sources", "*", "folder"),
     ("sources", "*", "*_file"),
     ("sources", "*", "*_dir"),
+    ("sources", "*", "parts", "*", "file"),
+    ("sources", "*", "parts", "*", "*_file"),
 )
 
 

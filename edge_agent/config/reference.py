@@ -74,10 +74,17 @@ def _section(path: str, fields: dict[str, Field], doc: str) -> Iterator[str]:
         if not rows:
             yield from (_contents(fields), "")
     for name, field in fields.items():
-        below = f"{path}.{name}" if path else name
         inner, by_name = held_section(field.annotation)
         if inner is not None:
-            yield from _sections(f"{below}.NAME" if by_name else below, inner, field.doc)
+            yield from _sections(
+                _below(path, f"{name}.NAME" if by_name else name), inner, field.doc
+            )
+
+
+def _below(path: str, name: str) -> str:
+    """A key of a section, which may be one of a choice: `sources.NAME` with `type: mqtt`."""
+    section, with_choice, choice = path.partition("` with `")
+    return f"{section}.{name}{with_choice}{choice}" if section else name
 
 
 def _has_row(annotation: Any) -> bool:

@@ -38,7 +38,7 @@ class AudioOptions(words.Options):
         Literal["real", "fast", "loop"],
         Doc("Of a file. real: in time; fast: as fast as it is taken; loop: real, again and again."),
     ] = "real"
-    rate: Annotated[int, Ge(1000), Le(384000), Doc("Samples a second of a device or a stream.")] = (
+    rate: Annotated[int, Ge(2000), Le(384000), Doc("Samples a second of a device or a stream.")] = (
         16000
     )
     inputs: Annotated[
@@ -98,6 +98,7 @@ class AudioSource:
     def start(self) -> None:
         """Open the file, or start to record; raises SourceError."""
         self._feed.start()
+        self._stamp.opened()
 
     def read(self) -> Frame | None:
         """Next block; None at the end of a file. Raises SourceError."""

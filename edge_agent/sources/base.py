@@ -76,6 +76,11 @@ class Stamp:
         self._name = name
         self._clock = clock
         self._seq = 0
+        self._follows_gap = False
+
+    def opened(self) -> None:
+        """Note that the source was opened: what was before, if anything, is not continued."""
+        self._follows_gap = self._seq > 0
 
     def live(self, image: Image) -> Frame:
         """A frame taken now; its timeline is the monotonic clock, in seconds."""
@@ -99,6 +104,9 @@ class Stamp:
         """
         now = self._clock.monotonic_ns()
         timeline = float(signal.times[-1])
+        if self._follows_gap:
+            self._follows_gap = False
+            signal = replace(signal, is_gap=True)
         return replace(self._frame(rows, now, timeline, media_time, wall), signal=signal)
 
     def line(self, text: str, media_time: float | None = None) -> Frame:

@@ -7,6 +7,7 @@ import logging
 from edge_agent.clock import Clock
 from edge_agent.errors import SourceError, SourceUnavailable
 from edge_agent.sources.child import Child
+from edge_agent.sources.complaints import Complaints
 from edge_agent.sources.guard import Guard
 from edge_agent.sources.recorder import Recorder, unexpected
 from edge_agent.sources.sound import Block, SampleClock
@@ -21,19 +22,18 @@ _BACKLOG = 0.5  # most of what has piled up
 class Microphone:
     """Blocks of what a recorder gives; one that ends or falls silent is an error.
 
-    `overruns` counts how often samples were lost. They are missing before the first block that was
-    not there yet when the recorder said so.
+    Where samples were lost they are missing before the first block that was not there yet when the
+    recorder said so.
     """
 
     def __init__(self, name: str, recorder: Recorder, timeout: float, clock: Clock) -> None:
-        self._name = name
         self._recorder = recorder
         self._timeout = timeout
         self._clock = clock
         self._guard = Guard(self._release)
         self._child: Child | None = None
         self._first: Block | None = None
-        self.overruns = 0
+        self._complaints = Complaints(log, name)
         self._row_bytes = 2 * recorder.inputs
         self._least = max(1, round(_BLOCK * recorder.rate)) * self._row_bytes
         self._most = max(1, round(_BACKLOG * recorder.rate)) * self._row_bytes
@@ -96,22 +96,14 @@ class Microphone:
                 raise error
             lost += bool(self._recorder.lost) and self._recorder.lost in line
         if lost:
-            self.overruns += lost
-            self._tell()
+            self._complaints.tell("sound was lost: the machine is too slow, or too busy")
             child.said.clear()
         return lost > 0
-
-    def _tell(self) -> None:
-        if self.overruns & (self.overruns - 1) == 0:  # the 1st, 2nd, 4th ...
-            log.warning(
-                "source %s: sound was lost %d times: the machine is too slow, or too busy",
-                self._name, self.overruns,
-            )  # fmt: skip
 
     def _ended(self, child: Child) -> SourceError:
         code = child.ending()
         error = self._recorder.explain(self._recorder, list(child.said))
-        log.debug("source %s: %s ended with %s", self._name, self._recorder.command[0], code)
+        log.debug("%s ended with %s", self._recorder.command[0], code)
         return error
 
     def _release(self) -> None:

@@ -7,6 +7,7 @@ import re
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from edge_agent.errors import SourceError, SourceUnavailable, SourceUnusable
 from edge_agent.options import Secret
@@ -20,7 +21,9 @@ _LIST_LIMIT = 5.0  # seconds
 _PERIOD = 0.03  # seconds after which the device hands over its samples
 _ALSA_BUFFER = 0.5  # seconds of sound that it holds while nobody takes them
 _OTHER_RATE = re.compile(r"rate is not accurate .*got = (\d+)Hz")
+_HTTP_STATUS = re.compile(r"(?:returned|failed:) (\d{3})")
 _CARD = re.compile(r"^card \d+: (\S+) \[(.*?)\], device (\d+):", re.MULTILINE)
+_CARDS = Path("/proc/asound/cards")
 _ABSENT = ("No such file", "No such device", "Unknown PCM", "cannot find card", "No such entity")
 _UNFIT = ("non available", "Unable to install hw params", "Invalid argument")
 
@@ -88,8 +91,12 @@ def _ffmpeg(url: Secret, address: Address, rate: int, inputs: int) -> Recorder:
         "-protocol_whitelist", "pipe,http,https,tcp,tls,rtsp,rtsps,udp,rtp,crypto", "-i", "pipe:0",
         "-vn", "-f", "s16le", "-ar", str(rate), "-ac", str(inputs), "-flush_packets", "1", "pipe:1",
     )  # fmt: skip
-    feed = f"file '{quoted}'\n".encode()
-    return Recorder(command, "ffmpeg", address.shown, rate, inputs, _explain_ffmpeg, feed=feed)
+    feed = f"file '{quoted}'\n"
+    if address.scheme == "rtsp":
+        feed += "option rtsp_transport tcp\n"  # as for pictures: it loses nothing
+    return Recorder(
+        command, "ffmpeg", address.shown, rate, inputs, _explain_ffmpeg, feed=feed.encode()
+    )
 
 
 def unexpected(recorder: Recorder, line: str) -> SourceUnusable | None:
@@ -134,15 +141,18 @@ def _explain_pulse(recorder: Recorder, said: Sequence[str]) -> SourceError:
 
 def _explain_ffmpeg(recorder: Recorder, said: Sequence[str]) -> SourceError:
     text, what = "\n".join(said), recorder.what
-    if "401" in text or "403" in text:
+    status = found[1] if (found := _HTTP_STATUS.search(text)) else ""
+    if status in ("401", "403"):
         return SourceUnusable(f"{what} refuses the user name or password", "check both in the url")
-    if "404" in text:
+    if status == "404":
         return SourceUnusable(f"{what}: there is no such address (404)", "check the url")
     if "refused" in text:
         return SourceUnavailable(f"{what}: nothing listens there", "check host and port")
     if "resolve" in text or "Name or service" in text:
         return SourceUnavailable(f"{what}: the host is not known", "check the name and the DNS")
-    if "Invalid data" in text or "matches no streams" in text:
+    if "contain any stream" in text:
+        return SourceUnusable(f"{what} has no sound, only pictures", "switch its microphone on")
+    if "Invalid data" in text:
         return SourceUnusable(f"{what} gives no sound that ffmpeg knows", "try: ffprobe URL")
     # Its own words may repeat the address, and with it the password.
     return SourceUnavailable(f"{what} ended the stream", "it is opened again by itself")
@@ -155,7 +165,16 @@ def _last(said: Sequence[str]) -> str:
 def _alsa_devices() -> str:
     found = _CARD.findall("\n".join(_lines("arecord", "-l")))
     names = [f"plughw:CARD={card},DEV={number} ({name})" for card, name, number in found]
-    return f"microphones here: {', '.join(names)}" if names else "none is here: plug it in"
+    if names:
+        return f"microphones here: {', '.join(names)}"
+    # arecord finds no card where it may not open one.
+    with contextlib.suppress(OSError):
+        if "]:" in _CARDS.read_text("utf-8", "replace"):
+            return (
+                "a card is here, but shut to this user: sudo usermod -aG audio USER, "
+                "or the drop-in audio.conf for the service"
+            )
+    return "none is here: plug it in"
 
 
 def _lines(*command: str) -> list[str]:

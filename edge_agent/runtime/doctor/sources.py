@@ -1,4 +1,4 @@
-"""Whether each source gives frames, and pictures at its rate and with something on them."""
+"""Whether each source gives frames, at its rate, and pictures with something on them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from edge_agent.config.by_name import SourceConfig
 from edge_agent.errors import EdgeAgentError
 from edge_agent.runtime.doctor.finding import Finding, fail, failed, ok, skip, split_cure, warn
+from edge_agent.runtime.doctor.samples import judge_samples
 from edge_agent.sources.v4l2 import device_path
 
 _DARK, _BRIGHT = 10.0, 245.0  # mean of all pixels
@@ -17,7 +18,6 @@ _SLOW = 0.7  # of the rate that was asked for
 _STILL = 5  # frames without any difference
 
 _REPLUG = "restart the camera: unplug it, wait 5 s and plug it in again"
-_WAITING = ("lines", "text")  # sources that may have nothing to say for a while
 _CURES = {
     "camera": "look what the kernel says: sudo dmesg | tail; unplug it and plug it in again",
     "picamera": "check its cable, then: rpicam-hello --list-cameras",
@@ -28,6 +28,13 @@ _CURES = {
     "lines": "see whether its sender is on and what it sends, for example with cat or nc",
     "text": "see whether anything is written there",
     "images": "look at the files with another program: they must be pictures",
+    "audio": "try it with another program: arecord -D DEVICE -d 3 x.wav",
+    "iio": "see what the kernel knows of it: grep . /sys/bus/iio/devices/*/name",
+    "i2c": "see what answers on the bus: i2cdetect -y BUS",
+    "mqtt": "see what is published: mosquitto_sub -v -t TOPIC",
+    "http_json": "open its address in a browser",
+    "sysfs": "see what the file holds: cat FILE",
+    "fusion": "try each of its parts as a source of its own",
 }
 
 
@@ -47,14 +54,12 @@ def judge_source(name: str, chosen: SourceConfig, found: Mapping[str, Any]) -> F
     """`found` is what its trial found."""
     if "folder" in found:
         return ok("the folder is there and may be used")
+    if "waits" in found:
+        return ok("it is connected; nothing came while it was looked at")
+    if "channels" in found or "lines" in found:
+        return judge_samples(name, chosen, found)
     if not found:
-        if chosen.type in _WAITING:
-            return warn("open, but nothing came", _CURES[chosen.type])
-        return fail("it gives no picture", _CURES.get(chosen.type, _REPLUG))
-    if "channels" in found:
-        return ok(f"numbers come: {', '.join(found['channels'][:10])}")
-    if "text" in found:
-        return ok("lines of text come")
+        return fail("it gives nothing", _CURES.get(chosen.type, _REPLUG))
     width, height = found["size"]
     if not found["live"]:
         return ok(f"opens, {width}x{height}, recorded")

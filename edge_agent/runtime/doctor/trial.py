@@ -30,6 +30,7 @@ from edge_agent.engines.tflite import TfliteEngine
 from edge_agent.errors import ConfigError, EdgeAgentError
 from edge_agent.frame import Frame
 from edge_agent.preprocess.numbers import shape_of
+from edge_agent.runtime.doctor.samples import SampleLook
 from edge_agent.runtime.logs import set_up_logging
 from edge_agent.runtime.system import rss_bytes
 from edge_agent.runtime.wire import open_for
@@ -128,21 +129,26 @@ def try_source(config: Config, name: str) -> dict[str, Any]:
 def _look_at(source: Source) -> dict[str, Any]:
     timer = threading.Timer(_SECONDS, source.stop)
     timer.daemon = True
+    if waits := source.patience is None:  # silence is no fault of it
+        timer.start()
+    samples = SampleLook()
     times: list[float] = []
     prints: set[int] = set()
     newest: Frame | None = None
-    if source.patience is None:  # it may wait for ever
-        timer.start()
     while len(times) < _FRAMES and (frame := source.read()) is not None:
         newest = frame
+        if not frame.is_picture:
+            samples.add(frame)
         if frame.media_time is not None:
             break
         times.append(time.perf_counter())
         prints.add(zlib.crc32(np.ascontiguousarray(frame.data).data))
-        if len(times) == 1 and source.patience is not None:
+        if len(times) == 1 and not waits:
             timer.start()
     timer.cancel()
-    return {} if newest is None else _facts(newest, times, len(prints))
+    if newest is None:
+        return {"waits": True} if waits else {}
+    return _facts(newest, times, len(prints)) if newest.is_picture else samples.facts()
 
 
 def _facts(frame: Frame, times: list[float], different: int) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from edge_agent.config.by_name import with_parts
 from edge_agent.config.schema import Config
 from edge_agent.errors import EdgeAgentError
 from edge_agent.options import Options, Secret
@@ -18,6 +19,7 @@ from edge_agent.page.options import is_own
 from edge_agent.runtime.doctor.devices import kinds
 from edge_agent.runtime.doctor.machine import Machine
 from edge_agent.runtime.doctor.systemd import unit_name
+from edge_agent.sources.address import Contact
 from edge_agent.sources.endpoint import Endpoint
 
 _LIMIT = 10.0  # seconds for all names
@@ -33,15 +35,17 @@ class NameUnknown(EdgeAgentError):
 def hosts(config: Config) -> dict[str, str]:
     """Hosts that the configuration names, by who names them."""
     found = {"mqtt": config.mqtt.host}
-    for name, source in config.sources.items():
+    for name, source in with_parts(config.sources).items():
         for host in _hosts_of(source.options):
             found[f"sources.{name}"] = host
     return found
 
 
 def _hosts_of(options: Options) -> Iterator[str]:
-    if contact := getattr(options, "contact", None):
+    contact = getattr(options, "contact", None)
+    if isinstance(contact, Contact):
         yield contact.host
+        return
     for item in fields(options):  # type: ignore[arg-type]
         value = getattr(options, item.name)
         if isinstance(value, Secret):

@@ -139,6 +139,32 @@ def test_sources_of_lines_are_hosts(tmp_path: Path) -> None:
     assert not [role for role in found if "scale" in role]
 
 
+def test_sensors_say_whom_they_reach(tmp_path: Path) -> None:
+    """Another broker, a web service and a stream of sound, each with what is sent there."""
+    text = """
+models: {m: {file: m.tflite}}
+sources:
+  hall: {type: mqtt, host: 10.0.0.8, username: u, channels: {t: {topic: t}}}
+  meter: {type: http_json, url: "https://10.0.0.9/x", token: Hidden5, channels: {p: p}}
+  radio: {type: audio, url: "http://10.0.0.10/live"}
+  mic: {type: audio, device: default}
+pipelines:
+  a: {source: hall, model: m}
+  b: {source: meter, model: m}
+  c: {source: radio, model: m}
+  d: {source: mic, model: m}
+"""
+    found = hosts(manifest(good(tmp_path, text)))
+    assert set(found) == {
+        "broker", "source hall (mqtt)", "source meter (http_json)", "source radio (audio)",
+    }  # fmt: skip
+    hall, meter = found["source hall (mqtt)"], found["source meter (http_json)"]
+    assert (hall.host, hall.port, hall.who) == ("10.0.0.8", 1883, "the broker; anyone on the way")
+    assert hall.holds == "names of topics to listen to, user name and password"
+    assert (meter.port, meter.who) == (443, "the server")
+    assert found["source radio (audio)"].holds == "requests for sound"
+
+
 def test_no_secret_is_in_it(full: Config) -> None:
     """Neither passwords nor tokens, wherever they stand in the file."""
     text = json.dumps(manifest(full).as_values())
