@@ -8,6 +8,7 @@
     ├── ModelError            a model file cannot be read, run or decoded
     ├── DelegateError         an accelerator's library is missing or refuses the model
     ├── InferenceError        the model failed on this input                    retriable
+    ├── SignalMismatch        windows or features do not fit what the source gives
     ├── SourceError           a source of frames
     │   ├── SourceUnavailable missing, busy, unplugged, silent, garbled         retriable
     │   └── SourceUnusable    it can never work as configured
@@ -62,6 +63,10 @@ class InferenceError(EdgeAgentError):
     """The model failed on one input."""
 
     retriable = True
+
+
+class SignalMismatch(EdgeAgentError):
+    """What a pipeline makes of a signal does not fit its rate or its channels."""
 
 
 class SourceError(EdgeAgentError):

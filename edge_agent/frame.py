@@ -1,21 +1,40 @@
-"""A frame: one picture (later also one window of samples) with the times it was taken."""
+"""A frame: one picture, one block of samples, one window of them, or one line of text."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """What the rows of a block of samples are.
+
+    `channels` names the columns, `times` are the rows' timeline seconds (float64 [n], rising).
+    `rate` is rows a second, None where they come as they come. `is_gap` says that something is
+    missing right before the block: nothing may be joined over it.
+    """
+
+    channels: tuple[str, ...]
+    times: NDArray[np.float64]
+    rate: float | None = None
+    is_gap: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One frame of a source.
 
-    `data` is height x width x 3 uint8 in BGR order. `timeline` is the clock by which rules measure
+    `data` is height x width x 3 uint8 in BGR order for a picture; rows x channels float32 for
+    samples, where `signal` tells more; whatever a model takes for a window of samples or for text.
+    `text` is the line that it was made of. `timeline` is the clock by which rules measure
     durations, in seconds: the monotonic clock for a live source, the position in the recording
     (rising through loops) for a recorded one, so that a recording gives the same events at any
-    pace. `media_time` is seconds into the recording, None for live sources.
+    pace. `media_time` is seconds into the recording, None for live sources. The times of a block
+    are those of its last row.
     """
 
     source: str
@@ -25,8 +44,15 @@ class Frame:
     monotonic_ns: int
     timeline: float
     media_time: float | None = None
+    signal: Signal | None = None
+    text: str | None = None
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether `data` is a picture."""
+        return self.data.ndim == 3 and self.data.dtype == np.uint8
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height in pixels."""
-        return self.data.shape[1], self.data.shape[0]
+        """Width and height in pixels; zero for what is no picture."""
+        return (self.data.shape[1], self.data.shape[0]) if self.is_picture else (0, 0)

@@ -1,4 +1,4 @@
-"""What a model's output means: objects, areas, classes, raw arrays; and tracks of them."""
+"""What a model's output means: objects, areas, classes, readings, arrays; and tracks of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edge_agent.geometry import Box, Point
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Kind = Literal["object", "keypoints", "segmentation", "class", "raw"]
+Kind = Literal["object", "keypoints", "segmentation", "class", "keyword", "raw"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,24 @@ class RawOutput:
 
 
 Result = Detection | ClassScore | ClassArea | RawOutput
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A number of one window with what it means: `state` is "normal" or what is wrong.
+
+    `score` is 0..1; `limit` is where the state changes, None where there is no such limit.
+    """
+
+    value: float
+    score: float
+    state: str
+    unit: str = ""
+    limit: float | None = None
+
+
+Scored = Result | Reading
+"""What is known of a frame once it was seen beside those before it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,7 +108,7 @@ put_control() {
 	Maintainer: edge-agent <root@localhost>
 	Installed-Size: $(du -ks "$stage" | cut -f1)
 	Depends: python3 (>= $python), python3 (<< ${python%.*}.$((${python#*.} + 1))), passwd, libc6 (>= 2.28)
-	Suggests: mosquitto, python3-picamera2
+	Suggests: mosquitto, python3-picamera2, alsa-utils, ffmpeg
 	Section: net
 	Priority: optional
 	Description: quantized neural networks on this device, their events over MQTT

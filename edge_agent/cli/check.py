@@ -89,7 +89,7 @@ def _model_problems(
     """Models that cannot be read as pictures' models, and labels that they do not know."""
     for name, model in config.models.items():
         try:
-            kind, labels = check_model(name, model)
+            kind, labels = check_model(config, name)
         except ModelError as error:
             if not labels_only:
                 yield loaded.problem(file, ("models", name, "file"), error.message, error.cure)

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import TypeAdapter, ValidationError
 
 from edge_agent.config.load import config_from_values
 from edge_agent.config.schema import Config, ModelConfig
 from edge_agent.errors import ConfigError, UsageError
+from edge_agent.options import Duration
 
 
 def add_config(parser: argparse.ArgumentParser, required: bool = False) -> None:
@@ -111,6 +113,15 @@ def fraction(text: str) -> float:
     if not 0.0 <= value <= 1.0:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
     return value
+
+
+def duration(text: str) -> float:
+    """Seconds of a text such as 90s, 10m or 1h, for argparse."""
+    try:
+        seconds: float = TypeAdapter(Duration).validate_python(text)
+    except ValidationError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time such as 90s, 10m or 1h") from None
+    return seconds
 
 
 def positive(text: str) -> int:

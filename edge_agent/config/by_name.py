@@ -1,4 +1,4 @@
-"""Options of the stages that the YAML chooses by name: sources, gates and decoders.
+"""Options of the stages that the YAML chooses by name: sources, gates, features and decoders.
 
 The class behind a name is imported when the YAML uses it, so a configuration costs no more than
 what it asks for.
@@ -7,7 +7,7 @@ what it asks for.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar
@@ -26,8 +26,11 @@ from edge_agent.config.problem import YamlPath, did_you_mean, quoted
 from edge_agent.decoders import DECODERS
 from edge_agent.gates import GATES
 from edge_agent.options import Options
+from edge_agent.preprocess.signal import STREAM_STAGES, WINDOW_STAGES
+from edge_agent.preprocess.text import TEXT_STAGES
 from edge_agent.registry import Registry, UnknownName
 from edge_agent.sources import SOURCES
+from edge_agent.sources.parts import PartConfig
 
 JsonSchema = dict[str, Any]
 
@@ -114,13 +117,28 @@ _SOURCES = Plugins(
         ("webcam usb uvc v4l v4l2 device", "camera"),
         ("libcamera rpicam raspicam csi", "picamera"),
         ("ffmpeg opencv gstreamer", "rtsp for a camera's stream, video for a file"),
-        ("file mp4 avi mkv", "video, or images for pictures"),
+        ("mp4 avi mkv mov", "video"),
+        ("file", "video, images for pictures, csv for numbers, or text"),
+        ("table tsv npy npz array numpy excel", "csv, with the file"),
+        ("serial uart tty rs232 rs485 modem arduino", "lines, with serial: /dev/..."),
+        ("tcp udp socket fifo pipe stdin", "lines for numbers, or text"),
+        ("tail log logfile syslog", "text, with the file"),
         ("folder directory", "images"),
+        ("microphone mic sound wav alsa arecord pulse pulseaudio pipewire", "audio"),
+        ("hwmon thermal temperature", "sysfs"),
+        ("smbus smbus2 i2cdev", "i2c"),
+        ("adc accelerometer imu", "iio, or i2c for a chip without a driver"),
+        ("json rest api poll", "http_json"),
+        ("zigbee2mqtt broker topic", "mqtt"),
+        ("join merge combine", "fusion"),
     ),
 )
 """With what other programs call the same."""
 
-_GATES = Plugins(GATES, "gate")
+GATE_PLUGINS = Plugins(GATES, "gate")
+STREAM_PLUGINS = Plugins(STREAM_STAGES, "stage of a signal")
+WINDOW_PLUGINS = Plugins(WINDOW_STAGES, "feature")
+TEXT_PLUGINS = Plugins(TEXT_STAGES, "way to make numbers of text")
 _DECODERS = Plugins(DECODERS, "decoder")
 
 
@@ -146,9 +164,20 @@ class SourceConfig:
     doc: ClassVar[str] = "Kind of source."
 
     @property
+    def parts(self) -> dict[str, SourceConfig]:
+        """The sources that it is made of, by their names in it; none for most."""
+        found: dict[str, PartConfig] = getattr(self.options, "parts", None) or {}
+        return {name: SourceConfig(part.type, part.options) for name, part in found.items()}
+
+    @property
     def is_pictures(self) -> bool:
         """Whether its frames are single pictures, not a course of events."""
         return self.type == "images"
+
+    @property
+    def gives_pictures(self) -> bool:
+        """Whether its frames are pictures, not a signal or text."""
+        return getattr(SOURCES.load(self.type), "medium", "picture") == "picture"
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -182,8 +211,23 @@ class SourceConfig:
         return {"oneOf": [_with_constant(kinds[name], "type", name, cls.doc) for name in kinds]}
 
 
-class GateOptions:
-    """Marks `gate:`, a mapping from a gate's name to its options, in the order of the file."""
+def with_parts(sources: Mapping[str, SourceConfig]) -> dict[str, SourceConfig]:
+    """The sources with those that they are made of, which are called SOURCE.PART."""
+    return {
+        name: each
+        for source, config in sources.items()
+        for name, each in (
+            (source, config),
+            *((f"{source}.{part}", each) for part, each in config.parts.items()),
+        )
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class StageOptions:
+    """Marks `gate:` and the like: from a stage's name to its options, in the order of the file."""
+
+    plugins: Plugins
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
@@ -203,21 +247,21 @@ class GateOptions:
         return found
 
     def yaml_fields(self, value: Any) -> dict[str, Field]:
-        """All gates; only those that the value names are imported to know their options."""
-        used = as_mapping(value)
-        names = sorted(GATES.names(), key=(*used, *GATES.names()).index)
+        """All stages; only those that the value names are imported to know their options."""
+        used, known = as_mapping(value), self.plugins.registry.names()
         return {
-            name: Field(_GATES.options_class(name) if name in used else None, {}) for name in names
+            name: Field(self.plugins.options_class(name) if name in used else None, {})
+            for name in sorted(known, key=(*used, *known).index)
         }
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchema:
-        gates = {
+        stages = {
             name: {**options, "type": ["object", "null"]}
-            for name, options in _GATES.json_schemas(handler).items()
+            for name, options in self.plugins.json_schemas(handler).items()
         }
-        return {"type": "object", "properties": gates, "additionalProperties": False}
+        return {"type": "object", "properties": stages, "additionalProperties": False}
 
 
 @dataclass(frozen=True, slots=True)

@@ -232,22 +232,6 @@ def _unknown_labels(root: Mapping, path: YamlPath, known: list[str]) -> Iterator
             yield Mistake((*path, i), message, did_you_mean(item.text, known))
 
 
-def shared_devices(root: Mapping) -> Iterator[Mistake]:
-    """A camera gives its frames to one source only."""
-    users: dict[tuple[str, str], str] = {}
-    for source in entries(root, "sources"):
-        kind = text_at(root, "sources", source, "type")
-        key = {"camera": "device", "picamera": "camera"}.get(kind or "")
-        if kind is None or key is None:
-            continue
-        device = text_at(root, "sources", source, key) or "0"
-        name = f"/dev/video{device}" if kind == "camera" and device.isdigit() else device
-        first = users.setdefault((kind, name), source)
-        if first != source:
-            message = f"uses the same camera as {quoted(first)}, and only one can have it"
-            yield Mistake(("sources", source), message, at_key=True)
-
-
 def _number(node: Node | None, default: float) -> float | None:
     if node is None:
         return default
@@ -295,4 +279,4 @@ ERRORS: tuple[Check, ...] = (
 PARTIAL: tuple[Check, ...] = (model_files,)
 """Mistakes with which the rest of the configuration can still be run."""
 
-WARNINGS: tuple[Check, ...] = (unused, recordings, shared_devices, comments, odd_characters)
+WARNINGS: tuple[Check, ...] = (unused, recordings, comments, odd_characters)

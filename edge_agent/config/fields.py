@@ -201,7 +201,12 @@ def _describe_group(kind: Any, metas: tuple[Any, ...]) -> str:
         if count == "at least 1":
             return f"a list of {each}, not empty"
         return f"a list of {count} {each}" if count else f"a list of {each}"
-    return "a mapping"
+    count = _count(metas)
+    return "a mapping" if not count else f"a mapping with {count} {_entries(count)}"
+
+
+def _entries(count: str) -> str:
+    return "entry" if count.endswith(" 1") else "entries"
 
 
 def limits(annotation: Any) -> str:

@@ -10,7 +10,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from edge_agent.config import checks, composite_checks, refine_checks, rule_checks, text_checks
+from edge_agent.config import (
+    checks,
+    composite_checks,
+    device_checks,
+    media_checks,
+    refine_checks,
+    rule_checks,
+    text_checks,
+)
 from edge_agent.config.fields import field_at
 from edge_agent.config.lookalikes import odd_place, plain_hint, without_odd_ends
 from edge_agent.config.paths import rebased
@@ -35,6 +43,7 @@ MAX_BYTES = 2**20
 
 _log = logging.getLogger(__name__)
 
+
 _LATER: tuple[tuple[str, ...], ...] = (("pipelines", "*", "gate", "trigger"),)
 """Keys that the documentation promises and that this version may not have yet."""
 
@@ -43,7 +52,9 @@ _ERRORS = (
     *rule_checks.ERRORS,
     *refine_checks.ERRORS,
     *composite_checks.ERRORS,
+    *media_checks.ERRORS,
 )
+_WARNINGS = (*checks.WARNINGS, *composite_checks.WARNINGS, *device_checks.WARNINGS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +184,7 @@ def _check(
     mistakes += _apart_from(_run(_ERRORS, root), mistakes)
     is_usable = not mistakes and not problems
     mistakes += _apart_from(_run(checks.PARTIAL, root), mistakes)
-    warnings = [
-        *later,
-        *_apart_from(_run((*checks.WARNINGS, *composite_checks.WARNINGS), root), mistakes),
-    ]
+    warnings = [*later, *_apart_from(_run(_WARNINGS, root), mistakes)]
     lines = (_problem(file, root, mistake) for mistake in mistakes)
     problems = sorted([*problems, *lines], key=_place)
     if config is not None:

@@ -14,6 +14,7 @@ from edge_agent.config.fields import fields_of
 from edge_agent.config.problem import YamlPath, is_secret_path
 from edge_agent.config.schema import Config
 from edge_agent.options import Secret
+from edge_agent.sources.parts import PartConfig
 
 STARS = "***"
 
@@ -34,7 +35,7 @@ def leaves(config: Config) -> Iterator[tuple[YamlPath, Any]]:
 
 
 def _yaml_values(value: Any) -> Any:
-    if isinstance(value, SourceConfig):
+    if isinstance(value, SourceConfig | PartConfig):
         return {"type": value.type, **_yaml_values(value.options)}
     if isinstance(value, TaskConfig):
         name = value.name or "auto"

@@ -18,9 +18,12 @@ _PATHS = (
     ("models", "*", "task", "gallery"),
     ("sources", "*", "file"),
     ("sources", "*", "files"),
+    ("sources", "*", "fifo"),
     ("sources", "*", "folder"),
     ("sources", "*", "*_file"),
     ("sources", "*", "*_dir"),
+    ("sources", "*", "parts", "*", "file"),
+    ("sources", "*", "parts", "*", "*_file"),
 )
 
 

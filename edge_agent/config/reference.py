@@ -19,6 +19,9 @@ from edge_agent.config.fields import (
 from edge_agent.config.schema import Config
 from edge_agent.gates import GATES
 from edge_agent.options import Secret
+from edge_agent.preprocess.signal import STREAM_STAGES, WINDOW_STAGES
+from edge_agent.preprocess.text import TEXT_STAGES
+from edge_agent.registry import Registry
 from edge_agent.rules.options import SnapshotOptions
 
 _INTRODUCTION = """\
@@ -38,6 +41,14 @@ message (hint)`. An unknown key is a mistake; a key with nothing after it counts
 """
 
 
+_STAGES: dict[str, Registry[Any]] = {
+    "gate": GATES,
+    "stream": STREAM_STAGES,
+    "features": WINDOW_STAGES,
+    "text": TEXT_STAGES,
+}
+
+
 def reference_markdown() -> str:
     """The whole reference: one table for each section, source type, gate and decoder."""
     return "\n".join([_INTRODUCTION, *_sections("", Config, "")]).rstrip() + "\n"
@@ -49,7 +60,8 @@ def _sections(path: str, annotation: Any, doc: str) -> Iterator[str]:
         for choice, fields in kind.variants().items():
             yield from _section(f"{path}` with `{choice}", fields, "")
         return
-    used = dict.fromkeys(GATES.names()) if path.endswith(".gate") else None
+    stages = _STAGES.get(path.rpartition(".")[2])
+    used = dict.fromkeys(stages.names()) if stages else None
     fields = section_fields(annotation, used)
     yield from _section(path, fields, doc or _first_paragraph(kind))
 
@@ -62,10 +74,17 @@ def _section(path: str, fields: dict[str, Field], doc: str) -> Iterator[str]:
         if not rows:
             yield from (_contents(fields), "")
     for name, field in fields.items():
-        below = f"{path}.{name}" if path else name
         inner, by_name = held_section(field.annotation)
         if inner is not None:
-            yield from _sections(f"{below}.NAME" if by_name else below, inner, field.doc)
+            yield from _sections(
+                _below(path, f"{name}.NAME" if by_name else name), inner, field.doc
+            )
+
+
+def _below(path: str, name: str) -> str:
+    """A key of a section, which may be one of a choice: `sources.NAME` with `type: mqtt`."""
+    section, with_choice, choice = path.partition("` with `")
+    return f"{section}.{name}{with_choice}{choice}" if section else name
 
 
 def _has_row(annotation: Any) -> bool:

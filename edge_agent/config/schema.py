@@ -13,13 +13,22 @@ from typing import Annotated, Any, ClassVar, Literal
 from annotated_types import Ge, Gt, Le, MinLen
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, WithJsonSchema
 
-from edge_agent.config.by_name import GateOptions, SourceConfig, TaskConfig
+from edge_agent.config.by_name import (
+    GATE_PLUGINS,
+    STREAM_PLUGINS,
+    TEXT_PLUGINS,
+    WINDOW_PLUGINS,
+    SourceConfig,
+    StageOptions,
+    TaskConfig,
+)
 from edge_agent.config.problem import YamlPath
 from edge_agent.engines.delegate import DelegateOptions
 from edge_agent.mqtt.options import MqttOptions
 from edge_agent.options import Doc, Duration, Fraction, Options
 from edge_agent.outbox.options import OutboxOptions
 from edge_agent.page.options import PageOptions
+from edge_agent.preprocess.framing import WindowOptions
 from edge_agent.preprocess.image import PreprocessOptions
 from edge_agent.preprocess.tiles import TileOptions
 from edge_agent.recorder.options import RecordOptions
@@ -31,6 +40,7 @@ from edge_agent.rules.options import (
     PublishOptions,
     ZoneOptions,
 )
+from edge_agent.scoring.options import AnomalyOptions, ReadingOptions, SmoothOptions
 from edge_agent.tracking.options import RefineOptions, TrackOptions
 
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
@@ -129,6 +139,10 @@ class ModelConfig(Section):
     )
 
 
+NO_MODEL = "no-model"
+"""What stands for the name of the model where a pipeline has none."""
+
+
 class PipelineConfig(Section):
     """From one source through one model to messages."""
 
@@ -136,10 +150,29 @@ class PipelineConfig(Section):
     source: Annotated[str, Doc("Name of the source.")]
     gate: Annotated[
         dict[str, Options],
-        GateOptions(),
+        StageOptions(GATE_PLUGINS),
         Doc("Which frames are worth inferring; a frame must pass all, in this order."),
     ] = Field(default_factory=dict)
-    model: Annotated[str, Doc("Name of the model.")]
+    stream: Annotated[
+        dict[str, Options],
+        StageOptions(STREAM_PLUGINS),
+        Doc("What is done along a signal before it is cut into windows, in this order."),
+    ] = Field(default_factory=dict)
+    window: Annotated[WindowOptions, Doc("How a signal is cut into windows.")] = WindowOptions()
+    features: Annotated[
+        dict[str, Options],
+        StageOptions(WINDOW_PLUGINS),
+        Doc("What is made of each window, in this order; the last is the model's input."),
+    ] = Field(default_factory=dict)
+    text: Annotated[
+        dict[str, Options],
+        StageOptions(TEXT_PLUGINS),
+        Doc("How a line of text becomes the numbers that the model takes: one way."),
+    ] = Field(default_factory=dict)
+    model: Annotated[
+        str | None,
+        Doc("Name of the model; none: `anomaly` or `reading` take the window itself."),
+    ] = None
     labels: Annotated[
         Annotated[list[str], MinLen(1)] | None, Doc("Labels that count; default: all of the model.")
     ] = None
@@ -155,6 +188,16 @@ class PipelineConfig(Section):
     filters: Annotated[
         dict[str, FilterOptions], Doc("Which results of a label count, by label.")
     ] = Field(default_factory=dict)
+    smooth: Annotated[
+        SmoothOptions | None, Doc("Joins the scores of windows that follow each other.")
+    ] = None
+    anomaly: Annotated[
+        AnomalyOptions | None, Doc("Tells windows that are not normal, as an event `anomaly`.")
+    ] = None
+    reading: Annotated[
+        ReadingOptions | None,
+        Doc("Publishes a number with its unit, and when it is out of bounds."),
+    ] = None
     track: Annotated[
         TrackOptions,
         Doc("How detections become objects; for a source of pictures the default is 1 hit of 1."),
@@ -186,7 +229,12 @@ class PipelineConfig(Section):
     @property
     def models(self) -> tuple[str, ...]:
         """Names of all models that it uses, the main one first."""
-        return (self.model, *self.refine)
+        return (self.model_name, *self.refine)
+
+    @property
+    def model_name(self) -> str:
+        """Name of the model, or what stands for it."""
+        return self.model or NO_MODEL
 
 
 class PrometheusConfig(Section):
@@ -229,6 +277,11 @@ class Config(Section):
         """The pipelines that are enabled, by name."""
         return {name: item for name, item in self.pipelines.items() if item.enabled}
 
+    def takes_pictures(self, model: str) -> bool:
+        """Whether a model is given pictures: by any pipeline, or by none that is known."""
+        users = [item.source for item in self.pipelines.values() if item.model == model]
+        return not users or any(self.sources[source].gives_pictures for source in users)
+
     _hidden: frozenset[YamlPath] = PrivateAttr(default=frozenset())
 
     def hide(self, paths: frozenset[YamlPath]) -> None:
@@ -247,6 +300,11 @@ _MAY_BE_EMPTY: tuple[tuple[Any, ...], ...] = (
     ("pipelines", "*"),
     ("pipelines", "*", "gate", "*"),
     ("pipelines", "*", "tiles"),
+    ("pipelines", "*", "stream", "*"),
+    ("pipelines", "*", "features", "*"),
+    ("pipelines", "*", "text", "*"),
+    ("pipelines", "*", "anomaly"),
+    ("pipelines", "*", "reading"),
     ("pipelines", "*", "filters", "*"),
     ("pipelines", "*", "zones", "*"),
     ("pipelines", "*", "zones", "*", "filters", "*"),

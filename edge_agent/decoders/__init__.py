@@ -33,6 +33,7 @@ DECODERS: Registry[Decoder] = Registry(
         "movenet": "edge_agent.decoders.movenet:MovenetDecoder",
         "segmentation": "edge_agent.decoders.segmentation:SegmentationDecoder",
         "embedding": "edge_agent.decoders.embedding:EmbeddingDecoder",
+        "keyword": "edge_agent.decoders.keyword:KeywordDecoder",
         "classification": "edge_agent.decoders.classification:ClassificationDecoder",
         "raw": "edge_agent.decoders.raw:RawDecoder",
     },

@@ -32,7 +32,10 @@ _LEAST: Mapping[str, Component] = {
 
 @dataclass(frozen=True, slots=True)
 class PipelineEntities:
-    """What a pipeline offers: labels that are counted, names of its zones and lines."""
+    """What a pipeline offers: labels that are counted, names of its zones and lines.
+
+    `reading` is the unit of its readings, empty for a number without one, None for no readings.
+    """
 
     labels: tuple[str, ...]
     zones: tuple[str, ...] = ()
@@ -40,6 +43,7 @@ class PipelineEntities:
     counts: bool = True
     events: bool = True
     snapshots: bool = False
+    reading: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,8 @@ def _unique_id(topics: Topics, key: str) -> str:
 def _of_source(topics: Topics, name: str, pipeline: PipelineEntities) -> Components:
     """What is only true while the source is there."""
     found: Components = {}
+    if pipeline.reading is not None:
+        found["reading"] = _reading(topics, name, pipeline.reading)
     for label in pipeline.labels if pipeline.counts else ():
         found |= _count(label, label, topics.counts(name, label))
         for zone in pipeline.zones:
@@ -108,6 +114,20 @@ def _of_source(topics: Topics, name: str, pipeline: PipelineEntities) -> Compone
         for line in pipeline.lines:
             found |= _crossings(topics, name, line, label)
     return found
+
+
+def _reading(topics: Topics, name: str, unit: str) -> Component:
+    shown = {"unit_of_measurement": unit} if unit else {}
+    return {
+        "platform": "sensor",
+        "name": "reading",
+        "state_topic": topics.reading(name),
+        "value_template": "{{ value_json.value }}",
+        "json_attributes_topic": topics.reading(name),
+        "state_class": "measurement",
+        "icon": "mdi:gauge",
+        **shown,
+    }
 
 
 def _count(name: str, key: str, topic: str) -> Components:

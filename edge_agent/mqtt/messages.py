@@ -12,6 +12,7 @@ from edge_agent.message import Delivery, Message
 from edge_agent.mqtt import payloads
 from edge_agent.mqtt.payloads import FrameResults, Health, Info
 from edge_agent.mqtt.topics import Topics
+from edge_agent.result import Reading
 
 _JSON = "application/json"
 _TEXT = "text/plain"
@@ -123,6 +124,18 @@ class Messages:
         """Newest picture of a pipeline."""
         return _state(self._topics.snapshot(pipeline), jpeg, _JPEG)
 
+    def reading(self, pipeline: str, reading: Reading, at: float) -> Message:
+        """Newest number of a pipeline, taken at epoch seconds `at`."""
+        return Message(
+            self._topics.reading(pipeline),
+            payloads.reading_payload(self._topics.device, pipeline, reading, at),
+            Delivery.STATE,
+            qos=1,
+            retain=True,
+            content_type=_JSON,
+            properties=self._properties(payloads.READING_SCHEMA),
+        )
+
     def states_of(self, pipeline: str) -> tuple[Message, ...]:
         """A message for each retained state of a pipeline but its counts."""
         return (
@@ -130,6 +143,7 @@ class Messages:
             self.enabled(pipeline, False),
             self.threshold(pipeline, 0.0),
             self.snapshot(pipeline, b""),
+            self.reading(pipeline, Reading(0.0, 0.0, ""), 0.0),
         )
 
     def answer(

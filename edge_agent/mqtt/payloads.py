@@ -16,15 +16,16 @@ from typing import Any, Literal
 
 from edge_agent.event import Event, ModelRef
 from edge_agent.geometry import Box, Point
-from edge_agent.result import ClassArea, ClassScore, Detection, Keypoint
+from edge_agent.result import ClassArea, ClassScore, Detection, Keypoint, Reading
 
 EVENT_SCHEMA = "edge-agent/event/1"
 DETECTIONS_SCHEMA = "edge-agent/detections/1"
 INFO_SCHEMA = "edge-agent/info/1"
 HEALTH_SCHEMA = "edge-agent/health/1"
 ANSWER_SCHEMA = "edge-agent/answer/1"
+READING_SCHEMA = "edge-agent/reading/1"
 
-SCHEMAS = ("event", "detections", "info", "health", "answer")
+SCHEMAS = ("event", "detections", "reading", "info", "health", "answer")
 """Names of the payloads that have a JSON Schema."""
 
 
@@ -207,6 +208,24 @@ def detections_payload(found: FrameResults) -> bytes:
     )
 
 
+def reading_payload(device: str, pipeline: str, reading: Reading, time: float) -> bytes:
+    """The newest number of a pipeline, to six digits."""
+    limit = None if reading.limit is None else _digits(reading.limit)
+    return _json(
+        {
+            "schema": READING_SCHEMA,
+            "device": device,
+            "pipeline": pipeline,
+            "time": _number(time, 6),
+            "value": _digits(reading.value),
+            "unit": reading.unit or None,
+            "state": reading.state,
+            "score": _number(reading.score, 4),
+            "limit": limit,
+        }
+    )
+
+
 def info_payload(info: Info) -> bytes:
     """What the device runs."""
     return _json(
@@ -331,6 +350,11 @@ def _number(value: float, digits: int) -> float:
     # float() first: NumPy's float32 would print with all its digits, or not at all.
     value = float(value)
     return round(value, digits) if math.isfinite(value) else 0.0
+
+
+def _digits(value: float) -> float:
+    """To six digits that count, since a reading may be very small; 0 for what is not finite."""
+    return float(f"{value:.6g}") if math.isfinite(value) else 0.0
 
 
 def _optional(value: float | None, digits: int) -> float | None:

@@ -113,6 +113,10 @@ class Topics:
         """Newest picture of a pipeline."""
         return f"{self.pipeline(pipeline)}/snapshot"
 
+    def reading(self, pipeline: str) -> str:
+        """Newest number of a pipeline of a sensor."""
+        return f"{self.pipeline(pipeline)}/reading"
+
     def command(self, name: str) -> str:
         """A command to the device."""
         return f"{self.base}/cmd/{name}"

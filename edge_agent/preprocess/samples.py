@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edge_agent.errors import InferenceError
 from edge_agent.geometry import BoxMapping
 from edge_agent.model import TensorSpec
+from edge_agent.preprocess.numbers import native_values, shape_of, text_of
 
 Array = NDArray[Any]
 
@@ -51,20 +52,20 @@ class Samples:
             if array is None:
                 write_zero(tensor, spec)
             else:
-                tensor[...] = _native(array[number], spec).reshape(tensor.shape)
+                tensor[...] = native_values(array[number], spec).reshape(tensor.shape)
         return BoxMapping()
 
 
 def samples_of_rows(rows: NDArray[np.float64], specs: Sequence[TensorSpec]) -> Samples:
     """Real numbers, row by row, into the first input; each sample begins where one is full."""
     spec = specs[0]
-    count = int(np.prod(_shape(spec)))
+    count = int(np.prod(shape_of(spec)))
     if not rows.size or rows.size % count:
         raise InferenceError(
-            f"its {rows.size} numbers do not fill {_text(spec)}",
+            f"its {rows.size} numbers do not fill {text_of(spec)}",
             f"give {count} numbers for each sample",
         )
-    return Samples({"arr_0": rows.reshape(-1, *_shape(spec))}, specs)
+    return Samples({"arr_0": rows.reshape(-1, *shape_of(spec))}, specs)
 
 
 def samples_of_sound(sound: NDArray[np.float32], specs: Sequence[TensorSpec]) -> Samples:
@@ -73,16 +74,16 @@ def samples_of_sound(sound: NDArray[np.float32], specs: Sequence[TensorSpec]) ->
     A sound shorter than a window is filled up with silence.
     """
     spec = specs[0]
-    size = int(np.prod(_shape(spec)))
+    size = int(np.prod(shape_of(spec)))
     if not _takes_waveform(spec):
         raise InferenceError(
-            f"it is sound, and {_text(spec)} takes no waveform",
+            f"it is sound, and {text_of(spec)} takes no waveform",
             "give the features that the model was trained on, as .npy",
         )
     padded = np.pad(sound, (0, max(0, size - len(sound))))
     starts = [*range(0, len(padded) - size, size), len(padded) - size]
     windows = np.lib.stride_tricks.sliding_window_view(padded, size)[starts]
-    return Samples({"arr_0": windows.reshape(-1, *_shape(spec))}, specs)
+    return Samples({"arr_0": windows.reshape(-1, *shape_of(spec))}, specs)
 
 
 def write_zero(tensor: Array, spec: TensorSpec) -> None:
@@ -104,7 +105,7 @@ def _matched(arrays: Mapping[str, Array], specs: Sequence[TensorSpec]) -> Sequen
         names = {spec.name for spec in specs} | {f"arr_{place}" for place in range(len(specs))}
         unknown = ", ".join(map(repr, sorted(arrays.keys() - names))) or "nothing"
         raise InferenceError(
-            f"it holds {unknown}; the model takes {', '.join(map(_text, specs))}",
+            f"it holds {unknown}; the model takes {', '.join(map(text_of, specs))}",
             "name each array as its input, or arr_0, arr_1, ... in their order",
         )
     return [found.get(place) for place in range(len(specs))]
@@ -113,14 +114,15 @@ def _matched(arrays: Mapping[str, Array], specs: Sequence[TensorSpec]) -> Sequen
 def _by_sample(array: Array, spec: TensorSpec) -> Array:
     """The array with an axis of samples in front of the input's own; raises InferenceError."""
     _check_dtype(array, spec)
-    shape = _shape(spec)
+    shape = shape_of(spec)
     wanted, given = _without_ones(shape), _without_ones(array.shape)
     if array.size and given == wanted:
         return array.reshape(1, *shape)
     if array.size and given[1:] == wanted:
         return array.reshape(-1, *shape)
     raise InferenceError(
-        f"an array of shape {'x'.join(map(str, array.shape)) or 'none'} does not fit {_text(spec)}",
+        f"an array of shape {'x'.join(map(str, array.shape)) or 'none'} "
+        f"does not fit {text_of(spec)}",
         f"give {'x'.join(map(str, shape))}, or N x that for N samples",
     )
 
@@ -129,31 +131,13 @@ def _check_dtype(array: Array, spec: TensorSpec) -> None:
     if array.dtype != spec.dtype and array.dtype.kind != "f":
         real = " or real numbers (float)" if spec.dtype.kind in "iuf" else ""
         raise InferenceError(
-            f"an array of {array.dtype} does not fit {_text(spec)}", f"give {spec.dtype}{real}"
+            f"an array of {array.dtype} does not fit {text_of(spec)}", f"give {spec.dtype}{real}"
         )
-
-
-def _native(values: Array, spec: TensorSpec) -> Array:
-    """Values in the input's own dtype, quantised where the input is."""
-    if values.dtype == spec.dtype or spec.dtype.kind == "f":
-        return values
-    if isinstance(spec.scale, float) and spec.zero_point is not None:
-        values = np.rint(values / np.float64(spec.scale)) + spec.zero_point
-        limits = np.iinfo(spec.dtype)
-        values = np.clip(values, limits.min, limits.max)  # NaN stays and is found below
-    with np.errstate(invalid="ignore"):
-        native = values.astype(spec.dtype)
-    if (native != values).any():
-        raise InferenceError(
-            f"its numbers are not all {spec.dtype}, which {_text(spec)} takes",
-            "give whole numbers in its range" if spec.scale is None else "give numbers, not NaN",
-        )
-    return native
 
 
 def _takes_waveform(spec: TensorSpec) -> bool:
     """One axis of real numbers that reach about from -1 to 1."""
-    if len(_without_ones(_shape(spec))) != 1:
+    if len(_without_ones(shape_of(spec))) != 1:
         return False
     if spec.dtype.kind == "f":
         return True
@@ -164,18 +148,5 @@ def _takes_waveform(spec: TensorSpec) -> bool:
     return bool(np.allclose(ends, (-1.0, 1.0), atol=0.1))
 
 
-def _shape(spec: TensorSpec) -> tuple[int, ...]:
-    """Shape of one run: a free batch is one."""
-    return tuple(1 if side < 0 else side for side in spec.shape)
-
-
 def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(side for side in shape if side != 1)
-
-
-def _text(spec: TensorSpec) -> str:
-    """What is expected, for people."""
-    shape = "x".join("?" if side < 0 else str(side) for side in spec.shape) or "1 number"
-    quantised = isinstance(spec.scale, float)
-    real = f", real = {spec.scale:.6g} * (q - {spec.zero_point})" if quantised else ""
-    return f"input {spec.name!r} ({spec.dtype} {shape}{real})"

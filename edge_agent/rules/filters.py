@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from edge_agent.geometry import Box
-from edge_agent.result import ClassArea, Detection, RawOutput, Result, Track
+from edge_agent.result import ClassArea, Detection, RawOutput, Reading, Result, Scored, Track
 from edge_agent.rules.options import FilterOptions, SizeOptions
 
 
@@ -27,19 +27,20 @@ class ResultFilter:
         return min([threshold, *(each for each in own if each is not None)])
 
     def apply(
-        self, results: Iterable[Result], threshold: float, size: tuple[int, int]
+        self, results: Iterable[Scored], threshold: float, size: tuple[int, int]
     ) -> Sequence[Result]:
         """The results that count in a frame of that width and height in pixels."""
-        return [r for r in results if isinstance(r, RawOutput) or self._counts(r, threshold, size)]
+        found = [each for each in results if not isinstance(each, Reading)]
+        return [r for r in found if isinstance(r, RawOutput) or self._counts(r, threshold, size)]
 
     def faint(
-        self, results: Iterable[Result], threshold: float, size: tuple[int, int], part: float
+        self, results: Iterable[Scored], threshold: float, size: tuple[int, int], part: float
     ) -> Sequence[Result]:
         """The results that would count only if all thresholds were that part of what they are."""
         return [
             each
             for each in results
-            if not isinstance(each, RawOutput)
+            if not isinstance(each, RawOutput | Reading)
             and self._counts(each, threshold, size, part)
             and not self._counts(each, threshold, size)
         ]

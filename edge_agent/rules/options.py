@@ -155,3 +155,7 @@ class PublishOptions(Options):
     update_every: Annotated[
         Duration, Doc("At most one update of an object in this time; 0 for every change.")
     ] = 1.0
+    readings: Annotated[bool, Doc("The newest number of a sensor, retained.")] = True
+    reading_every: Annotated[
+        Duration, Doc("At most one reading in this time, unless its state changes.")
+    ] = 10.0

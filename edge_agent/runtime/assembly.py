@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from edge_agent.config.schema import Config, ModelConfig, PipelineConfig
+from edge_agent.config.schema import Config, PipelineConfig
 from edge_agent.event import Event
 from edge_agent.frame import Frame
 from edge_agent.mqtt.messages import Messages
@@ -23,19 +23,22 @@ from edge_agent.runtime.pipeline import Pipeline
 from edge_agent.runtime.recording import Recorded, build_recorder
 from edge_agent.runtime.refine import Refinement, Refiner
 from edge_agent.runtime.reporter import Identity, Reporter
+from edge_agent.runtime.scoring import ScorerFactory, event_kind, make_scorer
 from edge_agent.runtime.settings import PipelineSettings
-from edge_agent.runtime.stages import build_snapshots, build_source, stage_factory
+from edge_agent.runtime.stages import build_snapshots, build_source, medium_of, stage_factory
 from edge_agent.runtime.status import STARTING
 from edge_agent.runtime.supervisor import Ward
 from edge_agent.runtime.tiling import tiling, why_not
 from edge_agent.runtime.viewing import Preview
 from edge_agent.runtime.worker import Customer, ModelWorker
+from edge_agent.sources.base import Source
 from edge_agent.sources.reader import SourceReader, SourceStatus
 
 _log = logging.getLogger(__name__)
+_ROOM = 64  # windows of a live signal, or lines, that may wait: one that is left out is missed
 
 OnEvents = Callable[[Sequence[Event]], None]
-OpenModel = Callable[[str, ModelConfig], Inference]
+OpenModel = Callable[[Config, str], Inference]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,7 @@ class Assembly:
         open_model: OpenModel,
         on_events: OnEvents,
         metrics: Mapping[str, PipelineMetrics] | None = None,
+        scorer: ScorerFactory = make_scorer,
     ) -> None:
         self._identity = identity
         self._messages = messages
@@ -75,6 +79,7 @@ class Assembly:
         self._open_model = open_model
         self._on_events = on_events
         self._metrics = metrics or {}  # by pipeline
+        self._scorer = scorer
         self._ids = itertools.count(1)
         self._config = Config()
         self._chosen: Mapping[str, PipelineConfig] = {}
@@ -128,11 +133,13 @@ class Assembly:
         same_sources = _same(self._sources, sources, self._config.sources, config.sources)
         same_models = _same(self._models, models, self._config.models, config.models)
         ready = {m: self._ready[m] if m in same_models else threading.Condition() for m in models}
-        live = {name: build_source(config, name).live for name in sources}
+        built = {name: build_source(config, name) for name in sources}
         steady = {
             name: item
             for name, item in chosen.items()
-            if item.source in same_sources and item.model in same_models and name in self._built
+            if item.source in same_sources
+            and item.model_name in same_models
+            and name in self._built
         }
         kept = {
             n: self._built[n]
@@ -148,7 +155,7 @@ class Assembly:
                 config,
                 name,
                 item,
-                live[item.source],
+                built[item.source],
                 ready,
                 metrics[name],
                 name in seamless,
@@ -194,7 +201,7 @@ class Assembly:
     def _customers(self, model: str) -> tuple[Customer, ...]:
         """Who uses that model: pipelines, and what looks closer at their objects."""
         chosen = self._chosen.items()
-        main = [self._built[name] for name, item in chosen if item.model == model]
+        main = [self._built[name] for name, item in chosen if item.model_name == model]
         refiners = (each for built in self._built.values() for each in built.refinement.refiners)
         return (*main, *(each for each in refiners if each.model == model))
 
@@ -242,13 +249,13 @@ class Assembly:
         return Ward(f"model {name}", build, fail)
 
     def _open(self, name: str) -> Inference:
-        inference = self._open_model(name, self._config.models[name])
+        inference = self._open_model(self._config, name)
         _log.info(
             "model %s: %s on %s, %s",
             name, inference.engine.runtime, inference.engine.device, inference.decoder_why,
         )  # fmt: skip
         for pipeline, item in self._chosen.items():
-            if item.model == name:
+            if item.model_name == name:
                 _warn_of_unknown_labels(pipeline, item, inference)
                 if item.tiles is not None and (reason := why_not(inference)):
                     _log.warning("pipeline %s: tiles are of no use: %s", pipeline, reason)
@@ -259,13 +266,15 @@ class Assembly:
         config: Config,
         name: str,
         item: PipelineConfig,
-        live: bool,
+        source: Source,
         ready: Mapping[str, threading.Condition],
         metrics: PipelineMetrics,
         seamless: bool,
     ) -> Pipeline:
         labels = frozenset(item.labels) if item.labels is not None else None
-        stages = stage_factory(config, item, self._ids, metrics.crossings)
+        medium = medium_of(source)
+        scorer = partial(self._scorer, config, name)
+        stages = stage_factory(config, item, medium, self._ids, metrics.crossings, scorer)
         recorder = build_recorder(config, name, item)
         on_events = self._on_events
         if recorder is not None:
@@ -276,22 +285,23 @@ class Assembly:
         snapshots = build_snapshots(item.publish.snapshots, reporter.snapshot)
         if recorder is not None:
             snapshots = Recorded(snapshots, recorder)
-        has_preview = config.page is not None and config.page.preview
+        has_preview = config.page is not None and config.page.preview and medium == "picture"
         return Pipeline(
             PipelineSettings(
                 name,
                 labels,
                 item.threshold,
-                live,
+                source.live,
                 item.publish.detections,
                 item.filters,
                 item.max_age,
                 tiling(item.tiles),
+                event_kind(item, medium),
             ),
             PrivacyMask(item.privacy.mask),
             stages,
             reporter,
-            Inbox(ready[item.model]),
+            Inbox(ready[item.model_name], 1 if medium == "picture" else _ROOM),
             self._status_publisher(name, seamless),
             Preview(snapshots) if has_preview else snapshots,
             metrics,
@@ -340,7 +350,7 @@ def _same(
     now: Mapping[str, object],
 ) -> set[str]:
     """Names that run, are wanted, and are configured as before."""
-    return {name for name in wanted if name in running and before[name] == now[name]}
+    return {name for name in wanted if name in running and before.get(name) == now.get(name)}
 
 
 def _missing(

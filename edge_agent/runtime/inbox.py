@@ -26,26 +26,36 @@ class Job:
 
 
 class Inbox:
-    """Holds the newest frame of a live source, or the next few of a recording.
+    """Holds the newest frames of a live source, at most `room`, or the next few of a recording.
 
     All inboxes of one model share the condition `ready` on which its worker waits.
     """
 
-    def __init__(self, ready: threading.Condition) -> None:
+    def __init__(self, ready: threading.Condition, room: int = 1) -> None:
         self._ready = ready
+        self._room = room
         self._jobs: deque[Job] = deque()
         self._finished = False
         self._closed = False
 
-    def replace(self, *jobs: Job) -> bool:
-        """Put in what is live; whatever still waited is dropped. True when something was."""
+    def push(self, job: Job) -> bool:
+        """Put in a live frame; without room the oldest is dropped. True when one was."""
         with self._ready:
-            dropped = bool(self._jobs)
+            dropped = len(self._jobs) >= self._room
+            if dropped:
+                self._jobs.popleft()
+            if not self._closed:
+                self._jobs.append(job)
+                self._ready.notify_all()
+            return dropped
+
+    def replace(self, *jobs: Job) -> None:
+        """Put in these in the place of whatever still waited."""
+        with self._ready:
             self._jobs.clear()
             if not self._closed:
                 self._jobs.extend(jobs)
                 self._ready.notify_all()
-            return dropped
 
     def append(self, job: Job) -> None:
         """Put in a recorded frame; waits for room, until the inbox is closed."""

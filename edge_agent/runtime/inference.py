@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.decoders.base import Decoder
@@ -17,6 +18,7 @@ from edge_agent.event import ModelRef
 from edge_agent.geometry import BoxMapping
 from edge_agent.model import ModelInfo
 from edge_agent.preprocess.image import ImagePreprocessor, NoPictures
+from edge_agent.preprocess.numbers import NumberWriter
 from edge_agent.preprocess.samples import Samples, write_zero
 from edge_agent.result import Result
 
@@ -51,16 +53,24 @@ class Inference:
         self.decoder = decoder
         self.decoder_why = decoder_why
         self.labels = labels
+        self._remembers = "VAR_HANDLE" in info.operators
+        self._heard: Memory | None = None  # whose stream is in the model's own variables
+        self._numbers = NumberWriter(engine.inputs[0]) if engine.inputs else None
 
-    def run(self, image: NDArray[Any], threshold: float, memory: Memory | None = None) -> Outcome:
-        """Infer one H x W x 3 uint8 BGR image; boxes are fractions of it.
+    def run(self, data: NDArray[Any], threshold: float, memory: Memory | None = None) -> Outcome:
+        """Infer one H x W x 3 uint8 BGR image, or a window of as many numbers as the model takes.
 
-        Inputs of the model other than the first are zero. `memory` is that of the stream that the
-        image belongs to, where the model feeds outputs back; all images without are one stream.
+        Boxes are fractions of the image. Inputs of the model other than the first are zero.
+        `memory` is that of the stream that the frame belongs to, where the model feeds outputs
+        back or remembers in variables of its own, which begin anew with another; all frames
+        without are one stream. Raises SignalMismatch for a window of another size.
         """
         if memory is not None and isinstance(self.engine, StatefulEngine):
             self.engine.memory = memory
-        return self._run(self._writer(image), threshold)
+        if self._remembers and memory is not self._heard:
+            self._heard = memory
+            self.engine.reset()
+        return self._run(self._writer(data), threshold)
 
     def outputs(self, image: NDArray[Any]) -> tuple[NDArray[Any], ...]:
         """The output tensors of one image as `run` takes it, in native dtypes.
@@ -86,11 +96,16 @@ class Inference:
             results, 1e3 * (filled - start), 1e3 * (inferred - filled), 1e3 * (decoded - inferred)
         )
 
-    def _writer(self, image: NDArray[Any]) -> Callable[..., BoxMapping]:
+    def _writer(self, data: NDArray[Any]) -> Callable[..., BoxMapping]:
+        is_picture = data.ndim == 3 and data.dtype == np.uint8
+
         def write(tensor: NDArray[Any], *others: NDArray[Any]) -> BoxMapping:
             for other, spec in zip(others, self.engine.inputs[1:], strict=True):
                 write_zero(other, spec)
-            return self.preprocessor.write(image, tensor)
+            if is_picture or self._numbers is None:
+                return self.preprocessor.write(data, tensor)
+            self._numbers.write(data, tensor)
+            return BoxMapping()
 
         return write
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from edge_agent.backoff import Backoff
 from edge_agent.engines.state import Memory
-from edge_agent.event import ModelRef
+from edge_agent.errors import EdgeAgentError
+from edge_agent.event import EventKind, ModelRef
 from edge_agent.frame import Frame
 from edge_agent.gates.chain import GateChain
+from edge_agent.preprocess.framing import AsItComes, Framing
 from edge_agent.preprocess.mask import PrivacyMask
-from edge_agent.result import Kind, Track
+from edge_agent.result import Kind, Reading, Track
 from edge_agent.rules.base import Happening
 from edge_agent.rules.filters import ResultFilter
 from edge_agent.rules.objects import ObjectRules
@@ -28,6 +31,7 @@ from edge_agent.runtime.settings import PipelineSettings, few_labels
 from edge_agent.runtime.snapshots import NoSnapshots, Snapshots
 from edge_agent.runtime.status import PipelineStatus
 from edge_agent.runtime.tiling import Tiling
+from edge_agent.scoring.base import Scorer, Unscored
 from edge_agent.sources.reader import SourceStatus
 from edge_agent.tracking.base import Tracker
 
@@ -44,6 +48,8 @@ class StageFactory:
     gate: Callable[[], GateChain]
     tracker: Callable[[Kind], Tracker]
     rules: Callable[[], ObjectRules]
+    framing: Callable[[], Framing] = AsItComes
+    scorer: Callable[[], Scorer] = Unscored
 
 
 class Pipeline:
@@ -86,7 +92,9 @@ class Pipeline:
         self._mask = mask
         self._stages = stages
         self._reporter = reporter
+        self._framing = stages.framing()
         self._gate = stages.gate()
+        self._scorer = stages.scorer()
         self._rules = stages.rules()
         self._tracker: Tracker | None = None
         self._model: tuple[ModelRef, Kind] | None = None
@@ -107,6 +115,8 @@ class Pipeline:
     @property
     def least_score(self) -> float:
         """Score below which no result is of any use, whatever its label."""
+        if self._scorer.needs_all:
+            return 0.0
         tracker = self._tracker
         part = 1.0 if tracker is None else tracker.faint
         return min(part * self._filter.least(self.threshold), self.snapshots.least_score)
@@ -128,13 +138,13 @@ class Pipeline:
                 return
             self._is_enabled = enabled
             self.metrics.counts.gated += self.inbox.clear()
-            self.memory = Memory()
+            self._break_off()
             self._end_all()
 
     # Source's thread
 
     def intake(self, frame: Frame) -> None:
-        """Take a frame from the source; hand it to the worker if the gate lets it pass.
+        """Take a frame from the source; hand to the worker what of it the gate lets pass.
 
         While the model is down a frame is dropped, also one of a recording: other pipelines may
         share the source.
@@ -146,16 +156,21 @@ class Pipeline:
             self.metrics.took()
             self.metrics.counts.dropped += 1
             return
+        self._take(partial(self._framing.cut, frame))
+
+    def _take(self, pieces: Callable[[], Iterable[Frame]]) -> None:
         try:
-            job = self._admit(frame)
+            for piece in pieces():
+                job = self._admit(piece)
+                if job is not None:
+                    self._hand_over(job)
         except Exception as error:  # noqa: BLE001 - the pipeline's edge; `_fault` logs it
             self._fault(error)
-            return
-        if job is None:
-            return
+
+    def _hand_over(self, job: Job) -> None:
         if not self.settings.live:
             self.inbox.append(job)
-        elif self.inbox.replace(job):
+        elif self.inbox.push(job):
             self.metrics.counts.dropped += 1
 
     def _pass_by(self) -> None:
@@ -163,6 +178,7 @@ class Pipeline:
         self.metrics.took()
         self.metrics.counts.gated += 1
         self._guarded(self._gate.reset)
+        self._guarded(self._framing.reset)
 
     def _admit(self, frame: Frame) -> Job | None:
         self.metrics.took()
@@ -175,7 +191,7 @@ class Pipeline:
         self.metrics.latency["gate"].add(gate_ms)
         if verdict.closed and tracker is not None and tracker.active:
             self._end_all()
-        if not verdict.passed or self._is_left_out():
+        if not verdict.passed or (frame.is_picture and self._is_left_out()):
             self.metrics.counts.gated += 1
             return None
         return Job(visible, verdict.regions, gate_ms)
@@ -188,13 +204,20 @@ class Pipeline:
     def source_changed(self, status: SourceStatus) -> None:
         """Take note that the source went online, offline or came to its end."""
         if status.finished:
+            self._take(self._framing.flush)
             self.inbox.finish()
         elif status.online:
             self.status.fine("source")
         else:
             self.status.trouble("source", status.reason)
-            self.memory = Memory()
+            self._guarded(self._break_off)
             self._guarded(self._gate.reset)
+            self._guarded(self._framing.reset)
+
+    def _break_off(self) -> None:
+        """Forget what belongs to the frames so far: the next one does not follow them."""
+        self.memory = Memory()
+        self._scorer.reset()
 
     # Model's worker
 
@@ -202,6 +225,8 @@ class Pipeline:
         """Take note of the model, which decides what is tracked and, with few labels, counted."""
         with self._lock:
             self._expected = few_labels(labels) if self.settings.labels is None else ()
+            by_model: EventKind = "keyword" if kind == "keyword" else "class"
+            self._reporter.whole_frame = self.settings.event_kind or by_model
             self._rules.expect(self._expected)
             if self._tracker is None or self._model != (ref, kind):
                 self._end_all()
@@ -238,6 +263,12 @@ class Pipeline:
         self.metrics.counts.dropped += 1
         return False
 
+    def refused(self, error: EdgeAgentError) -> None:
+        """Take note that the model cannot take what the pipeline makes of its frames."""
+        with self._lock:
+            if self._retry_at is None:
+                self._fault(error)
+
     def complete(self, job: Job, outcome: Outcome) -> None:
         """Turn the results of a frame into events."""
         self._guarded(lambda: self._complete(job, outcome))
@@ -260,9 +291,13 @@ class Pipeline:
         self.metrics.counts.inferred += 1
         moment = Moment.of_frame(frame, self._latency(job, outcome), self._model[0])
         self._last = (frame.timeline, moment)
-        results = self._filter.apply(outcome.results, self.threshold, frame.size)
+        scored = self._scorer.apply(frame, outcome.results)
+        for reading in scored:
+            if isinstance(reading, Reading):
+                self._reporter.reading(reading, frame.timeline, moment)
+        results = self._filter.apply(scored, self.threshold, frame.size)
         part = self._tracker.faint
-        faint = self._filter.faint(outcome.results, self.threshold, frame.size, part)
+        faint = self._filter.faint(scored, self.threshold, frame.size, part)
         followed = self._tracker.update(results, frame.timeline, faint)
         tracks = self.refinement.named(followed)
         happenings = self._tell(tracks, frame.timeline, moment)
@@ -291,6 +326,7 @@ class Pipeline:
         """End what is still followed: the recording is over."""
         with self._lock:
             self._end_all()
+            self._reporter.newest_reading()
         self.status.trouble("source", "end of the recording")
         self.finished.set()
 
@@ -405,17 +441,23 @@ class Pipeline:
 
     def _fault(self, error: Exception) -> None:
         delay = self._backoff.next_delay()
-        _log.exception("pipeline %s failed, again in %.1f s", self.name, delay)
+        if isinstance(error, EdgeAgentError):
+            reason = str(error)
+            _log.error("pipeline %s failed, again in %.1f s: %s", self.name, delay, reason)
+        else:
+            reason = f"internal error: {error!r}"
+            _log.error("pipeline %s failed, again in %.1f s", self.name, delay, exc_info=error)
         self.metrics.counts.errors += 1
         with self._lock:
             self._retry_at = time.monotonic() + delay
             self._tracker = None  # what it follows is ended here, once
             if self._model is not None:
                 self._reporter.end_open(self._now(self._model[0])[1])
-            self.status.trouble("pipeline", f"internal error: {error!r}")
+            self.status.trouble("pipeline", reason)
 
     def _rebuild(self) -> None:
         self._gate, self._rules = self._stages.gate(), self._stages.rules()
+        self._framing, self._scorer = self._stages.framing(), self._stages.scorer()
         self._rules.expect(self._expected)
         self._retry_at = None
         if self._model is not None:

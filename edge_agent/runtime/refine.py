@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from edge_agent.engines.state import Memory
+from edge_agent.errors import EdgeAgentError
 from edge_agent.event import ModelRef
 from edge_agent.frame import Frame
 from edge_agent.geometry import Box, iou
@@ -132,6 +133,11 @@ class Refiner:
         del job
         with self._answered:
             self._note_answer()
+
+    def refused(self, error: EdgeAgentError) -> None:
+        """A second model that cannot take crops names nothing."""
+        self._trouble = str(error)
+        self._give_up()
 
     def finish(self) -> None:
         """Nothing: the end of a recording is the pipeline's."""

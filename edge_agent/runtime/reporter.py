@@ -16,7 +16,7 @@ from edge_agent.message import Message
 from edge_agent.mqtt.messages import Messages, removed
 from edge_agent.mqtt.payloads import FrameResults
 from edge_agent.outbox.base import Outbox
-from edge_agent.result import ClassArea, ClassScore, Detection, Result, Track
+from edge_agent.result import ClassArea, ClassScore, Detection, Reading, Result, Track
 from edge_agent.rules.base import CountKey, Happening
 from edge_agent.rules.options import PublishOptions
 from edge_agent.runtime.ulid import new_ulid
@@ -74,7 +74,8 @@ class Identity:
 class Reporter:
     """Writes a pipeline's events, counts and detections; remembers what it has begun.
 
-    `on_events` is shown each event. Only the thread that holds the pipeline's lock calls it.
+    `on_events` is shown each event. `whole_frame` is the kind of what has no box. Only the thread
+    that holds the pipeline's lock calls it.
     """
 
     def __init__(
@@ -92,6 +93,9 @@ class Reporter:
         self._messages = messages
         self._outbox = outbox
         self._on_events = on_events
+        self.whole_frame: EventKind = "class"
+        self._reading: tuple[Reading, Moment] | None = None  # the newest, not told yet
+        self._told: tuple[float, str] = (float("-inf"), "")  # when, and its state
         self._open: dict[int, Event] = {}
         self._counts: dict[CountKey, int] = {}
         self._left_over: set[CountKey] = set()
@@ -169,6 +173,21 @@ class Reporter:
             )
         )
 
+    def reading(self, reading: Reading, timeline: float, moment: Moment) -> None:
+        """Publish a number: at once where its state is another, else after `reading_every` s."""
+        self._reading = reading, moment
+        since, state = self._told
+        if reading.state != state or timeline - since >= self._publish.reading_every:
+            self._told = timeline, reading.state
+            self.newest_reading()
+
+    def newest_reading(self) -> None:
+        """Publish the newest number, if it was held back."""
+        if self._reading is not None and self._publish.readings:
+            reading, moment = self._reading
+            self._outbox.put(self._messages.reading(self._pipeline, reading, moment.wall))
+        self._reading = None
+
     def snapshot(self, jpeg: bytes) -> None:
         """Publish a picture."""
         self._outbox.put(self._messages.snapshot(self._pipeline, jpeg))
@@ -212,7 +231,7 @@ class Reporter:
     def _event(self, happening: Happening, timeline: float, moment: Moment) -> Event:
         track = happening.track
         begun = self._open.get(track.id)
-        kind: EventKind = "object" if track.box is not None else "class"
+        kind: EventKind = "object" if track.box is not None else self.whole_frame
         return Event(
             id=begun.id if begun else self._identity.new_id(moment.wall),
             device=self._identity.device,

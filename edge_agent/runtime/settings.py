@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from edge_agent.event import EventKind
 from edge_agent.rules.options import FilterOptions
 from edge_agent.runtime.tiling import Tiling, Whole
 
@@ -26,7 +27,8 @@ class PipelineSettings:
 
     `live` is False for a recording, which waits for its frames to be inferred; `labels` None
     means all, and `filters` narrow some of them. A live frame older than `max_age` seconds is not
-    inferred. `tiling` is how a frame goes through the model.
+    inferred. `event_kind` is that of events without a box, None where the model decides; `tiling`
+    is how a frame goes through the model.
     """
 
     name: str
@@ -37,3 +39,4 @@ class PipelineSettings:
     filters: Mapping[str, FilterOptions] = field(default_factory=dict)
     max_age: float | None = None
     tiling: Tiling = field(default_factory=Whole)
+    event_kind: EventKind | None = None

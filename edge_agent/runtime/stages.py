@@ -12,6 +12,7 @@ from edge_agent.gates import GATES
 from edge_agent.gates.chain import GateChain
 from edge_agent.gates.schedule import ScheduleOptions
 from edge_agent.options import Options
+from edge_agent.preprocess.framing import AsItComes, Framing, SignalFraming, TextFraming
 from edge_agent.result import Kind
 from edge_agent.rules.base import CountKey
 from edge_agent.rules.lines import LineWatch
@@ -19,11 +20,14 @@ from edge_agent.rules.objects import ObjectRules
 from edge_agent.rules.options import SnapshotOptions
 from edge_agent.rules.zones import ZoneWatch
 from edge_agent.runtime.pipeline import StageFactory
+from edge_agent.runtime.scoring import labels_of
 from edge_agent.runtime.snapshots import JpegSnapshots, NoSnapshots, Snapshots
+from edge_agent.scoring.base import Scorer
 from edge_agent.sources import SOURCES
-from edge_agent.sources.base import Source
+from edge_agent.sources.base import Medium, Source
 from edge_agent.tracking.base import Tracker
 from edge_agent.tracking.boxes import BoxTracker
+from edge_agent.tracking.instant import InstantTracker
 from edge_agent.tracking.labels import LabelTracker
 from edge_agent.tracking.options import TrackOptions
 
@@ -42,20 +46,47 @@ def build_snapshots(options: SnapshotOptions, publish: Callable[[bytes], None]) 
     return JpegSnapshots(options, publish) if options.allowed else NoSnapshots()
 
 
+def medium_of(source: Source) -> Medium:
+    """What its frames are: it may say so by an attribute, else they are pictures."""
+    medium: Medium = getattr(source, "medium", "picture")
+    return medium
+
+
 def stage_factory(
-    config: Config, item: PipelineConfig, ids: Iterator[int], crossings: Counter[CountKey]
+    config: Config,
+    item: PipelineConfig,
+    medium: Medium,
+    ids: Iterator[int],
+    crossings: Counter[CountKey],
+    scorer: Callable[[], Scorer],
 ) -> StageFactory:
     """What makes the stages of a pipeline; raises ValueError for options that one refuses.
 
-    `ids` numbers objects, `crossings` are the line counts so far.
+    `medium` is what the source gives, `ids` numbers objects, `crossings` are the line counts so
+    far, `scorer` makes the scorer.
     """
     stages = StageFactory(
         gate=partial(_gates, item, config.agent.location),
-        tracker=partial(_tracker, _track_options(config, item), ids),
+        tracker=partial(_tracker, _track_options(config, item), ids, medium),
         rules=partial(_rules, item, crossings),
+        framing=partial(_framing, item, medium),
+        scorer=scorer,
     )
-    stages.gate(), stages.tracker("object")  # refuses bad options now, not in a thread
+    (
+        stages.gate(),
+        stages.tracker("object"),
+        stages.scorer(),
+        stages.framing(),
+    )  # refuse bad options now, not in a thread
     return stages
+
+
+def _framing(item: PipelineConfig, medium: Medium) -> Framing:
+    if medium == "signal":
+        return SignalFraming(item.window, item.stream, item.features)
+    if medium == "text":
+        return TextFraming(item.text)
+    return AsItComes()
 
 
 def _track_options(config: Config, item: PipelineConfig) -> TrackOptions:
@@ -78,9 +109,11 @@ def _located(options: Options, location: tuple[float, float] | None) -> Options:
     return options
 
 
-def _tracker(options: TrackOptions, ids: Iterator[int], kind: Kind) -> Tracker:
-    is_whole_frame = kind in ("class", "segmentation")
-    return LabelTracker(options, ids) if is_whole_frame else BoxTracker(options, ids)
+def _tracker(options: TrackOptions, ids: Iterator[int], medium: Medium, kind: Kind) -> Tracker:
+    if medium == "text":
+        return InstantTracker(options, ids)
+    has_boxes = kind in ("object", "keypoints")
+    return BoxTracker(options, ids) if has_boxes else LabelTracker(options, ids)
 
 
 def _rules(item: PipelineConfig, crossings: Counter[CountKey]) -> ObjectRules:
@@ -88,7 +121,7 @@ def _rules(item: PipelineConfig, crossings: Counter[CountKey]) -> ObjectRules:
     return ObjectRules(
         ZoneWatch(item.zones),
         lines,
-        item.labels or (),
+        labels_of(item),
         item.publish.update_every,
         item.cooldown,
         item.stationary,

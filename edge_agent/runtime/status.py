@@ -45,6 +45,11 @@ class PipelineStatus:
         """Why it is offline; empty when it is online."""
         return next((reason for reason in self._troubles.values() if reason is not None), "")
 
+    def trouble_of(self, part: str) -> str:
+        """Why that part does not work; empty where it does or has not reported yet."""
+        reason = self._troubles[part]
+        return "" if reason in (None, STARTING) else str(reason)
+
     def _set(self, part: str, reason: str | None) -> None:
         with self._lock:
             self._troubles[part] = reason

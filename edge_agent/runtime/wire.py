@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from edge_agent.clock import boot_id
-from edge_agent.config.schema import AgentConfig, Config, ModelConfig, PrometheusConfig
+from edge_agent.config.schema import NO_MODEL, AgentConfig, Config, ModelConfig, PrometheusConfig
 from edge_agent.decoders.base import Decoder, known_labels, picture_notes
 from edge_agent.decoders.choose import choose_decoder
 from edge_agent.engines import open_engine
@@ -49,9 +49,11 @@ from edge_agent.runtime.governor import Governor, Limits, Load
 from edge_agent.runtime.health import HealthReport
 from edge_agent.runtime.inference import Inference
 from edge_agent.runtime.metrics import PipelineMetrics
+from edge_agent.runtime.no_model import WithoutModel
 from edge_agent.runtime.notify import Systemd
 from edge_agent.runtime.overrides import Overrides
 from edge_agent.runtime.reporter import Identity
+from edge_agent.runtime.scoring import ScorerFactory, make_scorer
 from edge_agent.runtime.state import state_folder
 from edge_agent.runtime.system import (
     cpu_seconds,
@@ -94,6 +96,15 @@ def open_inference(
     return inference
 
 
+def open_for(config: Config, name: str) -> Inference:
+    """A model of the configuration, for what its pipelines give it; raises as `open_inference`."""
+    if name == NO_MODEL and name not in config.models:
+        return WithoutModel()
+    any_input = not config.takes_pictures(name)
+    kept = _kept(config.agent)
+    return open_inference(name, config.models[name], any_input=any_input, kept=kept)
+
+
 class Checked(NamedTuple):
     """What a model finds, and the labels that it knows."""
 
@@ -101,9 +112,9 @@ class Checked(NamedTuple):
     labels: tuple[str, ...] | None
 
 
-def check_model(name: str, model: ModelConfig) -> Checked:
-    """Everything of `open_inference` but the engine; raises ModelError."""
-    ready = _made_ready(name, model)
+def check_model(config: Config, name: str) -> Checked:
+    """Everything of `open_for` but the engine; raises ModelError."""
+    ready = _made_ready(name, config.models[name], not config.takes_pictures(name))
     return Checked(ready.decoder.kind, ready.labels)
 
 
@@ -198,12 +209,13 @@ def build_agent(
     overrides: Overrides | None = None,
     reload: Callable[[], Config | None] | None = None,
     metrics: Mapping[str, PipelineMetrics] | None = None,
+    scorer: ScorerFactory = make_scorer,
 ) -> Agent:
     """The whole agent, nothing started yet; without `outbox` events wait in memory.
 
     Without `publish` nothing is sent and no broker is needed: for benchmarks. `reload` as for
-    `CommandDesk`; `metrics` are those of the agent before it. Raises ConfigError for values that
-    only a stage itself can judge.
+    `CommandDesk`; `metrics` are those of the agent before it; `scorer` makes the scorers of the
+    pipelines. Raises ConfigError for values that only a stage itself can judge.
     """
     if not config.running:
         raise ConfigError((_nothing_to_do(config),))
@@ -214,13 +226,12 @@ def build_agent(
         identity = Identity(config.agent.name, boot_id())
         recent = RecentEvents()
         composites = Composites(identity, messages, outbox, recent.note)
-        open_model = partial(open_inference, kept=_kept(config.agent))
 
         def note(events: Sequence[Event]) -> None:
             recent.note(events)
             composites.note(events)
 
-        assembly = Assembly(identity, messages, outbox, open_model, note, metrics)
+        assembly = Assembly(identity, messages, outbox, open_for, note, metrics, scorer)
         assembly.fit(config)
         desk = CommandDesk(overrides or Overrides(), messages, outbox, reload)
         birth = threading.Event()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from edge_agent.engines.state import Memory
-from edge_agent.errors import EdgeAgentError
+from edge_agent.errors import EdgeAgentError, SignalMismatch
 from edge_agent.event import ModelRef
 from edge_agent.result import Kind
 from edge_agent.runtime.inbox import Inbox, Job
@@ -51,6 +51,9 @@ class Customer(Protocol):
 
     def failed_on(self, job: Job) -> None:
         """Take note that the model failed on a frame."""
+
+    def refused(self, error: EdgeAgentError) -> None:
+        """Take note that the model cannot take what is made of the frames."""
 
     def finish(self) -> None:
         """Take note that the last frame of a recording is done."""
@@ -195,6 +198,9 @@ class ModelWorker:
                 inference, job.frame.data, job.regions, pipeline.least_score, pipeline.memory
             )
             self._failures = 0
+        except SignalMismatch as error:
+            pipeline.refused(error)
+            return
         except Exception:
             self._failures += 1
             pipeline.failed_on(job)

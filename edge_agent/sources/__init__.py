@@ -1,4 +1,4 @@
-"""Where frames come from: cameras, network streams, recordings and pictures."""
+"""Where frames come from: cameras, recordings, pictures, sound, sensors and text."""
 
 from __future__ import annotations
 
@@ -17,7 +17,17 @@ SOURCES: Registry[Source] = Registry(
         "http": "edge_agent.sources.http:HttpSource",
         "picamera": "edge_agent.sources.picamera:PicameraSource",
         "video": "edge_agent.sources.video:VideoSource",
+        "audio": "edge_agent.sources.audio:AudioSource",
+        "iio": "edge_agent.sources.iio:IioSource",
+        "i2c": "edge_agent.sources.i2c:I2cSource",
+        "mqtt": "edge_agent.sources.mqtt:MqttSource",
+        "http_json": "edge_agent.sources.http_json:HttpJsonSource",
+        "sysfs": "edge_agent.sources.sysfs:SysfsSource",
+        "fusion": "edge_agent.sources.fusion:FusionSource",
         "images": "edge_agent.sources.images:ImagesSource",
+        "csv": "edge_agent.sources.csv:CsvSource",
+        "lines": "edge_agent.sources.lines:LinesSource",
+        "text": "edge_agent.sources.text:TextSource",
     },
 )
 

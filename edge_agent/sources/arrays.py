@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import struct
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from edge_agent.sources.wav import BadSound, WavFile
 
 _MAX_FILE_BYTES = 256 * 2**20
 _SEPARATORS = (";", ",", "\t")
@@ -114,52 +115,12 @@ def load_sound(path: Path) -> Sound:
     """
     _check_size(path)
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise BadNumbers(f"it cannot be read: {error.strerror}") from error
-    if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
-        raise BadNumbers("it is no WAVE file")
-    chunks = dict(_chunks(data))
-    try:
-        code, channels, rate, _, _, bits = struct.unpack_from("<2H2I2H", chunks[b"fmt "])
-        if code == 0xFFFE:  # extensible: the real code begins the GUID behind it
-            (code,) = struct.unpack_from("<H", chunks[b"fmt "], 24)
-        content = chunks[b"data"]
-    except (KeyError, struct.error) as error:
-        raise BadNumbers("it has no format or no samples") from error
-    if (code, bits) not in _WAVES or not channels:
-        raise BadNumbers(
-            f"its format {code} of {bits} bits is unknown: save it as PCM of 8 to 32 bits or float"
-        )
-    frames = content[: len(content) // (channels * bits // 8) * (channels * bits // 8)]
-    samples = _WAVES[code, bits](frames).reshape(-1, channels)
-    return Sound(samples.mean(axis=1, dtype=np.float64).astype(np.float32), rate)
-
-
-def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Name and content of each chunk; one that breaks off is as long as it is."""
-    place = 12
-    while place + 8 <= len(data):
-        (length,) = struct.unpack_from("<I", data, place + 4)
-        yield data[place : place + 4], data[place + 8 : place + 8 + length]
-        place += 8 + length + length % 2
-
-
-def _pcm24(content: bytes) -> NDArray[np.float64]:
-    whole = np.zeros((len(content) // 3, 4), np.uint8)
-    whole[:, 1:] = np.frombuffer(content, np.uint8).reshape(-1, 3)
-    values: NDArray[np.float64] = whole.view("<i4").reshape(-1) / 2.0**31
-    return values
-
-
-_WAVES: Mapping[tuple[int, int], Callable[[bytes], NDArray[Any]]] = {
-    (1, 8): lambda content: (np.frombuffer(content, np.uint8) - 128.0) / 128.0,
-    (1, 16): lambda content: np.frombuffer(content, "<i2") / 2.0**15,
-    (1, 24): _pcm24,
-    (1, 32): lambda content: np.frombuffer(content, "<i4") / 2.0**31,
-    (3, 32): lambda content: np.frombuffer(content, "<f4"),
-    (3, 64): lambda content: np.frombuffer(content, "<f8"),
-}
+        file = WavFile(path)
+        samples = file.read(file.left)
+        file.close()
+    except BadSound as error:
+        raise BadNumbers(str(error)) from error
+    return Sound(samples.mean(axis=1, dtype=np.float64).astype(np.float32), file.rate)
 
 
 def _check_size(path: Path) -> None:

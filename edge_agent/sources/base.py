@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Protocol
+from dataclasses import replace
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent import options
 from edge_agent.clock import Clock, SystemClock
-from edge_agent.frame import Frame
+from edge_agent.frame import Frame, Signal
 
 SYSTEM_CLOCK: Clock = SystemClock()
 """The clock of sources that are given none."""
@@ -18,12 +19,18 @@ SYSTEM_CLOCK: Clock = SystemClock()
 Image = NDArray[np.uint8]
 """Height x width x 3, uint8, BGR."""
 
+Medium = Literal["picture", "signal", "text"]
+"""What the frames of a source are."""
+
+_NO_DATA: NDArray[Any] = np.empty(0, np.float32)
+
 
 class Source(Protocol):
     """One source of frames; `SourceReader` drives it from its own thread.
 
     `live` is True where frames that nobody takes are replaced by newer ones, False where the
-    source waits for its reader and no frame is lost. A class is built as
+    source waits for its reader and no frame is lost. One whose frames are no pictures has an
+    attribute `medium`. A class is built as
     `XSource(name, options, clock=SystemClock())`; that checks the options alone (ValueError).
     """
 
@@ -69,6 +76,11 @@ class Stamp:
         self._name = name
         self._clock = clock
         self._seq = 0
+        self._follows_gap = False
+
+    def opened(self) -> None:
+        """Note that the source was opened: what was before, if anything, is not continued."""
+        self._follows_gap = self._seq > 0
 
     def live(self, image: Image) -> Frame:
         """A frame taken now; its timeline is the monotonic clock, in seconds."""
@@ -79,10 +91,42 @@ class Stamp:
         """A frame of a recording at `media_time`, and `timeline` seconds after its start."""
         return self._frame(image, self._clock.monotonic_ns(), timeline, media_time)
 
-    def _frame(self, image: Image, now: int, timeline: float, media_time: float | None) -> Frame:
+    def samples(
+        self,
+        rows: NDArray[np.float32],
+        signal: Signal,
+        media_time: float | None = None,
+        wall: float | None = None,
+    ) -> Frame:
+        """Rows x channels of a signal, taken now, or of a recording at `media_time`.
+
+        `wall` is the epoch seconds of the last row where the source knows them.
+        """
+        now = self._clock.monotonic_ns()
+        timeline = float(signal.times[-1])
+        if self._follows_gap:
+            self._follows_gap = False
+            signal = replace(signal, is_gap=True)
+        return replace(self._frame(rows, now, timeline, media_time, wall), signal=signal)
+
+    def line(self, text: str, media_time: float | None = None) -> Frame:
+        """A line of text that came now, or the one at `media_time` of a recording."""
+        now = self._clock.monotonic_ns()
+        timeline = now / 1e9 if media_time is None else media_time
+        return replace(self._frame(_NO_DATA, now, timeline, media_time), text=text)
+
+    def _frame(
+        self,
+        data: NDArray[Any],
+        now: int,
+        timeline: float,
+        media_time: float | None,
+        wall: float | None = None,
+    ) -> Frame:
         seq = self._seq
         self._seq += 1
-        return Frame(self._name, seq, image, self._clock.wall(), now, timeline, media_time)
+        wall = self._clock.wall() if wall is None else wall
+        return Frame(self._name, seq, data, wall, now, timeline, media_time)
 
 
 class Pace:

@@ -9,6 +9,8 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edge_agent.errors import SourceError, SourceUnavailable, SourceUnusable
@@ -59,12 +61,37 @@ class _Stream(io.RawIOBase):
         return self._source.receive_into(buffer)
 
 
-class HttpClient:
-    """One connection to one camera, kept open between requests, logged in where it asks for it."""
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What messages call the server and what it sends."""
 
-    def __init__(self, address: Address, login: Login, timeout: float, verify_tls: bool) -> None:
+    server: str
+    content: str
+    smaller: str
+
+
+CAMERA = Words("camera", "picture", "choose a smaller size in the camera's settings")
+
+
+class HttpClient:
+    """One connection to one server, kept open between requests, logged in where it asks for it.
+
+    `headers` go with every request.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        login: Login,
+        timeout: float,
+        verify_tls: bool,
+        words: Words = CAMERA,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self._address = address
         self._login = login
+        self._words = words
+        self._headers = dict(headers or {})
         self._timeout = timeout
         self._verify_tls = verify_tls
         self._socket: _DeadlineSocket | None = None
@@ -96,8 +123,9 @@ class HttpClient:
                 body += data
                 if len(body) > max_bytes:
                     raise SourceUnusable(
-                        f"{self._address.shown} sends a picture of more than {max_bytes} bytes",
-                        "choose a smaller size in the camera's settings",
+                        f"a {self._words.content} of {self._address.shown} has more than "
+                        f"{max_bytes} bytes",
+                        self._words.smaller,
                     )
         except (OSError, http.client.HTTPException) as error:
             self.close()
@@ -124,24 +152,25 @@ class HttpClient:
 
     def explain(self, error: Exception) -> SourceError:
         """The error of the network in words, with its cure."""
-        shown = self._address.shown
+        shown, server = self._address.shown, self._words.server
         if isinstance(error, socket.gaierror):
             text = f"{shown}: the host {self._address.host!r} is not known"
             return SourceUnavailable(text, "check the name and the DNS")
         if isinstance(error, ConnectionRefusedError):
             where = f"{self._address.host}:{self._address.port}"
             text = f"{shown}: nothing listens at {where}"
-            return SourceUnavailable(text, "check that the camera runs, and the port")
+            return SourceUnavailable(text, f"check that the {server} runs, and the port")
         if isinstance(error, TimeoutError):
-            text = f"{shown} is frozen: no whole picture within {self._timeout:g} s"
-            return SourceUnavailable(text, "check power and network of the camera")
+            what = f"no whole {self._words.content} within {self._timeout:g} s"
+            cure = f"check power and network of the {server}"
+            return SourceUnavailable(f"{shown} is frozen: {what}", cure)
         if isinstance(error, ssl.SSLCertVerificationError):
             text = f"{shown}: its certificate is not trusted: {error.verify_message}"
-            return SourceUnusable(text, "set verify_tls: false for a camera with its own one")
+            return SourceUnusable(text, f"set verify_tls: false for a {server} with its own one")
         if isinstance(error, http.client.BadStatusLine):
             return SourceUnavailable(f"{shown} gives no HTTP answer", "check the port")
         return SourceUnavailable(
-            f"{shown}: the connection failed: {error!s:.200}", "check the network of the camera"
+            f"{shown}: the connection failed: {error!s:.200}", f"check the network of the {server}"
         )
 
     def _get(self) -> http.client.HTTPResponse:
@@ -170,7 +199,9 @@ class HttpClient:
         assert self._socket is not None
         self._socket.connection.settimeout(self._timeout)
         self._socket.deadline = time.monotonic() + self._timeout
-        headers = {"Accept": "*/*", **self._login.headers("GET", self._address.target)}
+        headers = (
+            {"Accept": "*/*"} | self._headers | self._login.headers("GET", self._address.target)
+        )
         self._connection.request("GET", self._address.target, headers=headers)
         self._response = self._connection.getresponse()
         return self._response
@@ -198,17 +229,17 @@ class HttpClient:
         return context
 
     def _refused(self, response: http.client.HTTPResponse) -> SourceError:
-        shown, status = self._address.shown, response.status
+        shown, status, server = self._address.shown, response.status, self._words.server
         self.close()
         if status in (401, 403):
             return SourceUnusable(
                 f"{shown} refuses the user name or password ({status})",
-                "check username and password, or the user's rights at the camera",
+                f"check username and password, or the user's rights at the {server}",
             )
         if status == 404:
-            text = f"{shown}: the camera has no such address (404)"
+            text = f"{shown}: the {server} has no such address (404)"
             return SourceUnusable(text, "look it up in its manual")
         if 300 <= status < 400:
             text = f"{shown} has moved ({status})"
             return SourceUnusable(text, "write the address that a browser shows in the end")
-        return SourceUnavailable(f"{shown}: the camera answers {status}", "restart the camera")
+        return SourceUnavailable(f"{shown}: the {server} answers {status}", f"restart the {server}")

@@ -207,6 +207,27 @@ def test_one_camera_for_two_sources_is_a_warning(tmp_path: Path) -> None:
     ]
 
 
+def test_a_port_has_one_source(tmp_path: Path) -> None:
+    """Serial ports, ports of the network and the standard input have one reader only."""
+    text = """\
+        models: {m: {file: m.tflite}}
+        sources:
+          a: {type: lines, serial: /dev/ttyUSB0}
+          b: {type: lines, serial: /dev/ttyUSB0}
+          c: {type: lines, udp: "0.0.0.0:5005"}
+          d: {type: text, listen: "0.0.0.0:5005"}
+          e: {type: text, stdin: true}
+          f: {type: lines, stdin: true}
+          g: {type: lines, tcp: "host:1", stdin: false}
+          h: {type: lines, tcp: "host:1", stdin: false}
+        """
+    found = [line for line in warnings(tmp_path, text) if "only one" in line]
+    assert found == [
+        "c.yaml:4:3: sources.b: uses the same serial port as 'a', and only one can have it",
+        "c.yaml:8:3: sources.f: uses the same standard input as 'e', and only one can have it",
+    ]
+
+
 def test_a_hash_that_cuts_a_password_is_a_warning(tmp_path: Path) -> None:
     """A # after a space begins a comment, which a password may not mean."""
     text = MINIMAL + "mqtt:\n  username: u #me\n  password: abc #def\n  host: #h\n"

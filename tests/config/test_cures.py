@@ -183,7 +183,11 @@ def test_no_cure_shows_a_secret(tmp_path: Path) -> None:
         ("usb", "write camera"),
         ("v4l2", "write camera"),
         ("ffmpeg", "write rtsp for a camera's stream, video for a file"),
-        ("file", "write video, or images for pictures"),
+        ("mp4", "write video"),
+        ("file", "write video, images for pictures, csv for numbers, or text"),
+        ("serial", "write lines, with serial: /dev/..."),
+        ("udp", "write lines for numbers, or text"),
+        ("tail", "write text, with the file"),
         ("radar", f"known: {', '.join(SOURCES.names())}"),
     ],
 )

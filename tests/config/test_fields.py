@@ -40,6 +40,7 @@ from edge_agent.options import Duration, Fraction, Polygon, Secret, Size
         (Annotated[list[str], MinLen(1)], "a list of texts, not empty"),
         (Polygon, "a list of 3 to 256 lists of 2 numbers from 0 to 1"),
         (dict[str, str], "a mapping"),
+        (Annotated[dict[str, str], MinLen(2)], "a mapping with at least 2 entries"),
         (Any, "anything"),
     ],
 )

@@ -109,6 +109,39 @@ def test_the_commented_keys_are_right_too(tmp_path: Path) -> None:
     assert loaded.config.models["coco"].preprocess.mean == 127.5
 
 
+def test_the_commented_sources_are_right_too(tmp_path: Path) -> None:
+    """The block of sources of sound and numbers can be taken in as it stands."""
+    example = FOLDER / "edge-agent.yaml"
+    text = re.sub(r"^#(  .*)$", r"\1", example.read_text(), flags=re.M)
+    for name in ("meter-password.txt", "camera-password.txt"):
+        (tmp_path / name).write_text("pw")
+    rest = text.partition("# Sources of sound and of numbers")[2]
+    block = rest.partition("\n\n")[0].partition("\n#\n")[2]
+    block = re.sub(r"^( +)# ((?:username|password|port|trigger):.*)$", r"\1\2", block, flags=re.M)
+    whole = f"sources:\n{block}\n"
+    loaded = load_config(copied(example, tmp_path, whole), {**ENVIRONMENT, "METER_TOKEN": "x"})
+    assert [str(problem) for problem in loaded.problems] == []
+    assert loaded.config is not None
+    kinds = {source.type for source in loaded.config.sources.values()}
+    assert {"audio", "sysfs", "iio", "i2c", "mqtt", "http_json", "fusion"} <= kinds
+    for name, source in loaded.config.sources.items():
+        SOURCES.load(source.type)(name, source.options)
+
+
+def test_the_examples_of_the_guide_are_right(tmp_path: Path) -> None:
+    """Every block of docs/sensors.md can be pasted, and its sources can be built."""
+    text = (FOLDER.parent / "docs" / "sensors.md").read_text()
+    blocks = re.findall(r"^```yaml\n(.*?)^```", text, flags=re.M | re.S)
+    assert len(blocks) == 3
+    for block in blocks:
+        (tmp_path / "c.yaml").write_text(block)
+        loaded = load_config(tmp_path / "c.yaml", ENVIRONMENT)
+        assert loaded.problems == ()
+        assert loaded.config is not None
+        for name, source in loaded.config.sources.items():
+            SOURCES.load(source.type)(name, source.options)
+
+
 @pytest.mark.parametrize(
     "values",
     [

@@ -23,6 +23,9 @@ models: {m: {file: m.tflite, delegate: {library: l.so, options: {api_token: xyzz
 sources:
   s: {type: rtsp, url: "rtsp://me:${PW}@cam/1"}
   h: {type: http, url: http://cam/x.jpg?auth=xyzzy, password: xyzzy}
+  f: {type: fusion, parts: {a: {type: mqtt, host: "${HOST}", username: u, password: xyzzy,
+      channels: {x: {topic: t}}},
+      b: {type: http_json, url: "http://h/", token: xyzzy, channels: {x: y}}}}
   c: {type: camera, device: "rtsp://me:xyzzy@cam/1", size: [640, 480]}
 pipelines:
   p: {source: s, model: m, lines: {l: {from: [0, 0], to: [0, 1]}}}
@@ -46,6 +49,7 @@ def test_a_configuration_to_show(tmp_path: Path) -> None:
         "transport": "tcp",
         "timeout": 5.0,
     }
+    assert shown["sources"]["f"]["parts"]["a"]["host"] == "***"
     assert shown["sources"]["c"]["device"] == "***"
     assert shown["sources"]["c"]["size"] == [640, 480]
     assert shown["pipelines"]["p"]["lines"]["l"] == {

@@ -137,7 +137,10 @@ def _target(decoder: type[Any]) -> str:
         ("coral_keras_lstm_mnist_ptq", "has 10 values and comes from SOFTMAX: classification"),
         ("mlperf_vww_96_int8", "output 0 has 2 values and comes from SOFTMAX: classification"),
         ("mlperf_kws_ref_int8", "output 0 has 12 values and comes from SOFTMAX: classification"),
-        ("mww_alexa", "output 0 has 1 values, quantised to 0..1: classification"),
+        (
+            "mww_alexa",
+            "output 0 is one probability, and the model remembers its stream: keyword",
+        ),
         (
             "yamnet_wavin_quantized_mel_relu6",
             "521 values and comes from LOGISTIC (each class for itself)",

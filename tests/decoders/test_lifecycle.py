@@ -31,6 +31,9 @@ from tests.decoders.yolo_models import Truth, pose_model, yolo_model
 from tests.support.models import make_info, make_spec
 
 _VECTOR = make_info([make_spec((1, 3))], [Origin("SOFTMAX", 0)])
+_LISTENER = dataclasses.replace(
+    make_info([make_spec((1, 1))], [Origin("LOGISTIC", 0)]), operators=("VAR_HANDLE", "LOGISTIC")
+)
 _GRID = make_info([make_spec((1, 14, 14, 6), "int8", 0.1, 3)])
 _TRUTH = Truth(0, 0.9, (0.25, 0.25, 0.5, 0.75))
 
@@ -83,6 +86,7 @@ _FITTING: dict[str, tuple[ModelInfo, list[Any]]] = {
         make_info([make_spec((1, 3))], [Origin("L2_NORMALIZATION", 0)]),
         [np.array([[0.6, 0.0, 0.8]], np.float32)],
     ),
+    "keyword": (_LISTENER, [np.array([[0.7]], np.float32)]),
     "classification": (_VECTOR, [np.array([[0.1, 0.7, 0.2]], np.float32)]),
     "raw": (_GRID, [np.zeros((1, 14, 14, 6), np.int8)]),
 }
@@ -91,6 +95,7 @@ _RESULTS: dict[Kind, type[Result]] = {
     "keypoints": Detection,
     "segmentation": ClassArea,
     "class": ClassScore,
+    "keyword": ClassScore,
     "raw": RawOutput,
 }
 

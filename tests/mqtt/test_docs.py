@@ -29,6 +29,7 @@ from edge_agent.mqtt.payloads import as_replayed
 from edge_agent.mqtt.topics import Topics
 from edge_agent.options import Secret
 from edge_agent.outbox.memory import MemoryOutbox
+from edge_agent.result import Reading
 from tests.mqtt.conftest import Factory
 from tests.support.agent import ROOT, AgentProcess, belt_config
 from tests.support.broker import Mosquitto, wait_until
@@ -54,6 +55,7 @@ PUBLISHED = {
     "enabled": MESSAGES.enabled("{pipeline}", True),
     "threshold": MESSAGES.threshold("{pipeline}", 0.5),
     "snapshot": MESSAGES.snapshot("{pipeline}", b""),
+    "reading": MESSAGES.reading("{pipeline}", Reading(0.0, 0.0, "normal"), 0.0),
     "answer": MESSAGES.answer(TOPICS.response("{name}"), b"", "ping"),
 }
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_agent.config.schema import ModelConfig
+from edge_agent.config.schema import Config, ModelConfig
 from edge_agent.engines.modelfile import read_model_info
 from edge_agent.errors import ModelError
 from edge_agent.runtime.inference import Inference
@@ -59,7 +59,10 @@ def looked_at(caplog: pytest.LogCaptureFixture) -> list[int]:
 def test_what_is_like_a_picture_gets_its_name(model: ModelConfig) -> None:
     """Each colour, a shade of one, and one that is like none of them."""
     inference = opened(model)
-    assert check_model("colour", model) == ("class", ("blue", "green", "red", "unknown"))
+    assert check_model(Config(models={"colour": model}), "colour") == (
+        "class",
+        ("blue", "green", "red", "unknown"),
+    )
     assert [named(inference, colour) for colour in COLOURS.values()] == ["red", "green", "blue"]
     assert named(inference, (20, 20, 220)) == "red"
     assert named(inference, (255, 255, 255)) == "unknown"

@@ -64,18 +64,26 @@ def taken(inbox: Inbox, ready: threading.Condition) -> list[int | None]:
 
 def test_newest_live_frame_wins(inbox: Inbox, ready: threading.Condition) -> None:
     """A live frame takes the place of the one that waits, and the producer learns of the loss."""
-    assert [inbox.replace(job(number)) for number in range(3)] == [False, True, True]
+    assert [inbox.push(job(number)) for number in range(3)] == [False, True, True]
     assert taken(inbox, ready) == [2]
-    assert inbox.replace(job(3)) is False
+    assert inbox.push(job(3)) is False
 
 
-def test_what_is_live_comes_in_one_go(inbox: Inbox, ready: threading.Condition) -> None:
-    """Several take the place of all that wait; once it is closed nothing comes in."""
-    assert inbox.replace(job(0), job(1)) is False
-    assert inbox.replace(job(2), job(3), job(4)) is True
+def test_room_for_more(ready: threading.Condition) -> None:
+    """Windows of a signal wait in order; where they are too many the oldest goes."""
+    inbox = Inbox(ready, 3)
+    assert [inbox.push(job(number)) for number in range(5)] == [False] * 3 + [True] * 2
+    assert taken(inbox, ready) == [2, 3, 4]
+
+
+def test_several_in_the_place_of_what_waits(inbox: Inbox, ready: threading.Condition) -> None:
+    """They come in one go; once it is closed nothing comes in."""
+    inbox.replace(job(0), job(1))
+    inbox.replace(job(2), job(3), job(4))
     assert taken(inbox, ready) == [2, 3, 4]
     inbox.close()
     inbox.replace(job(5))
+    inbox.push(job(6))
     assert taken(inbox, ready) == []
 
 

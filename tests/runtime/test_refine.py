@@ -18,7 +18,7 @@ from jsonschema import Draft202012Validator
 
 from edge_agent.client.decode import decode
 from edge_agent.client.messages import Detections, Health
-from edge_agent.config.schema import ModelConfig
+from edge_agent.config.schema import Config
 from edge_agent.errors import InferenceError
 from edge_agent.event import ModelRef
 from edge_agent.frame import Frame
@@ -305,8 +305,8 @@ def test_a_second_model_that_hangs_stops_nothing(
 
     open_model = agent._assembly._open_model
 
-    def opened(name: str, model: ModelConfig) -> Inference:
-        inference = open_model(name, model)
+    def opened(config: Config, name: str) -> Inference:
+        inference = open_model(config, name)
         if name == "colour":
             monkeypatch.setattr(inference.decoder, "decode", hang)
         return inference

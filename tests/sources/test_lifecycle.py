@@ -10,7 +10,12 @@ import pytest
 from edge_agent.errors import SourceError
 from edge_agent.options import Options, Secret
 from edge_agent.sources import SOURCES
+from edge_agent.sources.i2c import Register
+from edge_agent.sources.mqtt import Subscription
+from edge_agent.sources.parts import PartConfig
+from edge_agent.sources.sysfs import SysfsOptions
 
+_MISSING = PartConfig("sysfs", SysfsOptions({"cpu": "/nonexistent/temp"}))
 # What each kind needs at least; nothing of it exists.
 _OPTIONS: dict[str, dict[str, Any]] = {
     "camera": {"device": "/dev/video99"},
@@ -18,7 +23,17 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "http": {"url": Secret("http://127.0.0.1:1/x"), "timeout": 0.5},
     "picamera": {},
     "video": {"file": Path("/nonexistent/clip.mp4")},
+    "audio": {"file": Path("/nonexistent/sound.wav")},
+    "iio": {"device": "no-such-device"},
+    "i2c": {"address": 0x48, "bus": 99, "channels": {"x": Register(0)}},
+    "mqtt": {"port": 1, "channels": {"x": Subscription("a/b")}},
+    "http_json": {"url": Secret("http://127.0.0.1:1/x"), "channels": {"x": "a"}},
+    "sysfs": {"channels": {"cpu": "/nonexistent/temp"}},
+    "fusion": {"parts": {"a": _MISSING, "b": _MISSING}, "timeout": 0.1},
     "images": {"files": ("/nonexistent/picture.jpg",)},
+    "lines": {"tcp": "127.0.0.1:1", "timeout": 0.5},
+    "text": {"file": Path("/nonexistent/log.txt")},
+    "csv": {"file": Path("/nonexistent/rows.csv")},
 }
 
 

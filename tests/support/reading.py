@@ -22,6 +22,7 @@ class Watcher:
     def __init__(self) -> None:
         self.frames: list[Frame] = []
         self.statuses: list[SourceStatus] = []
+        self._seen = 0
         self._changed = threading.Condition()
 
     def deliver(self, frame: Frame) -> None:
@@ -49,6 +50,11 @@ class Watcher:
         """Wait until the source is offline; gives the reason."""
         self.wait(lambda: bool(self.statuses) and not self.statuses[-1].online)
         return self.statuses[-1].reason
+
+    def wait_reason(self, text: str) -> None:
+        """Wait until a status since the last call gives a reason with this text."""
+        self.wait(lambda: any(text in status.reason for status in self.statuses[self._seen :]))
+        self._seen = len(self.statuses)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from typing import Any
 
 from edge_agent.clock import clock_synchronized
 from edge_agent.config.load import Loaded
-from edge_agent.config.schema import Config
+from edge_agent.config.schema import NO_MODEL, Config
 from edge_agent.errors import StateError
 from edge_agent.outbox.options import OutboxOptions
 from edge_agent.outbox.store import owner
@@ -112,6 +112,7 @@ class _Patient:
     @staticmethod
     def _memory_needed(config: Config) -> int:
         used = {model for each in config.running.values() for model in each.models}
+        used.discard(NO_MODEL)
         return memory.memory_needed(sum(_size(config.models[name].file) for name in used))
 
     def look_at_engines(self) -> Finding:

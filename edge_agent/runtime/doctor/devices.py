@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_agent.config.by_name import SourceConfig
+from edge_agent.config.by_name import SourceConfig, with_parts
 from edge_agent.config.schema import Config
 from edge_agent.runtime.doctor.finding import Finding, fail, ok
 from edge_agent.runtime.doctor.machine import Machine
@@ -32,7 +32,8 @@ _BY_SOURCE = {
     ),
     "audio": DeviceKind("audio", ("char-alsa",), ("snd/pcm*c",)),
     "serial": DeviceKind("dialout", ("char-ttyUSB", "char-ttyACM", "char-ttyAMA", "char-ttyS"), ()),
-    "iio": DeviceKind("i2c", ("char-i2c",), ("i2c-*",)),
+    "iio": DeviceKind("iio", ("char-iio",), ("iio:device*",)),
+    "i2c": DeviceKind("i2c", ("char-i2c",), ("i2c-*",)),
 }
 _GROUP_RW = 0o060
 _EDGE_TPU = DeviceKind("plugdev", ("char-usb_device", "char-apex"), ())
@@ -41,9 +42,9 @@ _EDGE_TPU = DeviceKind("plugdev", ("char-usb_device", "char-apex"), ())
 def kinds(config: Config) -> dict[str, DeviceKind]:
     """What the sources and models of a configuration need, by the name of who needs it."""
     found = {
-        f"sources.{name}": _BY_SOURCE[source.type]
-        for name, source in config.sources.items()
-        if source.type in _BY_SOURCE
+        f"sources.{name}": kind
+        for name, source in with_parts(config.sources).items()
+        if (kind := _kind(source)) is not None
     }
     for name, model in config.models.items():
         if model.delegate is not None and model.delegate.is_edgetpu:
@@ -51,13 +52,24 @@ def kinds(config: Config) -> dict[str, DeviceKind]:
     return found
 
 
+def _kind(source: SourceConfig) -> DeviceKind | None:
+    """What a source needs; None where it needs no device, as sound from a file."""
+    options = source.options
+    if source.type == "audio" and (getattr(options, "device", None) or "pulse:")[:6] == "pulse:":
+        return None
+    if source.type == "iio" and getattr(options, "buffer", None) is None:
+        return None
+    # Lines come from anywhere.
+    return _BY_SOURCE.get("serial" if getattr(options, "serial", None) else source.type)
+
+
 def _nodes(machine: Machine, source: SourceConfig) -> list[Path]:
     """The devices of a source that are there."""
-    kind = _BY_SOURCE.get(source.type)
-    named = str(getattr(source.options, "device", ""))
+    kind = _kind(source)
+    named = str(getattr(source.options, "serial", "") or getattr(source.options, "device", ""))
     if named.startswith("/dev/"):
         patterns: Sequence[str] = (named.removeprefix("/dev/"),)
-    elif named.isdecimal():
+    elif source.type == "camera" and named.isdecimal():
         patterns = (f"video{named}",)
     else:
         patterns = kind.nodes if kind is not None else ()
@@ -68,8 +80,8 @@ def permissions(machine: Machine, config: Config) -> Finding:
     """Whether this user may read and write the devices that the sources need."""
     identity = machine.identity
     used = {
-        path: _BY_SOURCE[source.type].group if source.type in _BY_SOURCE else "plugdev"
-        for source in config.sources.values()
+        path: "plugdev" if (kind := _kind(source)) is None else kind.group
+        for source in with_parts(config.sources).values()
         for path in _nodes(machine, source)
     }
     shut = {path: used[path] for path in sorted(used) if not identity.may_use(path)}

@@ -36,7 +36,7 @@ def model(config: Config, name: str, try_out: Callable[[], dict[str, Any]]) -> F
     if not file.exists():
         return fail(f"{file} is not there", f"copy it there, or correct models.{name}.file")
     try:
-        check_model(name, config.models[name])
+        check_model(config, name)
         found = try_out()
     except EdgeAgentError as error:
         return failed(error, f"see what it is: {edge_agent('inspect', file)}")

@@ -1,4 +1,4 @@
-"""Whether each source gives pictures, at its rate, and with something on them."""
+"""Whether each source gives frames, at its rate, and pictures with something on them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from edge_agent.config.by_name import SourceConfig
 from edge_agent.errors import EdgeAgentError
 from edge_agent.runtime.doctor.finding import Finding, fail, failed, ok, skip, split_cure, warn
+from edge_agent.runtime.doctor.samples import judge_samples
 from edge_agent.sources.v4l2 import device_path
 
 _DARK, _BRIGHT = 10.0, 245.0  # mean of all pixels
@@ -23,7 +24,17 @@ _CURES = {
     "rtsp": "check power and network of the camera, and try: ffprobe -rtsp_transport tcp URL",
     "http": "check power and network of the camera, and open its address in a browser",
     "video": "see whether it is a video (sudo apt install ffmpeg): ffprobe FILE",
+    "csv": "look at the file: it must hold rows of numbers",
+    "lines": "see whether its sender is on and what it sends, for example with cat or nc",
+    "text": "see whether anything is written there",
     "images": "look at the files with another program: they must be pictures",
+    "audio": "try it with another program: arecord -D DEVICE -d 3 x.wav",
+    "iio": "see what the kernel knows of it: grep . /sys/bus/iio/devices/*/name",
+    "i2c": "see what answers on the bus: i2cdetect -y BUS",
+    "mqtt": "see what is published: mosquitto_sub -v -t TOPIC",
+    "http_json": "open its address in a browser",
+    "sysfs": "see what the file holds: cat FILE",
+    "fusion": "try each of its parts as a source of its own",
 }
 
 
@@ -43,8 +54,12 @@ def judge_source(name: str, chosen: SourceConfig, found: Mapping[str, Any]) -> F
     """`found` is what its trial found."""
     if "folder" in found:
         return ok("the folder is there and may be used")
+    if "waits" in found:
+        return ok("it is connected; nothing came while it was looked at")
+    if "channels" in found or "lines" in found:
+        return judge_samples(name, chosen, found)
     if not found:
-        return fail("it gives no picture", _CURES.get(chosen.type, _REPLUG))
+        return fail("it gives nothing", _CURES.get(chosen.type, _REPLUG))
     width, height = found["size"]
     if not found["live"]:
         return ok(f"opens, {width}x{height}, recorded")

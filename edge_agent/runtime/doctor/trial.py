@@ -29,9 +29,11 @@ from edge_agent.engines.probe import child_environment
 from edge_agent.engines.tflite import TfliteEngine
 from edge_agent.errors import ConfigError, EdgeAgentError
 from edge_agent.frame import Frame
+from edge_agent.preprocess.numbers import shape_of
+from edge_agent.runtime.doctor.samples import SampleLook
 from edge_agent.runtime.logs import set_up_logging
 from edge_agent.runtime.system import rss_bytes
-from edge_agent.runtime.wire import open_inference
+from edge_agent.runtime.wire import open_for
 from edge_agent.sources import SOURCES
 from edge_agent.sources.base import Source
 
@@ -81,15 +83,18 @@ def try_runtime() -> dict[str, Any]:
 
 
 def try_model(config: Config, name: str) -> dict[str, Any]:
-    """What the model is run by and how long it takes, in ms, from a picture to its results."""
-    with closing(open_inference(name, config.models[name])) as inference:
-        picture = np.random.default_rng(0).integers(0, 256, _PICTURE, np.uint8)
-        inference.run(picture, 0.5)
+    """What the model is run by and how long it takes, in ms, from a frame to its results."""
+    with closing(open_for(config, name)) as inference:
+        if config.takes_pictures(name):
+            example = np.random.default_rng(0).integers(0, 256, _PICTURE, np.uint8)
+        else:
+            example = np.zeros(shape_of(inference.engine.inputs[0]), np.float32)
+        inference.run(example, 0.5)
         times: list[float] = []
         until = time.perf_counter() + _RUNNING
         while len(times) < _RUNS and time.perf_counter() < until:
             began = time.perf_counter()
-            inference.run(picture, 0.5)
+            inference.run(example, 0.5)
             times.append(time.perf_counter() - began)
         engine = inference.engine
         return {
@@ -124,22 +129,33 @@ def try_source(config: Config, name: str) -> dict[str, Any]:
 def _look_at(source: Source) -> dict[str, Any]:
     timer = threading.Timer(_SECONDS, source.stop)
     timer.daemon = True
+    if waits := source.patience is None:  # silence is no fault of it
+        timer.start()
+    samples = SampleLook()
     times: list[float] = []
     prints: set[int] = set()
     newest: Frame | None = None
     while len(times) < _FRAMES and (frame := source.read()) is not None:
         newest = frame
+        if not frame.is_picture:
+            samples.add(frame)
         if frame.media_time is not None:
             break
         times.append(time.perf_counter())
         prints.add(zlib.crc32(np.ascontiguousarray(frame.data).data))
-        if len(times) == 1:
+        if len(times) == 1 and not waits:
             timer.start()
     timer.cancel()
-    return {} if newest is None else _facts(newest, times, len(prints))
+    if newest is None:
+        return {"waits": True} if waits else {}
+    return _facts(newest, times, len(prints)) if newest.is_picture else samples.facts()
 
 
 def _facts(frame: Frame, times: list[float], different: int) -> dict[str, Any]:
+    if frame.signal is not None:
+        return {"channels": list(frame.signal.channels), "rate": frame.signal.rate}
+    if frame.text is not None:
+        return {"text": len(frame.text)}
     height, width = frame.data.shape[:2]
     settled = times[min(_SETTLING, len(times) // 2) :]
     span = settled[-1] - settled[0] if len(settled) > 1 else 0.0

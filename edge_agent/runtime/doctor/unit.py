@@ -11,14 +11,19 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from edge_agent.config.by_name import with_parts
 from edge_agent.config.schema import Config
 from edge_agent.errors import EdgeAgentError
 from edge_agent.options import Options, Secret
+from edge_agent.page.options import is_own
 from edge_agent.runtime.doctor.devices import kinds
 from edge_agent.runtime.doctor.machine import Machine
 from edge_agent.runtime.doctor.systemd import unit_name
+from edge_agent.sources.address import Contact
+from edge_agent.sources.endpoint import Endpoint
 
 _LIMIT = 10.0  # seconds for all names
+_PRIVATE = "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 169.254.0.0/16 fc00::/7 fe80::/10"
 
 Resolve = Callable[[str], Sequence[str]]
 
@@ -30,19 +35,35 @@ class NameUnknown(EdgeAgentError):
 def hosts(config: Config) -> dict[str, str]:
     """Hosts that the configuration names, by who names them."""
     found = {"mqtt": config.mqtt.host}
-    for name, source in config.sources.items():
+    for name, source in with_parts(config.sources).items():
         for host in _hosts_of(source.options):
             found[f"sources.{name}"] = host
     return found
 
 
 def _hosts_of(options: Options) -> Iterator[str]:
+    contact = getattr(options, "contact", None)
+    if isinstance(contact, Contact):
+        yield contact.host
+        return
     for item in fields(options):  # type: ignore[arg-type]
         value = getattr(options, item.name)
         if isinstance(value, Secret):
             value = value.reveal()
         if isinstance(value, str) and "://" in value and (host := urlsplit(value).hostname):
             yield host
+
+
+def _listening(config: Config) -> Iterator[str]:
+    """Lines for the sources that others send to, from anywhere in the networks around."""
+    for name, source in config.sources.items():
+        place: Endpoint | None = getattr(source.options, "listens", None)
+        if place is not None:
+            kind = "tcp" if getattr(source.options, "listen", None) else "udp"
+            yield f"# sources.{name}: {kind} port {place}"
+            yield f"SocketBindAllow={kind}:{place.port}"
+            if not is_own(place.host):
+                yield f"IPAddressAllow={_PRIVATE}"
 
 
 def addresses(host: str) -> list[str]:
@@ -72,7 +93,7 @@ def drop_in(config: Config, file: Path, machine: Machine, resolve: Resolve = add
             lines += [f"# {who}: {host}", f"IPAddressAllow={' '.join(outside)}"]
     if any(_is_name(host) for host in named.values()) and (servers := _name_servers(machine)):
         lines += ["# name servers, to find the others", f"IPAddressAllow={' '.join(servers)}"]
-    return "\n".join([*lines, *_devices(config)]) + "\n"
+    return "\n".join([*lines, *_listening(config), *_devices(config)]) + "\n"
 
 
 def _devices(config: Config) -> Iterator[str]:

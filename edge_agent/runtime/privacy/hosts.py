@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from edge_agent.config.by_name import SourceConfig
+from edge_agent.config.by_name import SourceConfig, with_parts
 from edge_agent.config.schema import Config, PrometheusConfig
 from edge_agent.mqtt.options import MqttOptions
 from edge_agent.page.options import PageOptions, is_own
 from edge_agent.runtime.privacy.topics import Pixels
 from edge_agent.sources import SOURCES
 from edge_agent.sources.address import Contact
+from edge_agent.sources.endpoint import Endpoint
 
 _LOGIN = "user name and password"
+# What a source sends there, and who that is.
+_TALK = {
+    "audio": ("requests for sound", "the server of the stream"),
+    "http_json": ("requests for numbers", "the server"),
+    "mqtt": ("names of topics to listen to", "the broker"),
+    "lines": ("nothing: it only listens to what is sent there", "the sender"),
+    "text": ("nothing: it only listens to what is sent there", "the sender"),
+}
+_CAMERA = ("requests for pictures", "the camera")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +47,11 @@ class Host:
 
 def hosts(config: Config, has_pictures: Pixels) -> tuple[Host, ...]:
     """All hosts of what runs; `has_pictures` is what the topics carry of pixels."""
-    used = dict.fromkeys(item.source for item in config.running.values())
+    names = dict.fromkeys(item.source for item in config.running.values())
+    used = with_parts({name: config.sources[name] for name in names})
     return (
         _broker(config.mqtt, has_pictures),
-        *(each for name in used for each in _camera(name, config.sources[name])),
+        *(each for name, source in used.items() for each in _source(name, source)),
         *(() if config.page is None else (_page(config.page),)),
         *(() if config.prometheus is None else (_prometheus(config.prometheus),)),
         *_names(config, used),
@@ -61,17 +72,22 @@ def _broker(options: MqttOptions, pixels: Pixels) -> Host:
     return Host("broker", "connects", host, port, encrypted, pixels, who, ", ".join(sent))
 
 
-def _camera(name: str, source: SourceConfig) -> Iterator[Host]:
+def _source(name: str, source: SourceConfig) -> Iterator[Host]:
     contact: Contact | None = getattr(source.options, "contact", None)
+    listens: Endpoint | None = getattr(source.options, "listens", None)
     role = f"source {name} ({source.type})"
-    if contact is None:
-        if not SOURCES.is_builtin(source.type):
-            holds = "whatever this plug-in sends: ask its maker"
-            yield Host(role, "connects", "unknown", None, False, "no", "unknown", holds)
-        return
-    sent = f"requests for pictures{f', {_LOGIN}' if contact.login else ''}"
-    who = "the camera" if contact.encrypted else "the camera; anyone on the way"
-    yield Host(role, "connects", contact.host, contact.port, contact.encrypted, "no", who, sent)
+    if listens is not None:
+        holds = "nothing: it only takes what others send"
+        who = _readers(listens.host)
+        yield Host(role, "listens", listens.host, listens.port, False, "no", who, holds)
+    if contact is not None:
+        sent, who = _TALK.get(source.type, _CAMERA)
+        sent += f", {_LOGIN}" if contact.login else ""
+        who += "" if contact.encrypted else "; anyone on the way"
+        yield Host(role, "connects", contact.host, contact.port, contact.encrypted, "no", who, sent)
+    elif listens is None and not SOURCES.is_builtin(source.type):
+        holds = "whatever this plug-in sends: ask its maker"
+        yield Host(role, "connects", "unknown", None, False, "no", "unknown", holds)
 
 
 def _page(options: PageOptions) -> Host:
@@ -91,9 +107,9 @@ def _readers(address: str) -> str:
     return "this machine" if is_own(address) else "whoever reaches the address"
 
 
-def _names(config: Config, used: dict[str, None]) -> Iterator[Host]:
+def _names(config: Config, used: Mapping[str, SourceConfig]) -> Iterator[Host]:
     """Names have to be looked up before one can connect."""
-    contacts = (getattr(config.sources[name].options, "contact", None) for name in used)
+    contacts = (getattr(source.options, "contact", None) for source in used.values())
     wanted = [config.mqtt.host, *(contact.host for contact in contacts if contact is not None)]
     names = [
         host for host in dict.fromkeys(wanted) if host != "localhost" and not _is_address(host)

@@ -15,12 +15,13 @@ from edge_agent.mqtt.healing import Healer
 from edge_agent.mqtt.messages import Messages
 from edge_agent.mqtt.payloads import FrameResults, Health
 from edge_agent.mqtt.topics import Topics
+from edge_agent.result import Reading
 from edge_agent.runtime.describe import Description
 from edge_agent.runtime.wire import announcer_of, dialect_of
 
 Kind = Literal[
-    "state", "count", "event", "detections", "picture", "health", "info", "answer", "discovery",
-    "removal",
+    "state", "count", "event", "detections", "reading", "picture", "health", "info", "answer",
+    "discovery", "removal",
 ]  # fmt: skip
 Pixels = Literal["no", "blurred", "partly blurred", "full"]
 
@@ -37,6 +38,7 @@ KINDS: Mapping[str, tuple[Kind, str]] = {
     "enabled": ("state", "ON or OFF"),
     "threshold": ("state", "a number"),
     "snapshot": ("picture", "a JPEG of each new object, and of the frame after a command"),
+    "reading": ("reading", "the newest number of a sensor, what it means, when it was taken"),
     "answer": ("answer", "what became of a command; settings and health after `inspect`"),
     "discovery": ("discovery", "names of pipelines, labels, zones and lines, and their topics"),
     "retraction": ("discovery", "empty: takes back what an earlier run announced"),
@@ -166,6 +168,8 @@ def _of_pipeline(
         yield "detections", messages.detections(_frame(name))
     if item.publish.snapshots.allowed:
         yield "snapshot", messages.snapshot(name, b"")
+    if item.publish.readings and (item.anomaly or item.reading):
+        yield "reading", messages.reading(name, Reading(0.0, 0.0, ""), 0.0)
     if item.publish.counts:
         yield from _counts(messages, name, item)
     yield "pipeline_status", messages.pipeline_status(name, False)

@@ -24,6 +24,9 @@ def replayed(config: Config, recordings: Mapping[str, Path], only: str | None = 
         if name not in config.sources:
             hint = did_you_mean(name, config.sources) or "name one of the configuration"
             raise UsageError(f"--source {name}: there is no source of that name", hint)
+        if not config.sources[name].gives_pictures:
+            cure = "run it with a recorded source at pace: fast"
+            raise UsageError(f"--source {name}: only pictures are replayed", cure)
     if only is not None and only not in config.running:
         raise UsageError(f"--pipeline {only}: {_why_not(config, only)}")
     wanted = config.running if only is None else {only: config.running[only]}

@@ -21,7 +21,7 @@ from edge_agent.runtime.replay.summary import Summary
 from edge_agent.runtime.replay.transcript import Transcript
 from edge_agent.runtime.reporter import Identity
 from edge_agent.runtime.ulid import new_ulid
-from edge_agent.runtime.wire import open_inference
+from edge_agent.runtime.wire import open_for
 
 BOOT_ID = "00000000-0000-0000-0000-000000000000"
 """The boot of every replay: no machine has it."""
@@ -148,7 +148,7 @@ class Replay:
             self._identity,
             self._messages,
             self._transcript,
-            open_inference,
+            open_for,
             both(both(self._summary.note, self._note), self._composites.note),
         )
         try:

@@ -18,7 +18,7 @@ from edge_agent.config.by_name import SourceConfig
 from edge_agent.config.load import config_from_values
 from edge_agent.config.schema import Config
 from edge_agent.runtime.doctor import unit as drop_in_module
-from edge_agent.runtime.doctor.devices import permissions
+from edge_agent.runtime.doctor.devices import kinds, permissions
 from edge_agent.runtime.doctor.machine import Identity, Machine
 from edge_agent.runtime.doctor.systemd import (
     exposure,
@@ -29,7 +29,9 @@ from edge_agent.runtime.doctor.systemd import (
     unit_properties,
 )
 from edge_agent.runtime.doctor.unit import NameUnknown, drop_in
+from edge_agent.sources.audio import AudioOptions
 from edge_agent.sources.camera import CameraOptions
+from edge_agent.sources.iio import IioOptions
 from tests.runtime.doctor.conftest import Make, write_config
 from tests.support.agent import ASSETS
 from tests.support.cures import do
@@ -99,7 +101,7 @@ def test_permissions_of_a_device_that_its_group_may_not_use_either(camera: Machi
     [
         ("camera", "0", "video0", "video"),
         ("audio", "default", "snd/pcmC1D0c", "audio"),
-        ("iio", "", "i2c-1", "i2c"),
+        ("i2c", "", "i2c-1", "i2c"),
         ("serial", "/dev/ttyUSB0", "ttyUSB0", "dialout"),
     ],
 )
@@ -117,6 +119,24 @@ def test_groups_of_devices(
     assert f"sudo usermod -aG {group} 12345" in finding.fix
     (machine.root / "dev" / node).chmod(0o666)
     assert permissions(machine, config).state == "OK"
+
+
+def test_sensors_that_need_a_device_or_none(machine_of: Make) -> None:
+    """A buffer of IIO is a device; polled files, sound of a file or a sound server are none."""
+    machine = machine_of({"dev/iio:device0": "", "dev/snd/pcmC1D0c": "", "dev/video0": ""})
+    for node in ("iio:device0", "snd/pcmC1D0c", "video0"):
+        (machine.root / "dev" / node).chmod(0o600)
+    config = configured({"door": {"type": "camera"}})
+    for kind, options, found in (
+        ("iio", IioOptions(0, buffer=64), "/dev/iio:device0"),
+        ("iio", IioOptions(0), "no device"),
+        ("audio", AudioOptions(device="default"), "/dev/snd/pcmC1D0c"),
+        ("audio", AudioOptions(device="pulse:"), "no device"),
+        ("audio", AudioOptions(file=Path("x.wav")), "no device"),
+    ):
+        chosen = config.model_copy(update={"sources": {"s": SourceConfig(kind, options)}})
+        assert found in permissions(machine, chosen).found
+        assert bool(kinds(chosen)) == found.startswith("/dev")
 
 
 def test_permissions_by_mode(camera: Machine) -> None:
@@ -309,6 +329,20 @@ def test_the_drop_in(machine_of: Make) -> None:
     assert "hunter2" not in text
 
 
+def test_a_drop_in_for_sensors(machine_of: Make) -> None:
+    """A broker of its own and a web service may be reached, and an I2C bus."""
+    sources = {
+        "hall": {"type": "mqtt", "host": "cam.example", "channels": {"t": {"topic": "t"}}},
+        "meter": {"type": "http_json", "url": "http://broker.example/x", "channels": {"p": "p"}},
+    }
+    chip = {"type": "i2c", "address": 0x48, "channels": {"t": {"register": 0}}}
+    sources = {"all": {"type": "fusion", "parts": {**sources, "chip": chip}}}
+    text = drop_in(configured(sources), Path("c.yaml"), machine_of({}), look_up)
+    assert "# sources.all.hall: cam.example" in text
+    assert "# sources.all.meter: broker.example" in text
+    assert "DeviceAllow=char-i2c rw" in text
+
+
 def test_a_drop_in_without_names_or_devices(machine_of: Make) -> None:
     """Addresses need no name server, recordings no device."""
     clip = {"clip": {"type": "video", "file": str(ASSETS / "belt.mp4")}}
@@ -334,6 +368,26 @@ def test_an_edge_tpu_is_let_in(machine_of: Make) -> None:
     assert "SupplementaryGroups=video plugdev" in text
 
 
+_LINES = {
+    "meter": {"type": "lines", "tcp": "cam.example:4001"},
+    "radio": {"type": "lines", "udp": "0.0.0.0:5005"},
+    "log": {"type": "text", "listen": "127.0.0.1:5006"},
+    "scale": {"type": "lines", "serial": "/dev/ttyUSB0"},
+}
+
+
+def test_lines_are_let_in(machine_of: Make) -> None:
+    """Senders on the network, the ports that they send to, and serial ports."""
+    text = drop_in(configured(_LINES), Path("c.yaml"), machine_of({}), look_up)
+    lines = directives(text)
+    assert "IPAddressAllow=192.0.2.9" in lines
+    bound = [line for line in lines if line.startswith("SocketBind")]
+    assert bound == ["SocketBindAllow=udp:5005", "SocketBindAllow=tcp:5006"]
+    assert len([line for line in lines if "192.168.0.0/16" in line]) == 1
+    assert "DeviceAllow=char-ttyUSB rw" in lines
+    assert "SupplementaryGroups=dialout" in lines
+
+
 def test_unknown_hosts(machine_of: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """A drop-in that would lock the broker out is not made, nor is a name server waited for."""
     config = configured(_NETWORK, "brokr.example")
@@ -351,7 +405,8 @@ def test_systemd_understands_the_drop_in(tmp_path: Path, machine_of: Make) -> No
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed: sudo apt install systemd")
     machine = machine_of({"etc/resolv.conf": "nameserver 192.0.2.53\n"})
-    config = configured(_NETWORK, "broker.example", delegate={"library": "libedgetpu.so.1"})
+    sources = {**_NETWORK, **_LINES}
+    config = configured(sources, "broker.example", delegate={"library": "libedgetpu.so.1"})
     text = drop_in(config, Path("c.yaml"), machine, look_up)
     (tmp_path / "x.service").write_text(f"[Service]\nExecStart=/bin/true\n{text}")
     command = ["systemd-analyze", "verify", "--man=no", str(tmp_path / "x.service")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import shutil
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,10 +26,13 @@ from edge_agent.runtime.doctor.sources import judge_source, judge_used, source
 from edge_agent.runtime.doctor.trial import TrialFailed, trial, try_source
 from edge_agent.sources.camera import CameraOptions
 from edge_agent.sources.http import HttpOptions
+from edge_agent.sources.sysfs import SysfsOptions
 from tests.runtime.doctor.conftest import write_config
 from tests.support.agent import ASSETS
+from tests.support.broker import Mosquitto
 from tests.support.mjpeg_server import MjpegServer
 from tests.support.pictures import encode
+from tests.support.sounds import noise, write_wav
 
 _LIMIT = 30.0
 _CAMERA = SourceConfig("camera", CameraOptions(device="/dev/video7", size=(640, 480), fps=10.0))
@@ -162,6 +166,17 @@ def test_recorded_sources(tmp_path: Path) -> None:
     assert picture.exists()
 
 
+def test_numbers_and_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sources of numbers tell their channels, those of text that it comes, or that nothing does."""
+    (tmp_path / "a.csv").write_text("x,y\n1,2\n3,4\n")
+    finding = watch(tmp_path, type="csv", file="a.csv", rate=10, pace="fast")
+    assert (finding.state, finding.found) == ("OK", "opens, x, y, 10 rows/s, recorded")
+    assert watch(tmp_path, type="text", file="a.csv", pace="fast").state == "OK"
+    monkeypatch.setattr(trial_module, "_SECONDS", 0.1)
+    finding = watch(tmp_path, type="text", file="a.csv")
+    assert (finding.state, "nothing came" in finding.found) == ("OK", True)
+
+
 @pytest.mark.parametrize(
     ("changed", "found", "fix"),
     [
@@ -184,6 +199,58 @@ def test_what_is_wrong_with_a_camera(changed: dict[str, Any], found: str, fix: s
     assert finding.state == "WARN"
     assert found in finding.found
     assert fix in finding.fix
+
+
+_SENSOR = SourceConfig("sysfs", SysfsOptions({"x": "/x"}))
+_HEARD = {
+    "channels": ["x", "y"], "live": True, "rows": 90, "rate": 99.0, "wanted": 100.0, "gaps": 0,
+    "missing": 0.0, "constant": False,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "changed", "state", "found", "fix"),
+    [
+        ("sysfs", {}, "OK", "x, y, 99 rows/s", ""),
+        ("sysfs", {"constant": True}, "OK", "99 rows/s", ""),
+        ("audio", {"constant": True}, "WARN", "silence", "alsamixer"),
+        ("mqtt", {"missing": 0.5}, "WARN", "50% of the values are missing", "mosquitto_sub"),
+        ("iio", {"gaps": 3}, "WARN", "rows were lost 3 times", "lower sources.s.rate"),
+        ("iio", {"rate": 40.0}, "WARN", "40 rows/s instead of 100", "sources.s.rate: 40"),
+        ("mqtt", {"rate": None, "wanted": None}, "OK", "x, y, one row", ""),
+        ("audio", {"live": False}, "OK", "100 rows/s, recorded", ""),
+        ("sysfs", {"channels": list("abcdef")}, "OK", "a, b, c, d and 2 more", ""),
+    ],
+)
+def test_what_is_wrong_with_a_sensor(
+    kind: str, changed: dict[str, Any], state: str, found: str, fix: str
+) -> None:
+    """Each fault alone, with its cure."""
+    chosen = SourceConfig(kind, _SENSOR.options)
+    finding = judge_source("s", chosen, {**_HEARD, **changed})
+    assert finding.state == state
+    assert found in finding.found
+    assert fix in finding.fix
+
+
+def test_sensors_that_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of numbers, a sound, a broker without a message, and one with lines of text."""
+    monkeypatch.setattr(trial_module, "_SECONDS", 0.5)
+    (tmp_path / "x").write_text("21.5")
+    sensor = {"type": "sysfs", "channels": {"temp": str(tmp_path / "x")}, "rate": 50}
+    assert watch(tmp_path, **sensor).found.startswith("temp, ")
+    write_wav(tmp_path / "x.wav", noise(16000))
+    assert watch(tmp_path, type="audio", file="x.wav").found == (
+        "opens, audio, 16000 rows/s, recorded"
+    )
+    broker = Mosquitto(tmp_path).start()
+    text = {"type": "mqtt", "port": broker.port, "text": {"topic": "log"}, "retained": True}
+    finding = watch(tmp_path, **text)
+    assert (finding.state, "nothing came" in finding.found) == ("OK", True)
+    publish = ["mosquitto_pub", "-p", str(broker.port), "-t", "log", "-m", "hello", "-r"]
+    subprocess.run(publish, check=True)
+    assert watch(tmp_path, **text).found == "opens, 1 lines of text"
+    broker.kill()
 
 
 def test_a_source_without_a_picture() -> None:

@@ -26,6 +26,7 @@ sources:
   shed: {type: http, url: "https://shed.example/mjpg", username: u, password: Hidden4}
   desk: {type: camera}
   away: {type: rtsp, url: "rtsp://unused.example/live"}
+  hum: {type: audio, device: default}
 pipelines:
   a:
     source: yard
@@ -36,6 +37,7 @@ pipelines:
     publish: {detections: true, snapshots: blurred}
   b: {source: shed, model: m, labels: [cat], publish: {events: false, counts: false}}
   c: {source: desk, model: m}
+  r: {source: hum, anomaly: {}}
   d: {source: away, model: m, enabled: false}
 composites:
   both: {all: {in-a: {pipeline: a}, in-c: {pipeline: c}}}
@@ -109,6 +111,61 @@ def test_hosts_say_who_can_read(full: Config) -> None:
     )  # fmt: skip
     assert found["prometheus"].who == "this machine"
     assert found["name service"].holds == "the names broker.example, shed.example"
+
+
+_LINES = """\
+agent: {name: dev}
+models: {m: {file: m.tflite}}
+sources:
+  meter: {type: lines, tcp: "meter.example:4001"}
+  radio: {type: lines, udp: "0.0.0.0:5005"}
+  log: {type: text, listen: "127.0.0.1:5006"}
+  scale: {type: lines, serial: /dev/ttyUSB0}
+pipelines:
+  a: {source: meter, model: m}
+  b: {source: radio, model: m}
+  c: {source: log, model: m}
+  d: {source: scale, model: m}
+"""
+
+
+def test_sources_of_lines_are_hosts(tmp_path: Path) -> None:
+    """Whom a source connects to and where it can be reached; a serial port is no host."""
+    found = hosts(manifest(good(tmp_path, _LINES)))
+    meter, radio = found["source meter (lines)"], found["source radio (lines)"]
+    assert (meter.way, meter.host, meter.port) == ("connects", "meter.example", 4001)
+    assert "nothing" in meter.holds
+    assert (radio.way, radio.host, radio.port) == ("listens", "0.0.0.0", 5005)
+    assert radio.who == "whoever reaches the address"
+    assert found["source log (text)"].who == "this machine"
+    assert found["name service"].holds == "the names meter.example"
+    assert not [role for role in found if "scale" in role]
+
+
+def test_sensors_say_whom_they_reach(tmp_path: Path) -> None:
+    """Another broker, a web service and a stream of sound, each with what is sent there."""
+    text = """
+models: {m: {file: m.tflite}}
+sources:
+  hall: {type: mqtt, host: 10.0.0.8, username: u, channels: {t: {topic: t}}}
+  meter: {type: http_json, url: "https://10.0.0.9/x", token: Hidden5, channels: {p: p}}
+  radio: {type: audio, url: "http://10.0.0.10/live"}
+  mic: {type: audio, device: default}
+pipelines:
+  a: {source: hall, model: m}
+  b: {source: meter, model: m}
+  c: {source: radio, model: m}
+  d: {source: mic, model: m}
+"""
+    found = hosts(manifest(good(tmp_path, text)))
+    assert set(found) == {
+        "broker", "source hall (mqtt)", "source meter (http_json)", "source radio (audio)",
+    }  # fmt: skip
+    hall, meter = found["source hall (mqtt)"], found["source meter (http_json)"]
+    assert (hall.host, hall.port, hall.who) == ("10.0.0.8", 1883, "the broker; anyone on the way")
+    assert hall.holds == "names of topics to listen to, user name and password"
+    assert (meter.port, meter.who) == (443, "the server")
+    assert found["source radio (audio)"].holds == "requests for sound"
 
 
 def test_no_secret_is_in_it(full: Config) -> None:

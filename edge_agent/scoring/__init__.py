@@ -1,0 +1,1 @@
+"""What the results of one stream mean over time: smoothed, or judged against normal."""
