@@ -25,6 +25,7 @@ COMMANDS = {
     "infer": "run a model on pictures, once",
     "inspect": "tell what a model file holds and how it would be read",
     "convert": "turn a .tflite model into the numpy engine's own format",
+    "quantize": "turn a float model into an int8 one",
     "bench": "measure a model, or the pipelines of a configuration",
     "watch": "show live what agents publish",
     "doctor": "look for what is wrong here and say how to cure it",

@@ -34,6 +34,12 @@ class Observed:
     means: Mapping[int, Array]
     """Of each channel, which is the last axis."""
 
+    def widened(self, spans: Mapping[int, Range]) -> Observed:
+        """With ranges that hold these as well."""
+        more = {index: span.joined(spans[index]) for index, span in self.ranges.items()
+                if index in spans}  # fmt: skip
+        return Observed({**self.ranges, **more}, self.means)
+
 
 def observe(
     program: Program, samples: Sequence[Sample], observer: str, step: Step = no_step

@@ -20,6 +20,7 @@ from edge_agent.quantize.arrays import program_of_layers
 from edge_agent.quantize.calibrate import Sample, Step, no_step, observe
 from edge_agent.quantize.choose import choose
 from edge_agent.quantize.convert import convert
+from edge_agent.quantize.equalize import equalize
 from edge_agent.quantize.layers import Layer
 from edge_agent.quantize.measure import (
     constant_bytes,
@@ -29,6 +30,7 @@ from edge_agent.quantize.measure import (
 )
 from edge_agent.quantize.options import Options
 from edge_agent.quantize.prepare import check, simplify
+from edge_agent.quantize.ranges import Range
 from edge_agent.quantize.report import Report
 
 Array = NDArray[Any]
@@ -90,17 +92,24 @@ def quantize(
     samples: Sequence[Sample],
     options: Options | None = None,
     step: Step = no_step,
+    spans: Sequence[Range] = (),
 ) -> Quantized:
     """Quantise a float32 model with samples of its inputs.
+
+    `spans` are what the inputs may hold, one for each, where that is known to be more than the
+    samples show: black to white of a picture.
 
     Raises ModelError where the model is no float model or holds what cannot be run, or the samples
     are none or not finite; UsageError where an option fits nothing.
     """
     options = options or Options()
     check(model.program)
-    program = simplify(model.program)
+    program = original = simplify(model.program)
     choice = choose(program.main, options.keep_float)
+    if options.equalize:
+        program = equalize(program)
     observed = observe(program, samples, options.observer, step)
+    observed = observed.widened(dict(zip(program.main.inputs, spans, strict=False)))
     converted = convert(program, observed, choice, options)
     measured = samples[:: max(1, len(samples) // _MEASURED)][:_MEASURED]
     report = Report(
@@ -110,8 +119,9 @@ def quantize(
         layer_errors(program, converted, measured, step),
         choice.kept,
     )
-    original = Model(program, model.notes)
-    return Quantized(converted.program, model.notes, report=report, original=original)
+    return Quantized(
+        converted.program, model.notes, report=report, original=Model(original, model.notes)
+    )
 
 
 def quantize_layers(

@@ -1,4 +1,4 @@
-"""Checks a float model and simplifies it: constants worked out, ReLU fused, batch norm folded."""
+"""Checks a float model, and works out what need not be computed at run time."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from edge_agent.engines.numpy.program import Graph, Operator, Program, Tensor
 from edge_agent.errors import ModelError
 from edge_agent.quantize.choose import place_of
 from edge_agent.quantize.draft import Draft
+from edge_agent.quantize.fuse import fuse
 
 
 def check(program: Program) -> None:
@@ -48,8 +49,7 @@ def _check_constants(name: str, operator: Operator, graph: Graph) -> None:
 
 def simplify(program: Program) -> Program:
     """The same model with fewer operators."""
-    graph = _without_float16(program.main)
-    return Program(program.name, (graph,))
+    return Program(program.name, (fuse(_without_float16(program.main)),))
 
 
 def _without_float16(graph: Graph) -> Graph:
