@@ -3,9 +3,10 @@
     pip install tensorflow-cpu==2.21.0 opencv-python-headless
     python -m benchmarks.quantize_nets --work FOLDER
 
-writes kws.tflite and mobilenet.tflite, each with an .npz of calibration and test data. The detector
-is that of `scripts.train_demo_model`, whose rendered pictures (`scenes-*.npz`) the MobileNet learns
-from as well: leave them in the same folder.
+writes kws.tflite and mobilenet.tflite, each with an .npz of calibration and test data and the int8
+model that TensorFlow's converter makes of it (kws_tf.tflite). The detector is that of
+`scripts.train_demo_model`, whose rendered pictures (`scenes-*.npz`) the MobileNet learns from as
+well: leave them in the same folder.
 """
 
 from __future__ import annotations
@@ -102,13 +103,19 @@ def _train(model: Any, x: Array, y: Array, epochs: int) -> None:
     print(f"trained in {time.monotonic() - began:.0f} s", flush=True)
 
 
-def _write(model: Any, shape: tuple[int, ...], path: Path) -> None:
-    """The float .tflite, of one sample."""
+def _write(model: Any, samples: Array, path: Path) -> None:
+    """The float .tflite of one sample, and TensorFlow's int8 one beside it."""
     tf = _tf()
     run: Any = tf.function(lambda x: model(x, training=False))
-    concrete = run.get_concrete_function(tf.TensorSpec((1, *shape), tf.float32))
-    converter: Any = tf.lite.TFLiteConverter.from_concrete_functions([concrete], model)
-    path.write_bytes(converter.convert())
+    concrete = run.get_concrete_function(tf.TensorSpec((1, *samples.shape[1:]), tf.float32))
+    for target, is_int8 in ((path, False), (path.with_stem(f"{path.stem}_tf"), True)):
+        converter: Any = tf.lite.TFLiteConverter.from_concrete_functions([concrete], model)
+        if is_int8:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.representative_dataset = lambda: ([each[None]] for each in samples)
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            converter.inference_input_type = converter.inference_output_type = tf.int8
+        target.write_bytes(converter.convert())
 
 
 def main() -> None:
@@ -136,8 +143,8 @@ def main() -> None:
         model = network()
         print(f"{name}: {model.count_params()} parameters, {len(x)} samples", flush=True)
         _train(model, x, y, epochs)
-        _write(model, x.shape[1:], given.work / f"{name}.tflite")
         chosen = np.random.default_rng(3).permutation(len(x))[:CALIBRATION]
+        _write(model, x[chosen], given.work / f"{name}.tflite")
         np.savez(given.work / f"{name}.npz", calibration=x[chosen], x=test_x, y=test_y)
         print(f"{name}: test accuracy {model.evaluate(test_x, test_y, 64, 0)[1]:.4f}", flush=True)
 

@@ -26,6 +26,8 @@ COMMANDS = {
     "inspect": "tell what a model file holds and how it would be read",
     "convert": "turn a .tflite model into the numpy engine's own format",
     "quantize": "turn a float model into an int8 one",
+    "prune": "make a float model smaller, with a table of what that costs",
+    "compare": "tell how far two models, or two engines, agree on data",
     "bench": "measure a model, or the pipelines of a configuration",
     "watch": "show live what agents publish",
     "doctor": "look for what is wrong here and say how to cure it",

@@ -1,0 +1,206 @@
+"""Smaller float models: whole channels taken out, or the smallest weights set to zero."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.engines.numpy.program import ABSENT, Graph, Operator, Program, Tensor
+from edge_agent.errors import ModelError
+from edge_agent.quantize.calibrate import Sample, observe
+from edge_agent.quantize.channels import Spaces, find_spaces, makers
+from edge_agent.quantize.rules import WEIGHTED
+
+Array = NDArray[Any]
+Kept = Mapping[int, NDArray[np.intp]]
+"""For each space the channels that stay, rising."""
+
+
+def prune_weights(program: Program, part: float) -> Program:
+    """Set that part of each layer's weights to zero, the smallest ones; shapes stay."""
+    graph = program.main
+    chosen = {op.inputs[1] for op in graph.operators if op.name in WEIGHTED}
+    tensors = tuple(
+        replace(tensor, constant=_sparse(tensor.constant, part))
+        if tensor.index in chosen and tensor.constant is not None
+        else tensor
+        for tensor in graph.tensors
+    )
+    return Program(program.name, (replace(graph, tensors=tensors),))
+
+
+def _sparse(weights: Array, part: float) -> Array:
+    count = int(part * weights.size)
+    if not count:
+        return weights
+    sizes = np.abs(weights).reshape(-1)
+    fewer = weights.copy().reshape(-1)
+    fewer[np.argpartition(sizes, count - 1)[:count]] = 0.0
+    return fewer.reshape(weights.shape)
+
+
+def prune_channels(program: Program, part: float, samples: Sequence[Sample] = ()) -> Program:
+    """Take that part of the channels out wherever operators allow it, the weakest ones.
+
+    A channel is as strong as the weights that make it, beside those of the others. With samples,
+    what the lost ones were on average goes into the biases of the layers that read them. Raises
+    ModelError where no channel can go.
+    """
+    graph = _unshared(program.main)
+    spaces = find_spaces(graph)
+    strengths = {
+        space: _strength(operators, graph)
+        for space, operators in makers(graph, spaces).items()
+        if space in spaces.cuttable()
+    }
+    kept = {space: _strongest(strength, part) for space, strength in strengths.items()}
+    if not kept:
+        raise ModelError(
+            f"{program.name} has no channels that could go",
+            "channels between two convolutions or dense layers can",
+        )
+    means = observe(program, samples, "minmax").means if samples else {}
+    return Program(program.name, (_Cutter(graph, spaces, kept, means).cut(),))
+
+
+def _unshared(graph: Graph) -> Graph:
+    """Every operator with constants of its own, so that each can be cut by itself."""
+    tensors, seen, operators = list(graph.tensors), set(), []
+    for operator in graph.operators:
+        inputs = []
+        for index in operator.inputs:
+            own = index
+            if index != ABSENT and tensors[index].constant is not None:
+                if index in seen:
+                    own = len(tensors)
+                    tensors.append(replace(tensors[index], index=own))
+                seen.add(index)
+            inputs.append(own)
+        operators.append(replace(operator, inputs=tuple(inputs)))
+    return replace(graph, tensors=tuple(tensors), operators=tuple(operators))
+
+
+def _strength(operators: list[Operator], graph: Graph) -> Array:
+    """The size of each channel's weights over all layers that share it, each of a mean of one."""
+    total: Any = 0.0
+    for operator in operators:
+        weights = graph.tensors[operator.inputs[1]].constant
+        assert weights is not None
+        axis = WEIGHTED[operator.name] or 0
+        others = tuple(i for i in range(weights.ndim) if i != axis)
+        sizes = np.sqrt(np.square(weights, dtype=np.float64).sum(axis=others))
+        total = total + sizes / max(float(sizes.mean()), 1e-30)
+    return np.asarray(total)
+
+
+def _strongest(strength: Array, part: float) -> NDArray[np.intp]:
+    count = max(1, round((1.0 - part) * strength.size))
+    return np.sort(np.argsort(-strength, kind="stable")[:count])
+
+
+class _Cutter:
+    """Writes every tensor anew, without what goes."""
+
+    def __init__(
+        self, graph: Graph, spaces: Spaces, kept: Kept, means: Mapping[int, Array]
+    ) -> None:
+        self._graph = graph
+        self._spaces = spaces
+        self._kept = kept
+        self._means = means
+        self._tensors = list(graph.tensors)
+
+    def cut(self) -> Graph:
+        for index in self._spaces.of:
+            self._cut_tensor(index)
+        operators = tuple(self._cut_operator(operator) for operator in self._graph.operators)
+        return replace(self._graph, tensors=tuple(self._tensors), operators=operators)
+
+    def _channels(self, index: int) -> NDArray[np.intp] | None:
+        """Places along a tensor's last axis that stay, None where all of them do."""
+        if index not in self._spaces.of:
+            return None
+        kept = self._kept.get(self._spaces.root(index))
+        if kept is None:
+            return None
+        repeats = self._spaces.repeats.get(index, 1)
+        count = self._graph.tensors[index].shape[-1] // repeats
+        return np.concatenate([kept + count * i for i in range(repeats)])
+
+    def _cut_tensor(self, index: int) -> None:
+        kept = self._channels(index)
+        if kept is not None:
+            tensor = self._tensors[index]
+            self._tensors[index] = replace(tensor, shape=(*tensor.shape[:-1], len(kept)))
+
+    def _cut_operator(self, operator: Operator) -> Operator:
+        if operator.name in WEIGHTED:
+            self._cut_weights(operator)
+        elif operator.name == "RESHAPE":
+            return self._reshaped(operator)
+        else:
+            kept = self._channels(operator.outputs[0]) if operator.outputs else None
+            for index in operator.inputs:
+                if kept is not None and index != ABSENT and self._is_row(index):
+                    self._set(index, self._constant(index)[..., kept])
+        return operator
+
+    def _is_row(self, index: int) -> bool:
+        """Whether a tensor is a constant with a real number for each channel."""
+        tensor = self._graph.tensors[index]
+        return (
+            tensor.constant is not None and tensor.dtype == np.float32 and tensor.constant.size > 1
+        )
+
+    def _cut_weights(self, operator: Operator) -> None:
+        x, w = operator.inputs[:2]
+        coming, going = self._channels(x), self._channels(operator.outputs[0])
+        weights = self._constant(w)
+        is_depthwise = operator.name == "DEPTHWISE_CONV_2D"
+        has_bias = len(operator.inputs) > 2 and operator.inputs[2] != ABSENT
+        if coming is not None and not is_depthwise:
+            if has_bias:
+                self._compensate(operator, weights, coming)
+            weights = weights[..., coming]
+        if going is not None:
+            weights = weights[..., going] if is_depthwise else weights[going]
+            if has_bias:
+                self._set(operator.inputs[2], self._constant(operator.inputs[2])[going])
+        self._set(w, weights)
+
+    def _compensate(self, operator: Operator, weights: Array, coming: Array) -> None:
+        """The mean of what no longer comes in, as the layer would have weighed it, is a bias."""
+        x, bias = operator.inputs[0], operator.inputs[2]
+        mean = self._means.get(x)
+        if mean is None:
+            return
+        lost = np.ones(mean.size)
+        lost[coming] = 0.0
+        taps = weights.reshape(len(weights), -1, mean.size).sum(axis=1)
+        self._set(bias, self._constant(bias) + taps @ (mean * lost))
+
+    def _reshaped(self, operator: Operator) -> Operator:
+        """The new shape stands in a constant, in the options, or in both."""
+        shape = self._tensors[operator.outputs[0]].shape
+        if shape == self._graph.tensors[operator.outputs[0]].shape:
+            return operator
+        for index in operator.inputs[1:]:
+            if index != ABSENT and self._graph.tensors[index].constant is not None:
+                self._tensors[index] = replace(
+                    self._tensors[index], constant=np.array(shape, np.int32)
+                )
+        return replace(operator, options={**operator.options, "new_shape": shape})
+
+    def _constant(self, index: int) -> Array:
+        values = self._tensors[index].constant
+        assert values is not None
+        return values
+
+    def _set(self, index: int, values: Array) -> None:
+        tensor: Tensor = self._tensors[index]
+        whole = np.ascontiguousarray(values.astype(np.float32))
+        self._tensors[index] = replace(tensor, constant=whole, shape=whole.shape)
