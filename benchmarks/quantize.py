@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,7 @@ class Task:
     judge: Callable[[Path], float]
     tests: Sequence[tuple[Array, ...]]
     measure: str
+    input_type: str = "int8"
     spans: Sequence[Range] = ()
 
 
@@ -87,12 +88,14 @@ def detector(work: Path, pictures: int) -> Task:
 
     network, theirs = work / "float.tflite", work / "belt_tf.tflite"
     spans = [Range(0.0, 1.0)]
-    return Task("detector", network, theirs, samples, judge, tests, "mAP@0.5 of 600", spans)
+    measure = "mAP@0.5 of 600 pictures"
+    return Task("detector", network, theirs, samples, judge, tests, measure, "uint8", spans)
 
 
 def ours(task: Task, options: Options, path: Path) -> Path:
     """Our int8 file of a network."""
     model = Model(read_tflite(task.network), Notes("", None, {}))
+    options = replace(options, input_type=task.input_type)
     return quantize(model, task.samples, options, spans=task.spans).save(path)
 
 

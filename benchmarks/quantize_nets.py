@@ -44,7 +44,7 @@ def spoken(count: int, seed: int) -> tuple[Array, Array]:
     loudness = words.uniform(0.3, 1.5, (WORDS, 3, 4))
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, WORDS, count)
-    x = rng.normal(0, 0.8, (count, FRAMES, BANDS, 1)).astype(np.float32)
+    x = rng.normal(0, 1.8, (count, FRAMES, BANDS, 1)).astype(np.float32)
     bands = np.arange(BANDS)
     for sample, word in zip(x, labels, strict=True):
         length, start = rng.integers(20, 36), rng.integers(0, 12)
@@ -97,7 +97,9 @@ def _train(model: Any, x: Array, y: Array, epochs: int) -> None:
     steps = epochs * -(-len(x) // 64)
     rate = _tf().keras.optimizers.schedules.CosineDecay(3e-3, steps)
     model.compile(
-        _tf().keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", ["accuracy"]
+        _tf().keras.optimizers.Adam(rate),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
     )
     model.fit(x, y, 64, epochs, verbose=2)
     print(f"trained in {time.monotonic() - began:.0f} s", flush=True)
@@ -106,10 +108,12 @@ def _train(model: Any, x: Array, y: Array, epochs: int) -> None:
 def _write(model: Any, samples: Array, path: Path) -> None:
     """The float .tflite of one sample, and TensorFlow's int8 one beside it."""
     tf = _tf()
+    holder = tf.Module()
+    holder.weights = [each.value for each in model.variables]  # so that the converter freezes them
     run: Any = tf.function(lambda x: model(x, training=False))
     concrete = run.get_concrete_function(tf.TensorSpec((1, *samples.shape[1:]), tf.float32))
     for target, is_int8 in ((path, False), (path.with_stem(f"{path.stem}_tf"), True)):
-        converter: Any = tf.lite.TFLiteConverter.from_concrete_functions([concrete], model)
+        converter: Any = tf.lite.TFLiteConverter.from_concrete_functions([concrete], holder)
         if is_int8:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
             converter.representative_dataset = lambda: ([each[None]] for each in samples)

@@ -20,7 +20,7 @@ _NAMES = """
 """
 _KEEPING = frozenset(_NAMES.split())
 _PAIRS = frozenset({"ADD", "SUB", "MUL", "MAXIMUM", "MINIMUM"})
-_MAKERS = frozenset({"CONV_2D", "FULLY_CONNECTED"})
+MAKERS = frozenset({"CONV_2D", "FULLY_CONNECTED"})
 
 
 @dataclass(slots=True)
@@ -94,7 +94,7 @@ def _follow_weighted(operator: Operator, graph: Graph, spaces: Spaces) -> bool:
     x, y = operator.inputs[0], operator.outputs[0]
     if any(graph.tensors[i].constant is None for i in operator.inputs[1:] if i != ABSENT):
         return False
-    if operator.name in _MAKERS:
+    if operator.name in MAKERS:
         spaces.of.setdefault(x, x)
         spaces.of.setdefault(y, y)
         return True

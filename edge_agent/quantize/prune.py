@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from edge_agent.engines.numpy.program import ABSENT, Graph, Operator, Program, Tensor
 from edge_agent.errors import ModelError
-from edge_agent.quantize.calibrate import Sample, observe
-from edge_agent.quantize.channels import Spaces, find_spaces, makers
+from edge_agent.quantize.calibrate import Sample
+from edge_agent.quantize.channels import MAKERS, Spaces, find_spaces, makers
 from edge_agent.quantize.rules import WEIGHTED
+from edge_agent.quantize.standin import Moments, guess, moments
 
 Array = NDArray[Any]
 Kept = Mapping[int, NDArray[np.intp]]
@@ -47,7 +48,7 @@ def prune_channels(program: Program, part: float, samples: Sequence[Sample] = ()
     """Take that part of the channels out wherever operators allow it, the weakest ones.
 
     A channel is as strong as the weights that make it, beside those of the others. With samples,
-    what the lost ones were on average goes into the biases of the layers that read them. Raises
+    the layers that read the lost ones weigh what the others tell of them instead. Raises
     ModelError where no channel can go.
     """
     graph = _unshared(program.main)
@@ -63,8 +64,22 @@ def prune_channels(program: Program, part: float, samples: Sequence[Sample] = ()
             f"{program.name} has no channels that could go",
             "channels between two convolutions or dense layers can",
         )
-    means = observe(program, samples, "minmax").means if samples else {}
-    return Program(program.name, (_Cutter(graph, spaces, kept, means).cut(),))
+    seen: Mapping[int, Moments] = {}
+    if samples:
+        whole = Program(program.name, (graph,))
+        seen = moments(whole, samples, _read_tensors(graph, spaces, kept))
+    return Program(program.name, (_Cutter(graph, spaces, kept, seen).cut(),))
+
+
+def _read_tensors(graph: Graph, spaces: Spaces, kept: Kept) -> dict[int, int]:
+    """Tensors with lost channels that a layer weighs, and how often channels come in each."""
+    return {
+        x: spaces.repeats.get(x, 1)
+        for operator in graph.operators
+        if operator.name in MAKERS
+        for x in operator.inputs[:1]
+        if x in spaces.of and spaces.root(x) in kept
+    }
 
 
 def _unshared(graph: Graph) -> Graph:
@@ -106,12 +121,12 @@ class _Cutter:
     """Writes every tensor anew, without what goes."""
 
     def __init__(
-        self, graph: Graph, spaces: Spaces, kept: Kept, means: Mapping[int, Array]
+        self, graph: Graph, spaces: Spaces, kept: Kept, seen: Mapping[int, Moments]
     ) -> None:
         self._graph = graph
         self._spaces = spaces
         self._kept = kept
-        self._means = means
+        self._seen = seen
         self._tensors = list(graph.tensors)
 
     def cut(self) -> Graph:
@@ -163,8 +178,8 @@ class _Cutter:
         is_depthwise = operator.name == "DEPTHWISE_CONV_2D"
         has_bias = len(operator.inputs) > 2 and operator.inputs[2] != ABSENT
         if coming is not None and not is_depthwise:
-            if has_bias:
-                self._compensate(operator, weights, coming)
+            if has_bias and x in self._seen:
+                weights = self._with_guesses(operator, weights)
             weights = weights[..., coming]
         if going is not None:
             weights = weights[..., going] if is_depthwise else weights[going]
@@ -172,16 +187,17 @@ class _Cutter:
                 self._set(operator.inputs[2], self._constant(operator.inputs[2])[going])
         self._set(w, weights)
 
-    def _compensate(self, operator: Operator, weights: Array, coming: Array) -> None:
-        """The mean of what no longer comes in, as the layer would have weighed it, is a bias."""
+    def _with_guesses(self, operator: Operator, weights: Array) -> Array:
+        """Weights that take the lost channels from the others; the bias gets the constant part."""
         x, bias = operator.inputs[0], operator.inputs[2]
-        mean = self._means.get(x)
-        if mean is None:
-            return
-        lost = np.ones(mean.size)
-        lost[coming] = 0.0
-        taps = weights.reshape(len(weights), -1, mean.size).sum(axis=1)
-        self._set(bias, self._constant(bias) + taps @ (mean * lost))
+        seen, kept = self._seen[x], self._kept[self._spaces.root(x)]
+        channels = seen.mean.size
+        lost = np.setdiff1d(np.arange(channels), kept)
+        found = guess(seen, kept, lost)
+        taps = weights.reshape(len(weights), -1, channels).astype(np.float64)
+        self._set(bias, self._constant(bias) + taps[..., lost].sum(axis=1) @ found.offset)
+        taps[..., kept] += taps[..., lost] @ found.factors.T
+        return taps.reshape(weights.shape)
 
     def _reshaped(self, operator: Operator) -> Operator:
         """The new shape stands in a constant, in the options, or in both."""
@@ -190,9 +206,8 @@ class _Cutter:
             return operator
         for index in operator.inputs[1:]:
             if index != ABSENT and self._graph.tensors[index].constant is not None:
-                self._tensors[index] = replace(
-                    self._tensors[index], constant=np.array(shape, np.int32)
-                )
+                target = np.array(shape, np.int32)
+                self._tensors[index] = replace(self._tensors[index], constant=target)
         return replace(operator, options={**operator.options, "new_shape": shape})
 
     def _constant(self, index: int) -> Array:
