@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import wave
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -178,6 +179,29 @@ def test_layers_as_arrays(terminal: Terminal, tmp_path: Path) -> None:
     for sample, answers in zip(np.clip(whole, -128, 127).astype(np.int8), expected, strict=True):
         real = (engine.run(sample[np.newaxis])[0].astype(float) + 128) / 256
         np.testing.assert_allclose(real[0], answers, atol=0.02)
+
+
+@pytest.mark.parametrize("ending", ["wav", "csv"])
+def test_sound_and_tables(ending: str, terminal: Terminal, tmp_path: Path) -> None:
+    """A waveform model takes its windows from a .wav, or rows of numbers."""
+    rng = np.random.default_rng(0)
+    sound = rng.uniform(-0.5, 0.5, 320)
+    if ending == "wav":
+        with wave.open(str(tmp_path / "x.wav"), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(16_000)
+            file.writeframes((sound * 32767).astype("<i2").tobytes())
+    else:
+        np.savetxt(tmp_path / "x.csv", sound.reshape(-1, 32), delimiter=",")
+    layers = [Dense(rng.normal(0, 0.2, (32, 4)), None, "softmax")]
+    path = Model(program_of_layers(layers, (32,))).save(tmp_path / "float.tflite")
+    answer = terminal("quantize", path, "--calibrate", tmp_path / f"x.{ending}", "--json",
+                      "-o", tmp_path / "out.npz")  # fmt: skip
+    assert answer.code == 0, answer.err
+    assert answer.json["samples"] == 10
+    spec = read_model_info(tmp_path / "out.npz").inputs[0]
+    assert spec.scale == pytest.approx(np.ptp(sound) / 255, rel=0.01)
 
 
 Complaint = Callable[[Path], tuple[list[Any], str]]
