@@ -89,7 +89,11 @@ def kws_network() -> Any:
 
 def mobilenet() -> Any:
     """MobileNet v2 of width 0.5 with four classes."""
-    return _tf().keras.applications.MobileNetV2((SIDE, SIDE, 3), 0.5, weights=None, classes=4)
+    model = _tf().keras.applications.MobileNetV2((SIDE, SIDE, 3), 0.5, weights=None, classes=4)
+    for layer in model.layers:
+        if hasattr(layer, "momentum"):
+            layer.momentum = 0.9  # its 0.999 is for trainings of a hundred thousand steps
+    return model
 
 
 def _train(model: Any, x: Array, y: Array, epochs: int) -> None:

@@ -28,7 +28,10 @@ _KINDS = {
 }
 _RESOURCE = [kind.name for kind in schema.TENSOR_TYPES].index("RESOURCE")
 _INT8_VERSIONS = {"CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 4, "QUANTIZE": 1}
-_ONE_VERSION = ("RESHAPE", "SQUEEZE", "EXPAND_DIMS", "HARD_SWISH", "PRELU", "SHAPE")
+_NAMES = """
+    RESHAPE SQUEEZE EXPAND_DIMS HARD_SWISH PRELU SHAPE ELU DEPTH_TO_SPACE RELU_N1_TO_1 RELU_0_TO_1
+"""
+_ONE_VERSION = frozenset(_NAMES.split())
 """Operators whose first version takes int8 already: lite/tools/versioning/op_version.cc."""
 
 
