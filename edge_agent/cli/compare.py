@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -173,8 +173,21 @@ class _Run:
         outputs = inference.engine.run()
         self.milliseconds = 1e3 * (time.perf_counter() - began)
         specs = inference.engine.outputs
-        self.outputs = [dequantize(o, spec) for o, spec in zip(outputs, specs, strict=True)]
+        real = [dequantize(o, spec) for o, spec in zip(outputs, specs, strict=True)]
+        self.outputs = _counted(real) if _counts_rows(inference) else real
         self.results: tuple[Result, ...] = inference.decoder.decode(outputs, mapping, _LEAST)
+
+
+def _counts_rows(inference: Inference) -> bool:
+    """Whether the outputs are boxes, classes, scores and how many of them there are."""
+    makers = [origin.operator for origin in inference.info.origins if origin is not None]
+    return makers == ["TFLite_Detection_PostProcess"] * 4
+
+
+def _counted(outputs: Sequence[Array]) -> Sequence[Array]:
+    """The rows that are counted: what stands behind them means nothing."""
+    count = int(outputs[3].reshape(-1)[0])
+    return [*(each[:, :count] for each in outputs[:3]), outputs[3]]
 
 
 def _runs(inference: Inference, path: Path) -> Iterator[_Run]:

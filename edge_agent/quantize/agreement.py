@@ -51,7 +51,7 @@ class Agreement:
     boxes: list[tuple[list[Detection], list[Detection]]] = field(default_factory=list)
 
     def add(self, a: Sequence[Array], b: Sequence[Array]) -> None:
-        """Note the outputs of one input from both models; those of other shapes are left out."""
+        """Note the outputs of one input from both models; those of unlike shapes are left out."""
         for error, x, y in zip(self.outputs, a, b, strict=False):
             if x.shape == y.shape:
                 error.add(x, y)

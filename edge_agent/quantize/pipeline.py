@@ -117,7 +117,7 @@ def quantize(
         constant_bytes(converted.program),
         len(samples),
         layer_errors(program, converted, measured, step),
-        choice.kept,
+        {at: f"{program.main.operators[at].name}: {why}" for at, why in choice.kept.items()},
     )
     return Quantized(
         converted.program, model.notes, report=report, original=Model(original, model.notes)

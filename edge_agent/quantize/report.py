@@ -10,13 +10,20 @@ from edge_agent.quantize.measure import LayerError, kinds
 
 _MOST_HURT = 5
 _NOTABLE_DB = 3.0
+_LONGEST_NAME = 40
+
+
+def _short(name: str) -> str:
+    """The first of several names that a converter joined, without its beginning if it is long."""
+    first = name.split(";", maxsplit=1)[0]
+    return first if len(first) <= _LONGEST_NAME else f"...{first[3 - _LONGEST_NAME :]}"
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """Bytes of all constants before and after, and the error of every operator.
 
-    `kept` tells why an operator stays in float32, by its place.
+    `kept` tells which operators stay in float32 and why, by their place.
     """
 
     float_bytes: int
@@ -53,9 +60,9 @@ class Report:
         if self.layers:
             lines.append(f"output     {self.layers[-1].sqnr_db:.1f} dB signal to error")
         lines += [
-            f"hurts      {layer.place} {layer.operator} {layer.output}: "
+            f"hurts      {layer.place} {layer.operator} {_short(layer.output)}: "
             f"{layer.sqnr_db:.1f} dB, {layer.lost_db:.1f} dB lost"
             for layer in self.hurt
         ]
-        lines += [f"kept float {place}: {reason}" for place, reason in self.kept.items()]
+        lines += [f"kept float {place} {why}" for place, why in self.kept.items()]
         return "\n".join(lines)

@@ -155,7 +155,7 @@ def test_text(terminal: Terminal, model: Path, pictures: Path, tmp_path: Path) -
         "--equalize", "--correct-bias", "--observer", "percentile",
     )  # fmt: skip
     assert answer.code == 0, answer.err
-    assert "kept float 4: asked for" in answer.out
+    assert "kept float 4 SOFTMAX: asked for" in answer.out
     assert "operators  4 int8, 1 float32; 10 samples" in answer.out
     assert "ms, numpy engine" in answer.out
 

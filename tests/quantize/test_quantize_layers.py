@@ -12,7 +12,8 @@ from edge_agent.engines.modelfile import read_model_info
 from edge_agent.engines.numpy.engine import NumpyEngine
 from edge_agent.errors import UsageError
 from edge_agent.quantize import Dense, Options, Quantized, quantize_layers
-from edge_agent.quantize.measure import native_inputs
+from edge_agent.quantize.measure import LayerError, native_inputs
+from edge_agent.quantize.report import Report
 from tests.quantize.nets import NETS
 from tests.support.reference import IS_HERE, RUNTIME, run_reference
 
@@ -109,7 +110,7 @@ def test_what_is_kept_in_float(tmp_path: Path) -> None:
     for name in ("SOFTMAX", "2", "1(Dense)/softmax"):
         quantized = quantize_layers(layers, data, options=Options(keep_float=(name,)))
         assert [layer.kind for layer in quantized.report.layers] == ["int8", "int8", "float32"]
-        assert quantized.report.kept == {2: "asked for"}
+        assert quantized.report.kept == {2: "SOFTMAX: asked for"}
     with pytest.raises(UsageError, match="no operator is called 'LSTM'"):
         quantize_layers(layers, data, options=Options(keep_float=("LSTM",)))
 
@@ -131,3 +132,13 @@ def test_the_report_names_the_layer_that_hurts() -> None:
     assert report.hurt[0].lost_db > 10
     assert "hurts      2 FULLY_CONNECTED 2(Dense)" in report.text()
     assert report.as_json()["hurt"][0] == 2
+
+
+def test_long_names_are_shortened_for_people() -> None:
+    """A converter's names, several in one, do not fill the screen; as JSON they are whole."""
+    name = f"model/{'x' * 60};another"
+    layer = LayerError(3, "ADD", name, "int8", 20.0, 9.0)
+    report = Report(4, 1, 1, (layer,), {})
+    (line,) = (line for line in report.text().splitlines() if "hurts" in line)
+    assert line == f"hurts      3 ADD ...{'x' * 37}: 20.0 dB, 9.0 dB lost"
+    assert report.as_json()["layers"][0]["output"] == name
