@@ -14,9 +14,11 @@ from edge_agent.errors import ModelError
 from edge_agent.quantize.calibrate import Sample
 from edge_agent.quantize.channels import MAKERS, Spaces, find_spaces, makers
 from edge_agent.quantize.rules import WEIGHTED
-from edge_agent.quantize.standin import Moments, guess, moments
+from edge_agent.quantize.standin import Moments, guess, moments, strongest
 
 Array = NDArray[Any]
+_FITTED = 64  # samples from which weights are fitted
+
 Kept = Mapping[int, NDArray[np.intp]]
 """For each space the channels that stay, rising."""
 
@@ -47,39 +49,53 @@ def _sparse(weights: Array, part: float) -> Array:
 def prune_channels(program: Program, part: float, samples: Sequence[Sample] = ()) -> Program:
     """Take that part of the channels out wherever operators allow it, the weakest ones.
 
-    A channel is as strong as the weights that make it, beside those of the others. With samples,
-    the layers that read the lost ones weigh what the others tell of them instead. Raises
-    ModelError where no channel can go.
+    Without samples a channel is as strong as the weights that make it, beside those of the others.
+    With them, space by space, those go without which the layers that read them lose least, and
+    these layers weigh what the others tell of them instead: see `standin`. Raises ModelError where
+    no channel can go.
     """
-    graph = _unshared(program.main)
-    spaces = find_spaces(graph)
-    strengths = {
-        space: _strength(operators, graph)
-        for space, operators in makers(graph, spaces).items()
-        if space in spaces.cuttable()
-    }
-    kept = {space: _strongest(strength, part) for space, strength in strengths.items()}
-    if not kept:
+    first = now = _unshared(program.main)
+    spaces = find_spaces(first)
+    cuttable = spaces.cuttable()
+    found = {space: ops for space, ops in makers(first, spaces).items() if space in cuttable}
+    if not found:
         raise ModelError(
             f"{program.name} has no channels that could go",
             "channels between two convolutions or dense layers can",
         )
-    seen: Mapping[int, Moments] = {}
-    if samples:
-        whole = Program(program.name, (graph,))
-        seen = moments(whole, samples, _read_tensors(graph, spaces, kept))
-    return Program(program.name, (_Cutter(graph, spaces, kept, seen).cut(),))
+    some = samples[:: max(1, len(samples) // _FITTED)][:_FITTED]
+    for space, operators in found.items():
+        strength = _strength(operators, first)
+        count = max(1, round((1.0 - part) * strength.size))
+        seen: Mapping[int, Moments] = {}
+        read = _readers(now, spaces, space)
+        if some and read:
+            repeats = {op.inputs[0]: spaces.repeats.get(op.inputs[0], 1) for op in read}
+            seen = moments(first, now, some, repeats)
+            kept = strongest([_weighed(op, now, seen) for op in read], count)
+        else:
+            kept = np.sort(np.argsort(-strength, kind="stable")[:count])
+        now = _Cutter(now, spaces, {space: kept}, seen).cut()
+    return Program(program.name, (now,))
 
 
-def _read_tensors(graph: Graph, spaces: Spaces, kept: Kept) -> dict[int, int]:
-    """Tensors with lost channels that a layer weighs, and how often channels come in each."""
-    return {
-        x: spaces.repeats.get(x, 1)
-        for operator in graph.operators
-        if operator.name in MAKERS
-        for x in operator.inputs[:1]
-        if x in spaces.of and spaces.root(x) in kept
-    }
+def _readers(graph: Graph, spaces: Spaces, space: int) -> list[Operator]:
+    """The layers that weigh the channels of a space."""
+    return [
+        op
+        for op in graph.operators
+        if op.name in MAKERS and op.inputs[0] in spaces.of and spaces.root(op.inputs[0]) == space
+    ]
+
+
+def _weighed(
+    operator: Operator, graph: Graph, seen: Mapping[int, Moments]
+) -> tuple[Moments, Array]:
+    """What a layer reads, and its weights as rows x channels."""
+    found = seen[operator.inputs[0]]
+    weights = graph.tensors[operator.inputs[1]].constant
+    assert weights is not None
+    return found, weights.reshape(-1, found.mean.size)
 
 
 def _unshared(graph: Graph) -> Graph:
@@ -110,11 +126,6 @@ def _strength(operators: list[Operator], graph: Graph) -> Array:
         sizes = np.sqrt(np.square(weights, dtype=np.float64).sum(axis=others))
         total = total + sizes / max(float(sizes.mean()), 1e-30)
     return np.asarray(total)
-
-
-def _strongest(strength: Array, part: float) -> NDArray[np.intp]:
-    count = max(1, round((1.0 - part) * strength.size))
-    return np.sort(np.argsort(-strength, kind="stable")[:count])
 
 
 class _Cutter:
@@ -178,9 +189,8 @@ class _Cutter:
         is_depthwise = operator.name == "DEPTHWISE_CONV_2D"
         has_bias = len(operator.inputs) > 2 and operator.inputs[2] != ABSENT
         if coming is not None and not is_depthwise:
-            if has_bias and x in self._seen:
-                weights = self._with_guesses(operator, weights)
-            weights = weights[..., coming]
+            fits = has_bias and x in self._seen
+            weights = self._with_guesses(operator, weights) if fits else weights[..., coming]
         if going is not None:
             weights = weights[..., going] if is_depthwise else weights[going]
             if has_bias:
@@ -188,16 +198,14 @@ class _Cutter:
         self._set(w, weights)
 
     def _with_guesses(self, operator: Operator, weights: Array) -> Array:
-        """Weights that take the lost channels from the others; the bias gets the constant part."""
+        """Weights of the kept channels that stand for all; the bias gets the constant part."""
         x, bias = operator.inputs[0], operator.inputs[2]
-        seen, kept = self._seen[x], self._kept[self._spaces.root(x)]
-        channels = seen.mean.size
-        lost = np.setdiff1d(np.arange(channels), kept)
-        found = guess(seen, kept, lost)
-        taps = weights.reshape(len(weights), -1, channels).astype(np.float64)
-        self._set(bias, self._constant(bias) + taps[..., lost].sum(axis=1) @ found.offset)
-        taps[..., kept] += taps[..., lost] @ found.factors.T
-        return taps.reshape(weights.shape)
+        seen = self._seen[x]
+        found = guess(seen, self._kept[self._spaces.root(x)])
+        taps = weights.reshape(len(weights), -1, seen.mean.size).astype(np.float64)
+        self._set(bias, self._constant(bias) + taps.sum(axis=1) @ found.offset)
+        fewer = taps @ found.factors.T
+        return fewer.reshape(*weights.shape[:-1], -1)
 
     def _reshaped(self, operator: Operator) -> Operator:
         """The new shape stands in a constant, in the options, or in both."""
