@@ -14,7 +14,7 @@ Fields = dict[int, Any]
 A slot of None is left out.
 """
 
-_ALIGNMENT = 16  # of vectors: TFLite reads constants in place, some kernels with vector loads
+_ALIGNMENT = 16  # of bytes: TFLite reads constants in place, some kernels with vector loads
 
 
 def flatbuffer(root: Fields, identifier: bytes) -> bytes:
@@ -30,6 +30,7 @@ class _Writer:
 
     def __init__(self) -> None:
         self.out = bytearray(8)
+        self._layouts: dict[bytes, int] = {}
 
     def place(self, value: Any, at: int) -> None:
         """Write a value and point the offset at `at` to it."""
@@ -48,9 +49,12 @@ class _Writer:
         return start
 
     def _vector(self, value: NDArray[Any] | bytes) -> int:
-        self._align(_ALIGNMENT, extra=4)
+        if isinstance(value, bytes):
+            data, alignment = value, _ALIGNMENT
+        else:
+            data, alignment = np.ascontiguousarray(value).tobytes(), max(4, value.dtype.itemsize)
+        self._align(alignment, extra=4)
         start = len(self.out)
-        data = value if isinstance(value, bytes) else np.ascontiguousarray(value).tobytes()
         self.out += struct.pack("<I", len(value)) + data
         return start
 
@@ -62,14 +66,22 @@ class _Writer:
             self.place(table, start + 4 + 4 * index)
         return start
 
+    def _layout(self, layout: bytes) -> int:
+        """Where this description of a table stands; tables of one form share it."""
+        if layout not in self._layouts:
+            self._align(4)
+            self._layouts[layout] = len(self.out)
+            self.out += layout
+        return self._layouts[layout]
+
     def _table(self, value: Fields) -> int:
         fields = {slot: entry for slot, entry in value.items() if entry is not None}
         slots = max(fields, default=-1) + 1
         places = {slot: 4 + 4 * index for index, slot in enumerate(sorted(fields))}
-        self._align(4)
-        vtable = len(self.out)
         entries = [places.get(slot, 0) for slot in range(slots)]
-        self.out += struct.pack(f"<{2 + slots}H", 4 + 2 * slots, 4 + 4 * len(fields), *entries)
+        vtable = self._layout(
+            struct.pack(f"<{2 + slots}H", 4 + 2 * slots, 4 + 4 * len(fields), *entries)
+        )
         self._align(4)
         start = len(self.out)
         self.out += struct.pack("<i", start - vtable) + bytes(4 * len(fields))
