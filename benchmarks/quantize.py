@@ -4,9 +4,10 @@
     python -m scripts.train_demo_model --out FOLDER/belt_tf.tflite --work FOLDER
     python -m benchmarks.quantize_nets --work FOLDER
     python -m benchmarks.quantize --work FOLDER             # prints the table
+    python -m benchmarks.quantize --work FOLDER --prune     # what fewer channels cost and save
     python -m benchmarks.quantize --work FOLDER --bytes     # TFLite's kernels against our engine
 
-The first two train the networks and need TensorFlow; the last two need none, and --bytes any TFLite
+The first two train the networks and need TensorFlow; the others need none, but --bytes any TFLite
 runtime. FOLDER then holds float.tflite (the detector), belt_tf.tflite, and the others.
 """
 
@@ -24,15 +25,20 @@ from numpy.typing import NDArray
 from edge_agent.cli.output import table
 from edge_agent.engines.numpy.engine import NumpyEngine
 from edge_agent.engines.numpy.npz import Notes
+from edge_agent.engines.numpy.program import Program
 from edge_agent.engines.numpy.reading import read_tflite
 from edge_agent.quantize import Model, Options, quantize
 from edge_agent.quantize.evaluate import classify, milliseconds
 from edge_agent.quantize.measure import native_inputs
+from edge_agent.quantize.prepare import simplify
+from edge_agent.quantize.prune import prune_channels
 from edge_agent.quantize.ranges import Range
 from scripts.train_demo_model import HELD_OUT, evaluate, render
 from tests.support.reference import RUNTIME, run_reference
 
 Array = NDArray[Any]
+
+_ROUNDS = 7
 
 CHOICES: Mapping[str, Options] = {
     "ours": Options(),
@@ -112,6 +118,26 @@ def rows(task: Task, work: Path) -> Iterator[list[str]]:
         yield [task.name, name, f"{score:.4f}", points, f"{path.stat().st_size:,}", f"{time:.2f}"]
 
 
+def pruned_rows(task: Task, work: Path) -> Iterator[list[str]]:
+    """One for each part of the channels that goes: int8, timed in turn with the whole model."""
+    program = simplify(read_tflite(task.network))
+    options = Options(input_type=task.input_type)
+    whole: Program | None = None
+    for part in (0.0, 0.25, 0.5, 0.75):
+        smaller = prune_channels(program, part, task.samples) if part else program
+        made = quantize(Model(smaller), task.samples, options, spans=task.spans)
+        path = made.save(work / f"{task.name}_pruned.tflite")
+        whole = whole or made.program
+        pairs = [
+            (milliseconds(whole, task.tests[0]), milliseconds(made.program, task.tests[0]))
+            for _ in range(_ROUNDS)
+        ]
+        faster = np.median([before / after for before, after in pairs])
+        time = np.median([after for _, after in pairs])
+        yield [task.name, f"{part:.0%}", f"{path.stat().st_size:,}", f"{time:.2f}",
+               f"{faster:.2f}", f"{task.judge(path):.4f}"]  # fmt: skip
+
+
 def compare_bytes(task: Task, work: Path) -> str:
     """How many numbers of our file's outputs are not those of TFLite's reference kernels."""
     path = ours(task, Options(), work / f"{task.name}_bytes.tflite")
@@ -139,6 +165,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--bytes", action="store_true")
+    parser.add_argument("--prune", action="store_true")
     parser.add_argument("--only", nargs="+", default=["kws", "mobilenet", "detector"])
     given = parser.parse_args()
     tasks = [
@@ -149,6 +176,10 @@ def main() -> None:
         print(f"against the reference kernels of {RUNTIME.__name__}")
         for task in tasks:
             print(compare_bytes(task, given.work), flush=True)
+        return
+    if given.prune:
+        header = ["network", "channels gone", "bytes", "ms", "times as fast", "score"]
+        print(table(header, [row for task in tasks for row in pruned_rows(task, given.work)]))
         return
     header = ["network", "made by", "score", "points", "bytes", "ms"]
     found = [row for task in tasks for row in rows(task, given.work)]

@@ -118,4 +118,4 @@ def _print(rows: Sequence[dict[str, Any]], arguments: argparse.Namespace) -> Non
 
 
 def _cell(value: Any) -> str:
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+    return str(value) if isinstance(value, int) else f"{value:.4g}"

@@ -141,9 +141,10 @@ def _of_arrays(arguments: argparse.Namespace) -> Model:
     """The layers of the file, for samples as the first calibration file has them."""
     try:
         layers = load_layers(load_arrays(arguments.from_arrays))
-        first = next(iter(load_arrays(arguments.calibrate[0]).values()))
+        given = load_arrays(arguments.calibrate[0])
     except BadNumbers as error:
         raise UsageError(f"the arrays cannot be used: {error}") from error
+    first = next((array for name, array in given.items() if name != "labels"), np.zeros(0))
     name = arguments.from_arrays.stem
     return Model(program_of_layers(layers, first.shape[1:], name), Notes("", None, {}))
 
