@@ -43,7 +43,8 @@ _LEAST = 0.01  # score from which boxes of B count, so that precision is known a
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add = parser.add_argument
-    add("models", nargs=2, metavar=("A", "B"), help="model files")
+    add("first", metavar="A", help="model file, the truth")
+    add("second", metavar="B", help="model file")
     add("-d", "--data", type=Path, nargs="+", required=True, metavar="DATA",
         help="pictures, .npy, .npz, .csv, .wav, or folders of them")  # fmt: skip
     add("--engines", nargs=2, default=["auto", "auto"], metavar=("A", "B"),
@@ -82,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _open(arguments: argparse.Namespace, place: int) -> Inference:
     given = {
         **vars(arguments),
-        "model": arguments.models[place],
+        "model": (arguments.first, arguments.second)[place],
         "engine": arguments.engines[place],
     }
     name, model = model_config(argparse.Namespace(**given))

@@ -188,11 +188,9 @@ def test_the_command_prints_a_table(terminal: Terminal, tmp_path: Path) -> None:
     assert sizes == sorted(sizes, reverse=True)
     assert rows[0]["accuracy"] == 1.0
     assert out.stat().st_size < path.stat().st_size
-    sparse = terminal(
-        "prune", path, "--weights", "0.6", "--calibrate", tmp_path / "x.npz", "-o", out
-    )
+    sparse = terminal("prune", path, "--weights", "0.6", "-o", out)
     assert sparse.code == 0, sparse.err
     assert "packed_bytes" in sparse.out
-    neither = terminal("prune", path, "--calibrate", tmp_path / "x.npz", "-o", out)
+    neither = terminal("prune", path, "-o", out)
     assert neither.code == 2
     assert "give either --channels P or --weights P" in neither.complaint
