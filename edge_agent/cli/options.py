@@ -55,11 +55,11 @@ def model_values(arguments: argparse.Namespace) -> dict[str, Any]:
         "file": arguments.model,
         "engine": arguments.engine,
         "threads": arguments.threads,
-        "task": _mapping(arguments.task, "--task"),
-        "preprocess": _mapping(arguments.preprocess, "--preprocess"),
+        "task": read_mapping(arguments.task, "--task"),
+        "preprocess": read_mapping(arguments.preprocess, "--preprocess"),
     }
     if arguments.state:
-        values["state"] = _mapping(arguments.state, "--state")
+        values["state"] = read_mapping(arguments.state, "--state")
     if arguments.model_labels:
         values["labels"] = arguments.model_labels
     if arguments.delegate:
@@ -67,7 +67,7 @@ def model_values(arguments: argparse.Namespace) -> dict[str, Any]:
     return values
 
 
-def _mapping(text: str, option: str) -> Any:
+def read_mapping(text: str, option: str) -> Any:
     """A mapping as YAML has it in one line; any other text is itself."""
     if not text.lstrip().startswith("{"):
         return text

@@ -60,7 +60,9 @@ def test_a_recorded_clip_is_replayed_at_its_true_time(
         assert any(each["results"] for each in detections)
     assert found[0] == found[1]
     spread = files[-1].stat().st_mtime - first.stamp.wall
-    assert 0.0 < detections[-1]["time"] - detections[0]["time"] <= spread + 0.05  # file times are coarse
+    assert (
+        0.0 < detections[-1]["time"] - detections[0]["time"] <= spread + 0.05
+    )  # file times are coarse
     video = desk.cut(0.5).with_suffix(".mjpg")
     shutil.copy(desk.folder / "cut.avi", video)
     assert desk.terminal(*words, "--source", f"clip={video}").code == 0

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.engines.modelfile import writing
 from edge_agent.engines.modelfile.schema import BUILTIN_OPERATORS, TENSOR_TYPES
 
-Table = dict[int, Any]
-"""Fields by slot: ("<i", 5) is a number; else bytes, str, an array, a Table or a list of Tables."""
+Table = writing.Fields
 
 ADD_OPTIONS, SVDF_OPTIONS, CALL_ONCE_OPTIONS, VAR_HANDLE_OPTIONS = 11, 6, 103, 111
 
@@ -57,66 +56,9 @@ class GraphDef:
     outputs: Sequence[int]
 
 
-@dataclass
-class _Writer:
-    out: bytearray = field(default_factory=lambda: bytearray(8))
-
-    def align(self, size: int, extra: int = 0) -> None:
-        self.out += bytes(-(len(self.out) + extra) % size)
-
-    def place(self, value: Any, at: int) -> None:
-        """Write a value and point the offset at `at` to it."""
-        writers: dict[type, Any] = {dict: self.table, list: self.tables, str: self.text}
-        start = writers.get(type(value), self.vector)(value)
-        struct.pack_into("<I", self.out, at, start - at)
-
-    def text(self, value: str) -> int:
-        self.align(4)
-        start = len(self.out)
-        encoded = value.encode()
-        self.out += struct.pack("<I", len(encoded)) + encoded + b"\0"
-        return start
-
-    def vector(self, value: NDArray[Any] | bytes) -> int:
-        self.align(16, extra=4)
-        start = len(self.out)
-        data = value if isinstance(value, bytes) else value.tobytes()
-        self.out += struct.pack("<I", len(value)) + data
-        return start
-
-    def tables(self, value: list[Table]) -> int:
-        self.align(4)
-        start = len(self.out)
-        self.out += struct.pack("<I", len(value)) + bytes(4 * len(value))
-        for index, table in enumerate(value):
-            self.place(table, start + 4 + 4 * index)
-        return start
-
-    def table(self, value: Table) -> int:
-        fields = {slot: entry for slot, entry in value.items() if entry is not None}
-        slots = max(fields, default=-1) + 1
-        places = {slot: 4 + 4 * index for index, slot in enumerate(sorted(fields))}
-        self.align(4)
-        vtable = len(self.out)
-        entries = [places.get(slot, 0) for slot in range(slots)]
-        self.out += struct.pack(f"<{2 + slots}H", 4 + 2 * slots, 4 + 4 * len(fields), *entries)
-        self.align(4)
-        start = len(self.out)
-        self.out += struct.pack("<i", start - vtable) + bytes(4 * len(fields))
-        for slot, entry in fields.items():
-            if isinstance(entry, tuple):
-                struct.pack_into(entry[0], self.out, start + places[slot], entry[1])
-            else:
-                self.place(entry, start + places[slot])
-        return start
-
-
 def flatbuffer(root: Table, identifier: bytes = b"TFL3") -> bytes:
     """The bytes of a flatbuffer with this root table."""
-    writer = _Writer()
-    writer.out[4:8] = identifier
-    writer.place(root, 0)
-    return bytes(writer.out)
+    return writing.flatbuffer(root, identifier)
 
 
 def model(

@@ -15,6 +15,7 @@ from edge_agent.engines.base import Rounding, T
 from edge_agent.engines.delegate import DelegateOptions
 from edge_agent.engines.numpy import xnnpack
 from edge_agent.engines.numpy.blas import allow_threads
+from edge_agent.engines.numpy.findings import Findings
 from edge_agent.engines.numpy.operators import PLANNERS
 from edge_agent.engines.numpy.operators.convolution import margins_of
 from edge_agent.engines.numpy.plan import Call, Margins, Plan, Unsupported, Variables, refuse
@@ -31,6 +32,7 @@ class NumpyEngine:
     """A quantised model in plain NumPy, with the results of TFLite's reference kernels.
 
     With the rounding "xnnpack" they are those of LiteRT on x86-64.
+    A program that is in memory already may be given in place of a file; its searches are not kept.
     With `keep_all`, every tensor has its value after a run, in memory of its own.
     Raises ModelError that names every operator it does not know, before anything is allocated.
     """
@@ -42,7 +44,7 @@ class NumpyEngine:
 
     def __init__(
         self,
-        path: Path,
+        path: Path | Program,
         threads: int = 1,
         delegate: DelegateOptions | None = None,
         rounding: Rounding | None = None,
@@ -53,17 +55,21 @@ class NumpyEngine:
         if delegate is not None:
             raise DelegateError("the numpy engine runs on the CPU alone", "remove the delegate")
         self._is_xnnpack = rounding == "xnnpack"
-        self._program = read_program(path)
+        self._program = path if isinstance(path, Program) else read_program(path)
         _check_operators(self._program)
         self._variables = Variables()
-        cache = PlanCache(path, "xnnpack" if self._is_xnnpack else "reference")
-        self._findings, is_known = cache.read()
+        cache = None
+        is_known = False
+        self._findings = Findings()
+        if not isinstance(path, Program):
+            cache = PlanCache(path, "xnnpack" if self._is_xnnpack else "reference")
+            self._findings, is_known = cache.read()
         self._plan = self._planned(self._program.main, shares=not keep_all)
         self._connect()
         self._try_once(is_known)
         if not keep_all:
             self._forget_constants()
-        if self._findings.misses:
+        if cache is not None and self._findings.misses:
             cache.write(self._findings)
 
     def _connect(self) -> None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from edge_agent.engines.modelfile.flatbuffer import BOOL, F32, I8, I32, Table
+from edge_agent.engines.modelfile.writing import Fields
 from edge_agent.engines.numpy.program import Option
 
 _TEXT, _VECTOR = "text", "vector"
@@ -101,7 +102,24 @@ _FIELDS: Mapping[str, Mapping[str, _Field]] = {
     "DEPTH_TO_SPACE": {"block": _Field(0, I32)},
     "SPACE_TO_DEPTH": {"block": _Field(0, I32)},
     "BATCH_MATMUL": {"adjoint_x": _Field(0, BOOL, False), "adjoint_y": _Field(1, BOOL, False)},
+    "CAST": {"from_type": _Field(0, I8), "to_type": _Field(1, I8)},
+    "SHAPE": {"type": _Field(0, I8)},
+    "ARG_MAX": {"type": _Field(0, I8)},
+    "ARG_MIN": {"type": _Field(0, I8)},
 }
+
+_TYPES: Mapping[str, int] = {
+    "CONV_2D": 1, "DEPTHWISE_CONV_2D": 2, "AVERAGE_POOL_2D": 5, "MAX_POOL_2D": 5,
+    "FULLY_CONNECTED": 8, "SOFTMAX": 9, "CONCATENATION": 10, "ADD": 11, "RESIZE_BILINEAR": 15,
+    "RESHAPE": 17, "SPACE_TO_DEPTH": 19, "MUL": 21, "PAD": 22, "GATHER": 23, "TRANSPOSE": 26,
+    "MEAN": 27, "SUM": 27, "REDUCE_MAX": 27, "REDUCE_MIN": 27, "SUB": 28, "DIV": 29, "SQUEEZE": 30,
+    "STRIDED_SLICE": 32, "SPLIT": 35, "CAST": 37, "DEQUANTIZE": 38, "MAXIMUM": 39, "MINIMUM": 39,
+    "ARG_MAX": 40, "SLICE": 48, "EXPAND_DIMS": 52, "SHAPE": 55, "ARG_MIN": 57, "PACK": 59,
+    "UNPACK": 64, "UNIDIRECTIONAL_SEQUENCE_LSTM": 71, "RESIZE_NEAREST_NEIGHBOR": 74,
+    "LEAKY_RELU": 75, "MIRROR_PAD": 77, "SPLIT_V": 79, "QUANTIZE": 89, "HARD_SWISH": 91,
+    "DEPTH_TO_SPACE": 94, "BATCH_MATMUL": 101, "CALL_ONCE": 103, "VAR_HANDLE": 111,
+}  # fmt: skip
+"""Numbers of the tables in the union BuiltinOptions; 0 where an operator has none."""
 
 
 def read_options(name: str, table: Table | None) -> dict[str, Option]:
@@ -110,6 +128,24 @@ def read_options(name: str, table: Table | None) -> dict[str, Option]:
     if table is None:
         return {option: field.default for option, field in fields.items()}
     return {option: _read(table, option, field) for option, field in fields.items()}
+
+
+def write_options(name: str, options: Mapping[str, Option]) -> tuple[int, Fields | None]:
+    """The number of an operator's options in the union and their table, None where it has none."""
+    number = _TYPES.get(name, 0)
+    if not number:
+        return 0, None
+    fields = _FIELDS.get(name, {})
+    given = {field: options[option] for option, field in fields.items() if option in options}
+    return number, {field.slot: _written(field, value) for field, value in given.items()}
+
+
+def _written(field: _Field, value: Option) -> Any:
+    if field.layout is _TEXT:
+        return str(value)
+    if field.layout is _VECTOR:
+        return np.array(value, _INT32)
+    return field.layout.format, value
 
 
 def _read(table: Table, name: str, field: _Field) -> Option:

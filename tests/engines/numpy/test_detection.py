@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge_agent.engines.modelfile.flexbuffer_writing import flexbuffer_map
 from edge_agent.engines.numpy.engine import NumpyEngine
 from edge_agent.engines.numpy.operators.partial_sort import largest
 from edge_agent.errors import InferenceError, ModelError
-from tests.engines.numpy.flexbuffers import flexbuffer_map
 from tests.engines.numpy.moves import Array
 from tests.support.data import data_file
 from tests.support.reference import IS_HERE, RUNTIME, run_reference

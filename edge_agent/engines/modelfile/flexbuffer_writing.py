@@ -1,4 +1,4 @@
-"""Writes the FlexBuffer that holds a custom operator's options."""
+"""Writes FlexBuffers as far as custom operators need them: see `flexbuffer.py` for the format."""
 
 from __future__ import annotations
 
