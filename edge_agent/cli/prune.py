@@ -38,7 +38,7 @@ _PARTS = (0.25, 0.5, 0.75)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add = parser.add_argument
-    add("model", type=Path, metavar="IN", help="float32 model (.tflite or .npz)")
+    add("model", type=Path, metavar="IN", help="float32 model (.tflite, .onnx or .npz)")
     add("-o", "--out", type=Path, required=True, metavar="OUT", help=".tflite or .npz")
     add("--channels", type=fraction, metavar="P", help="part of the channels to take out")
     add("--weights", type=fraction, metavar="P", help="part of the weights to set to zero")

@@ -25,6 +25,7 @@ from edge_agent.quantize.arrays import program_of_layers
 from edge_agent.quantize.arrays_file import load_layers
 from edge_agent.quantize.calibrate import runs_needed
 from edge_agent.quantize.evaluate import classify, milliseconds
+from edge_agent.quantize.onnx import read_onnx
 from edge_agent.quantize.options import INPUT_TYPES, OUTPUT_TYPES
 from edge_agent.quantize.prepare import check
 from edge_agent.quantize.ranges import OBSERVERS, Range
@@ -45,7 +46,7 @@ folders of them. --evaluate takes a folder with a folder for each class, a .csv 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add = parser.add_argument
-    add("model", type=Path, nargs="?", metavar="IN", help="float32 model (.tflite or .npz)")
+    add("model", type=Path, nargs="?", metavar="IN", help="float32 model (.tflite, .onnx or .npz)")
     add("--from-arrays", type=Path, metavar="FILE.npz", help="layers as arrays instead of IN")
     add("--calibrate", type=Path, nargs="+", required=True, metavar="DATA", help="typical inputs")
     add("-o", "--out", type=Path, nargs="+", required=True, metavar="OUT", help=".npz, .tflite")
@@ -126,6 +127,8 @@ def open_float(arguments: argparse.Namespace) -> Source:
 
 
 def _of_file(path: Path) -> Model:
+    if path.suffix.lower() == ".onnx":
+        return Model(read_onnx(path), Notes("", None, {}))
     info = read_model_info(path)
     for spec in info.inputs:
         if any(side < 1 for side in spec.shape):
