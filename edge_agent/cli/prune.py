@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from edge_agent.cli.datasets import Tensors, load_labelled, load_unlabelled
-from edge_agent.cli.options import fraction
+from edge_agent.cli.options import fraction, positive
 from edge_agent.cli.output import print_json, progress, table
 from edge_agent.cli.quantize import open_float
 from edge_agent.engines.numpy.program import Program
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--weights", type=fraction, metavar="P", help="part of the weights to set to zero")
     add("--calibrate", type=Path, nargs="+", metavar="DATA", help="typical inputs")
     add("--evaluate", type=Path, metavar="DATA", help="labelled data: the accuracy of each size")
-    add("--limit", type=int, default=200, metavar="N", help="samples used (default: 200)")
+    add("--limit", type=positive, default=200, metavar="N", help="samples used (default: 200)")
     add("--labels", type=Path, metavar="FILE", help="names of the classes, if not inside")
     add("--preprocess", default="{}", metavar="OPTIONS", help="of pictures, as `infer` has it")
     add("--json", action="store_true", help="one JSON object instead of a table")
