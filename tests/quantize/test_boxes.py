@@ -35,7 +35,7 @@ def detector() -> Program:
     draft.apply("RESHAPE", (logits, shape), (rows,), {"new_shape": (1, 16, 1)})
     draft.apply("LOGISTIC", (rows,), (scores,))
     codes = draft.constant("codes", np.zeros((1, 16, 4), np.float32))
-    centres = (np.stack(np.mgrid[0:4, 0:4], -1).reshape(16, 2) + 0.5) / 4
+    centres = (np.mgrid[0:4, 0:4].reshape(2, 16).T + 0.5) / 4
     boxes = np.concatenate([centres, np.full((16, 2), 0.25)], axis=1).astype(np.float32)
     anchors = draft.constant("anchors", boxes)
     outputs = [draft.tensor(f"TFLite_Detection_PostProcess{i}", s)
