@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from edge_agent.cli.datasets import Tensors, load_labelled, load_unlabelled
-from edge_agent.cli.options import fraction
+from edge_agent.cli.options import fraction, positive
 from edge_agent.cli.output import print_json, progress, table
 from edge_agent.cli.quantize import open_float
 from edge_agent.engines.numpy.program import Program
@@ -38,13 +38,13 @@ _PARTS = (0.25, 0.5, 0.75)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add = parser.add_argument
-    add("model", type=Path, metavar="IN", help="float32 model (.tflite or .npz)")
+    add("model", type=Path, metavar="IN", help="float32 model (.tflite, .onnx or .npz)")
     add("-o", "--out", type=Path, required=True, metavar="OUT", help=".tflite or .npz")
     add("--channels", type=fraction, metavar="P", help="part of the channels to take out")
     add("--weights", type=fraction, metavar="P", help="part of the weights to set to zero")
     add("--calibrate", type=Path, nargs="+", metavar="DATA", help="typical inputs")
     add("--evaluate", type=Path, metavar="DATA", help="labelled data: the accuracy of each size")
-    add("--limit", type=int, default=200, metavar="N", help="samples used (default: 200)")
+    add("--limit", type=positive, default=200, metavar="N", help="samples used (default: 200)")
     add("--labels", type=Path, metavar="FILE", help="names of the classes, if not inside")
     add("--preprocess", default="{}", metavar="OPTIONS", help="of pictures, as `infer` has it")
     add("--json", action="store_true", help="one JSON object instead of a table")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from edge_agent.cli.boxes import box_map, holds_boxes, load_boxes
 from edge_agent.cli.datasets import Reader, Tensors, load_labelled, load_unlabelled
 from edge_agent.cli.options import positive, read_mapping
 from edge_agent.cli.output import print_json, progress
@@ -25,6 +26,7 @@ from edge_agent.quantize.arrays import program_of_layers
 from edge_agent.quantize.arrays_file import load_layers
 from edge_agent.quantize.calibrate import runs_needed
 from edge_agent.quantize.evaluate import classify, milliseconds
+from edge_agent.quantize.onnx import read_onnx
 from edge_agent.quantize.options import INPUT_TYPES, OUTPUT_TYPES
 from edge_agent.quantize.prepare import check
 from edge_agent.quantize.ranges import OBSERVERS, Range
@@ -38,19 +40,25 @@ EXAMPLES = """\
 
 Calibration data are some hundred inputs as they come in use: pictures, .npy, .npz, .csv, .wav, or
 folders of them. --evaluate takes a folder with a folder for each class, a .csv of file,label, or an
-.npz with an array `labels` beside the inputs. docs/quantize.md tells more.
+.npz with an array `labels` beside the inputs; for a detector a .csv that begins with the line
+file,label,x1,y1,x2,y2. docs/quantize.md tells more.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add = parser.add_argument
-    add("model", type=Path, nargs="?", metavar="IN", help="float32 model (.tflite or .npz)")
+    add("model", type=Path, nargs="?", metavar="IN", help="float32 model (.tflite, .onnx or .npz)")
     add("--from-arrays", type=Path, metavar="FILE.npz", help="layers as arrays instead of IN")
     add("--calibrate", type=Path, nargs="+", required=True, metavar="DATA", help="typical inputs")
     add("-o", "--out", type=Path, nargs="+", required=True, metavar="OUT", help=".npz, .tflite")
     add("--limit", type=positive, default=200, metavar="N", help="samples used (default: 200)")
-    add("--evaluate", type=Path, metavar="DATA", help="labelled data: accuracy before and after")
+    add(
+        "--evaluate",
+        type=Path,
+        metavar="DATA",
+        help="labelled data: how good both are",
+    )
     add("--observer", choices=tuple(OBSERVERS), default="minmax", help="how ranges are taken")
     add("--equalize", action="store_true", help="even out channels between layers")
     add("--correct-bias", action="store_true", help="take the mean error out of the biases")
@@ -77,12 +85,10 @@ def run(arguments: argparse.Namespace) -> int:
     )
     source = open_float(arguments)
     samples = load_unlabelled(source.reader, arguments.calibrate, arguments.limit)
-    labelled = None
-    if arguments.evaluate:
-        labelled = load_labelled(source.reader, arguments.evaluate, source.model.notes.labels)
+    judge = _judge(arguments, source)
     with progress("calibrating", len(samples) * runs_needed(options.observer)) as bar:
         result = quantize(source.model, samples, options, bar.step, source.spans())
-    measured = _measured(result, samples, labelled)
+    measured = _times(result, samples[0]) | judge(result)
     for path in arguments.out:
         result.save(path)
     _print(result, measured, arguments)
@@ -126,6 +132,8 @@ def open_float(arguments: argparse.Namespace) -> Source:
 
 
 def _of_file(path: Path) -> Model:
+    if path.suffix.lower() == ".onnx":
+        return Model(read_onnx(path), Notes("", None, {}))
     info = read_model_info(path)
     for spec in info.inputs:
         if any(side < 1 for side in spec.shape):
@@ -167,27 +175,45 @@ def _pictures(
         raise UsageError(f"--preprocess: {error}") from error
 
 
-def _measured(
-    result: Quantized, samples: Sequence[Tensors], labelled: tuple[list[Tensors], list[int]] | None
-) -> dict[str, Any]:
-    """Time, and accuracy where there are labels."""
-    before, after = result.original.program, result.program
-    found: dict[str, Any] = {
-        "float_ms": round(milliseconds(before, samples[0]), 3),
-        "int8_ms": round(milliseconds(after, samples[0]), 3),
+def _judge(arguments: argparse.Namespace, source: Source) -> Callable[[Quantized], dict[str, Any]]:
+    """What tells how good a model is on labelled data, which are read now."""
+    path, labels = arguments.evaluate, source.model.notes.labels
+    if path is None:
+        return lambda _: {}
+    if holds_boxes(path):
+        truth = load_boxes(path, labels)
+        return lambda result: {
+            "box_map": {
+                "samples": len(truth),
+                "float": round(box_map(result.original, truth, arguments), 4),
+                "int8": round(box_map(result, truth, arguments), 4),
+            }
+        }
+    inputs, classes = load_labelled(source.reader, path, labels)
+    return lambda result: {"accuracy": _accuracy(result, inputs, classes)}
+
+
+def _times(result: Quantized, sample: Tensors) -> dict[str, float]:
+    """Milliseconds of a run before and after."""
+    return {
+        "float_ms": round(milliseconds(result.original.program, sample), 3),
+        "int8_ms": round(milliseconds(result.program, sample), 3),
     }
-    if labelled is None:
-        return found
-    inputs, labels = labelled
+
+
+def _accuracy(
+    result: Quantized, inputs: Sequence[Tensors], classes: Sequence[int]
+) -> dict[str, float]:
     with progress("evaluating", 2 * len(inputs)) as bar:
-        theirs, ours = (classify(program, inputs, bar.step) for program in (before, after))
-    found["accuracy"] = {
-        "samples": len(labels),
-        "float": round(float((theirs == labels).mean()), 4),
-        "int8": round(float((ours == labels).mean()), 4),
+        theirs, ours = (
+            classify(model.program, inputs, bar.step) for model in (result.original, result)
+        )
+    return {
+        "samples": len(classes),
+        "float": round(float((theirs == classes).mean()), 4),
+        "int8": round(float((ours == classes).mean()), 4),
         "agreement": round(float((ours == theirs).mean()), 4),
     }
-    return found
 
 
 def _print(result: Quantized, measured: dict[str, Any], arguments: argparse.Namespace) -> None:
@@ -204,4 +230,10 @@ def _print(result: Quantized, measured: dict[str, Any], arguments: argparse.Name
         print(
             f"accuracy   {found['float']:.2%} -> {found['int8']:.2%} of {found['samples']:,} "
             f"samples; the same class in {found['agreement']:.2%}"
+        )
+    if "box_map" in measured:
+        found = measured["box_map"]
+        print(
+            f"box mAP    {found['float']:.4f} -> {found['int8']:.4f} at IoU 0.5 of "
+            f"{found['samples']:,} pictures"
         )

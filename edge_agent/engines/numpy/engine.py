@@ -44,7 +44,7 @@ class NumpyEngine:
 
     def __init__(
         self,
-        path: Path | Program,
+        model: Path | Program,
         threads: int = 1,
         delegate: DelegateOptions | None = None,
         rounding: Rounding | None = None,
@@ -55,15 +55,13 @@ class NumpyEngine:
         if delegate is not None:
             raise DelegateError("the numpy engine runs on the CPU alone", "remove the delegate")
         self._is_xnnpack = rounding == "xnnpack"
-        self._program = path if isinstance(path, Program) else read_program(path)
+        self._program = model if isinstance(model, Program) else read_program(model)
         _check_operators(self._program)
         self._variables = Variables()
         cache = None
-        is_known = False
-        self._findings = Findings()
-        if not isinstance(path, Program):
-            cache = PlanCache(path, "xnnpack" if self._is_xnnpack else "reference")
-            self._findings, is_known = cache.read()
+        if not isinstance(model, Program):
+            cache = PlanCache(model, "xnnpack" if self._is_xnnpack else "reference")
+        self._findings, is_known = (Findings(), False) if cache is None else cache.read()
         self._plan = self._planned(self._program.main, shares=not keep_all)
         self._connect()
         self._try_once(is_known)
