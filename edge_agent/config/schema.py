@@ -211,7 +211,11 @@ class PipelineConfig(Section):
         Doc("A new object of a label is told at the earliest this long after the last one."),
     ] = 0.0
     stationary: Annotated[
-        Duration | None, Doc("An object that has not moved for this long is told as stationary.")
+        Duration | None,
+        Doc(
+            "An object that has not moved for this long is told as stationary; while all are, a "
+            "motion gate lets as few still frames pass as if nothing were there."
+        ),
     ] = None
     zones: Annotated[dict[str, ZoneOptions], Doc("Areas of the frame, by name.")] = Field(
         default_factory=dict

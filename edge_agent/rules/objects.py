@@ -58,6 +58,7 @@ class ObjectRules:
 
     With a `cooldown` in seconds, an object waits to be told until the one of its label that was
     told last has been for so long; one that ends while it waits is not told at all. It counts.
+    `at_rest` says that objects are there and all of them are stationary.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class ObjectRules:
         self._update_every = update_every
         self._stories: dict[int, _Story] = {}
         self._labels = list(labels)
+        self.at_rest = False
 
     def expect(self, labels: Sequence[str]) -> None:
         """Count these labels (as 0) from now on, even if they are never seen."""
@@ -83,7 +85,9 @@ class ObjectRules:
 
     def apply(self, tracks: Sequence[Track], timeline: float) -> tuple[Happening, ...]:
         """Take in all tracks of an update of the tracker; what is to be told, in order."""
-        happenings = (self._judge(track, timeline) for track in tracks)
+        happenings = [self._judge(track, timeline) for track in tracks]
+        states = [story.now for story in self._stories.values()]
+        self.at_rest = bool(states) and all(state.rests for state in states)
         return tuple(happening for happening in happenings if happening is not None)
 
     def counts(self) -> Mapping[CountKey, int]:

@@ -186,7 +186,9 @@ class Pipeline:
         visible = self._mask.apply(frame)
         self.snapshots.frame(visible)
         tracker = self._tracker
-        verdict = self._gate.check(visible, tracker is not None and tracker.active)
+        # What is parked need not be looked at as often as what moves.
+        is_busy = tracker is not None and tracker.active and not self._rules.at_rest
+        verdict = self._gate.check(visible, is_busy)
         gate_ms = 1e3 * (time.perf_counter() - start)
         self.metrics.latency["gate"].add(gate_ms)
         if verdict.closed and tracker is not None and tracker.active:

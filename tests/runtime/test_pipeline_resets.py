@@ -136,3 +136,11 @@ def test_shut_without_anybody_tells_nothing(rig: Rig) -> None:
     rig.take_in(100)
     assert len(rig.outbox.messages) == before
     assert rig.pipeline.metrics.counts.gated == gated + 100
+
+
+def test_what_is_parked_is_not_looked_at_as_often(rig: Rig) -> None:
+    """A motion gate is told of objects only while one of them moves."""
+    assert rig.gates[-1].active[-1] is False
+    rig.see(cat(0.2), cat(0.9))
+    rig.see(cat(0.2), cat(0.9))
+    assert rig.gates[-1].active[-1] is True
