@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection
 from edge_agent.message import Delivery, Message
 from edge_agent.mqtt.topics import Topics
 
-_BELOW = ("status", "+/state", "snapshot", "counts/#", "zones/#", "lines/#")
+_BELOW = ("status", "+/state", "snapshot", "reading", "counts/#", "zones/#", "lines/#")
 _MOST = 1000  # retained states that are looked at for each connection
 
 

@@ -169,18 +169,14 @@ def test_rest_is_told_when_it_begins_and_ends() -> None:
 def test_whether_all_is_at_rest() -> None:
     """Only while something is there and none of it moves."""
     rules = _rules(stationary=2.0)
-    assert not rules.at_rest
-    for now in (0.0, 1.0, 2.0):
-        rules.apply([track(INSIDE, track_id=1)], now)
-    assert rules.at_rest
-    rules.apply([track(INSIDE, track_id=1), track(AWAY, track_id=2)], 3.0)
-    assert not rules.at_rest
-    for now in (4.0, 5.0):
-        rules.apply([track(INSIDE, track_id=1), track(AWAY, track_id=2)], now)
-    assert rules.at_rest
-    ends = [track(each, phase="ended", track_id=n) for n, each in enumerate((INSIDE, AWAY), 1)]
-    rules.apply(ends, 6.0)
-    assert not rules.at_rest
+    first, second = track(INSIDE, track_id=1), track(AWAY, track_id=2)
+    story = [(first,)] * 3 + [(first, second)] * 3
+    ends = (track(INSIDE, phase="ended", track_id=1), track(AWAY, phase="ended", track_id=2))
+    rests = []
+    for now, tracks in enumerate([*story, ends]):
+        rules.apply(tracks, float(now))
+        rests.append(rules.at_rest)
+    assert rests == [False, False, True, False, False, True, False]
 
 
 def test_trembling_at_rest_is_no_update() -> None:
