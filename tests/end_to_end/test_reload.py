@@ -14,7 +14,6 @@ import yaml
 from tests.support.agent import ASSETS, BASE, AgentProcess, belt_config, events, wait_for_events
 from tests.support.broker import Mosquitto, Subscriber, wait_until
 
-
 _FPS = 15  # of the clip
 _STEP = 5  # one frame of so many is inferred
 
