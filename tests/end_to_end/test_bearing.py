@@ -79,4 +79,5 @@ def test_faults_of_a_bearing(
     with AgentProcess(tmp_path, values) as agent:
         assert agent.wait() == 0, agent.said
     told = {name: {e["kind"] for e in events(subscriber, name)} for name in values["pipelines"]}
-    assert told == {"enrolled": set(), "normal": set(), **dict.fromkeys(FAULTS, {"anomaly"})}
+    assert told.pop("enrolled") == told.pop("normal") == set()
+    assert all(kinds == {"anomaly"} for kinds in told.values()), told

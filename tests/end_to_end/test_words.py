@@ -16,7 +16,20 @@ from tests.support.data import data_file
 pytestmark = pytest.mark.data
 
 # The order of mlcommons/tiny, benchmark/training/keyword_spotting/get_dataset.py.
-WORDS = "down go left no off on right stop up yes silence unknown".split()
+WORDS = [
+    "down",
+    "go",
+    "left",
+    "no",
+    "off",
+    "on",
+    "right",
+    "stop",
+    "up",
+    "yes",
+    "silence",
+    "unknown",
+]
 ONE_WINDOW = {"track": {"hits": 1, "of": 1, "lost": "1s"}}
 
 
@@ -39,8 +52,8 @@ def model(name: str, labels: list[str], task: str = "keyword") -> dict[str, Any]
 def test_spoken_words(tmp_path: Path, broker: Mosquitto, subscriber: Subscriber) -> None:
     """From raw sound each word is named by a model that knows it, and nothing else is.
 
-    MLPerf's keyword model takes this "no" for "go", also on MLPerf's own features of it: micro_speech
-    names it.
+    MLPerf's keyword model takes this "no" for "go", also on MLPerf's own features of it, so
+    micro_speech is asked for that.
     """
     a_second = {"window": {"length": "1s"}, **ONE_WINDOW}
     mlperf = {**a_second, "features": {"mfcc": {"preset": "mlperf_kws"}}, "model": "kws"}
