@@ -33,12 +33,16 @@ class Wire:
 
 
 class Memory:
-    """What a model remembers of one stream; empty at its beginning, and given to one model only."""
+    """What a model remembers of one stream; empty at its beginning, and given to one model only.
 
-    __slots__ = ("engine", "tensors")
+    `own` is the model that only this stream has, with whoever opened it, where it remembers inside.
+    """
+
+    __slots__ = ("engine", "own", "tensors")
 
     def __init__(self) -> None:
         self.engine: object = None
+        self.own: tuple[object, Engine] | None = None
         self.tensors: tuple[NDArray[Any], ...] = ()
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from edge_agent.decoders.base import Decoder
 from edge_agent.engines.base import Engine
 from edge_agent.engines.state import Memory, StatefulEngine
+from edge_agent.engines.streams import EnginePerStream
 from edge_agent.event import ModelRef
 from edge_agent.geometry import BoxMapping
 from edge_agent.model import ModelInfo
@@ -53,8 +54,6 @@ class Inference:
         self.decoder = decoder
         self.decoder_why = decoder_why
         self.labels = labels
-        self._remembers = "VAR_HANDLE" in info.operators
-        self._heard: Memory | None = None  # whose stream is in the model's own variables
         self._numbers = NumberWriter(engine.inputs[0]) if engine.inputs else None
 
     def run(self, data: NDArray[Any], threshold: float, memory: Memory | None = None) -> Outcome:
@@ -62,14 +61,11 @@ class Inference:
 
         Boxes are fractions of the image. Inputs of the model other than the first are zero.
         `memory` is that of the stream that the frame belongs to, where the model feeds outputs
-        back or remembers in variables of its own, which begin anew with another; all frames
-        without are one stream. Raises SignalMismatch for a window of another size.
+        back or remembers in variables of its own; all frames without are one stream. Raises
+        SignalMismatch for a window of another size.
         """
-        if memory is not None and isinstance(self.engine, StatefulEngine):
+        if memory is not None and isinstance(self.engine, StatefulEngine | EnginePerStream):
             self.engine.memory = memory
-        if self._remembers and memory is not self._heard:
-            self._heard = memory
-            self.engine.reset()
         return self._run(self._writer(data), threshold)
 
     def outputs(self, image: NDArray[Any]) -> tuple[NDArray[Any], ...]:

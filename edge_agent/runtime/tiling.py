@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edge_agent.decoders.merge import merged
 from edge_agent.engines.state import Memory, StatefulEngine
+from edge_agent.engines.streams import EnginePerStream
 from edge_agent.geometry import Box
 from edge_agent.preprocess.placement import Rect
 from edge_agent.preprocess.tiles import TileOptions, crops
@@ -94,7 +95,7 @@ def tiling(options: TileOptions | None) -> Tiling:
 
 def why_not(inference: Inference) -> str:
     """Why a model cannot be given crops; empty where it can."""
-    if isinstance(inference.engine, StatefulEngine):
+    if isinstance(inference.engine, StatefulEngine | EnginePerStream):
         return "the model remembers the frame before, and crops are none"
     if inference.decoder.kind not in ("object", "keypoints"):
         return f"only detections can be joined, and {inference.decoder.name} gives none"

@@ -19,6 +19,7 @@ from edge_agent.engines import open_engine
 from edge_agent.engines.base import Engine, Rounding
 from edge_agent.engines.modelfile import load_labels, read_model_info
 from edge_agent.engines.state import StatefulEngine, Wire, state_wires, without_state
+from edge_agent.engines.streams import EnginePerStream, remembers
 from edge_agent.errors import ConfigError, ModelError, StateError, StateInUse
 from edge_agent.event import Event, ModelRef
 from edge_agent.message import Message
@@ -83,9 +84,8 @@ def open_inference(
     wrong and what to do.
     """
     info, preprocessor, decoder, why, labels, wires = _made_ready(name, model, any_input)
-    engine: Engine = open_engine(model.file, model.engine, model.threads, model.delegate, rounding)
-    if wires:
-        engine = StatefulEngine(engine, wires)
+    open_one = partial(_opened, model, rounding, wires)
+    engine = EnginePerStream(open_one(), open_one) if remembers(info) else open_one()
     ref = ModelRef(name, info.sha256, engine.name)
     inference = Inference(ref, info, engine, preprocessor, decoder, why, labels)
     try:
@@ -94,6 +94,11 @@ def open_inference(
         inference.close()
         raise
     return inference
+
+
+def _opened(model: ModelConfig, rounding: Rounding | None, wires: Sequence[Wire]) -> Engine:
+    engine = open_engine(model.file, model.engine, model.threads, model.delegate, rounding)
+    return StatefulEngine(engine, wires) if wires else engine
 
 
 def open_for(config: Config, name: str) -> Inference:

@@ -15,7 +15,7 @@ from edge_agent.sources.wav import pcm16
 
 log = logging.getLogger(__name__)
 
-_BLOCK = 0.03  # seconds of sound that are handed over at once
+_BLOCK = 0.06  # seconds of sound handed over at once: each time costs more than its samples
 _BACKLOG = 0.5  # most of what has piled up
 
 

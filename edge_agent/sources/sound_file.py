@@ -17,7 +17,7 @@ from edge_agent.sources.wav import BadSound, WavFile
 
 log = logging.getLogger(__name__)
 
-_LIVE_BLOCK = 0.03  # seconds
+_LIVE_BLOCK = 0.06  # seconds
 _FAST_BLOCK = 0.5
 
 

@@ -182,7 +182,7 @@ def test_a_microphone_that_comes_back(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_stop_ends_a_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both the wait for the first block and that for a later one end with a stop."""
-    for body, least in (("time.sleep(3600)", 0), ("play(2); time.sleep(3600)", 2)):
+    for body, least in (("time.sleep(3600)", 0), ("play(4); time.sleep(3600)", 2)):
         fake_arecord(tmp_path, monkeypatch, body)
         before = len(calls(tmp_path))
         with reading(_microphone(timeout=3600.0)) as (watcher, _):

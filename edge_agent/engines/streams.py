@@ -1,0 +1,63 @@
+"""Models that remember in variables of their own, such as those of wake words: one for a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakSet
+
+from numpy.typing import NDArray
+
+from edge_agent.engines.base import Engine, T
+from edge_agent.engines.state import Memory
+from edge_agent.model import ModelInfo
+
+
+def remembers(info: ModelInfo) -> bool:
+    """Whether the model keeps what it was given before in variables of its own."""
+    return "VAR_HANDLE" in info.operators
+
+
+class EnginePerStream:
+    """Opens the model once for each stream, since its variables cannot be taken out of it.
+
+    `memory` is that of the stream in work, and holds its engine: with it that is gone. `first` is
+    the engine of the stream that comes first; `another` opens one more.
+    """
+
+    def __init__(self, first: Engine, another: Callable[[], Engine]) -> None:
+        self._spare: Engine | None = first
+        self._another = another
+        self._opened = WeakSet([first])
+        self.name = first.name
+        self.runtime = first.runtime
+        self.device = first.device
+        self.fallback_reason = first.fallback_reason
+        self.inputs = first.inputs
+        self.outputs = first.outputs
+        self.memory = Memory()
+
+    def run(self, *tensors: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+        """Outputs in their native dtypes; see `Engine.run`."""
+        return self._own().run(*tensors)
+
+    def fill(self, write: Callable[..., T]) -> T:
+        """Call `write` with the inputs; see `Engine.fill`."""
+        return self._own().fill(write)
+
+    def reset(self) -> None:
+        """Forget the stream in work."""
+        self._own().reset()
+
+    def close(self) -> None:
+        """Free the model of every stream; safe twice."""
+        for engine in list(self._opened):
+            engine.close()
+
+    def _own(self) -> Engine:
+        """The engine of the stream, a new one where it begins or was that of another model."""
+        if self.memory.own is None or self.memory.own[0] is not self:
+            engine, self._spare = self._spare or self._another(), None
+            self._opened.add(engine)
+            self.memory.own = (self, engine)
+        return self.memory.own[1]
