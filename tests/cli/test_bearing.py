@@ -35,7 +35,7 @@ def test_the_frequencies_that_others_publish() -> None:
 
 
 def test_frequencies_belong_together() -> None:
-    """All balls pass one of the rings or the other: BPFO + BPFI = balls x shaft, also at an angle."""
+    """BPFO + BPFI is balls x shaft, and BPFO balls x FTF, at any contact angle."""
     found = Bearing(12, 8.0, 50.0, 40.0).frequencies(25.0)
     assert found["bpfo"] + found["bpfi"] == pytest.approx(12 * 25.0)
     assert found["bpfo"] == pytest.approx(12 * found["ftf"])
@@ -58,9 +58,7 @@ def test_a_fault_knocks_at_its_own_rate(fault: Fault) -> None:
 def test_the_demo_tells_the_fault_before_the_level_does(tmp_path: Path) -> None:
     """Alone, it ends by itself; the right fault and no other, and long before it is loud."""
     words = [sys.executable, "-m", "edge_agent", "demo", "sensor", "--output", str(tmp_path)]
-    done = subprocess.run(
-        words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False
-    )
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     told = re.findall(r"^ +([\d.]+)s  demo/(\w+) +new +(.*?) #", done.stdout, re.MULTILINE)

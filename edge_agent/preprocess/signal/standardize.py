@@ -27,8 +27,8 @@ class Standardize:
 
     def apply(self, window: Block) -> NDArray[np.float32]:
         """The rows, scaled."""
-        centred = window - window.mean(axis=0, dtype=np.float64)
-        std = centred.std(axis=0)
-        return np.divide(centred, std, out=np.zeros_like(centred), where=std > 0.0).astype(
-            np.float32
-        )
+        rows = window.astype(np.float64)
+        rows -= rows.mean(axis=0)
+        std = rows.std(axis=0)
+        np.divide(rows, std, out=rows, where=std > 0.0)
+        return rows.astype(np.float32)
