@@ -28,6 +28,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "config"
 EXAMPLES = sorted(FOLDER.glob("*.yaml"))
 FILES = (
     *("models/coco_ssd.tflite", "models/parts.tflite", "models/bearing.npz"),
+    "models/log-severity.npz",
     *("clips/door.mp4", "vibration.csv"),
 )
 ENVIRONMENT = {"CAM_PASSWORD": "a", "MQTT_PASSWORD": "b"}
@@ -57,7 +58,7 @@ def copied(example: Path, folder: Path, text: str | None = None) -> Path:
 def test_there_are_examples() -> None:
     """A full reference and small ones."""
     names = [path.stem for path in EXAMPLES]
-    assert names == ["bearing", "edge-agent", "pictures", "rtsp", "usb-camera"]
+    assert names == ["bearing", "edge-agent", "log-severity", "pictures", "rtsp", "usb-camera"]
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
