@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.cli.bearing import (
-    BAND,
     FAULTS,
     FMAX,
     LABELS,
@@ -29,11 +27,10 @@ from edge_agent.cli.bearing import (
     WINDOW,
     Bearing,
     Machine,
+    front_end,
     vibration,
 )
 from edge_agent.engines import open_engine
-from edge_agent.preprocess.signal.envelope import EnvelopeSpectrum, EnvelopeSpectrumOptions
-from edge_agent.preprocess.signal.standardize import Standardize, StandardizeOptions
 from edge_agent.quantize import quantize_layers
 from scripts.small_net import Training, train
 
@@ -57,15 +54,6 @@ class Windows:
     x: NDArray[np.float64]
     y: NDArray[np.intp]
     sizes: NDArray[np.float64]
-
-
-def front_end() -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """What the pipeline makes of one window of samples."""
-    spectrum = EnvelopeSpectrum(
-        EnvelopeSpectrumOptions(band=BAND, fmax=FMAX), float(RATE), (WINDOW, 1)
-    )
-    scaled = Standardize(StandardizeOptions(), float(RATE), (spectrum.shape[0], 1))
-    return lambda samples: scaled.apply(spectrum.apply(samples.reshape(-1, 1))).reshape(-1)
 
 
 def windows(setup: Setup, count: int, seed: int) -> Windows:

@@ -8,12 +8,15 @@ bearing diagnostics - a tutorial, Mechanical Systems and Signal Processing 25, 2
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from edge_agent.preprocess.signal.envelope import EnvelopeSpectrum, EnvelopeSpectrumOptions
+from edge_agent.preprocess.signal.standardize import Standardize, StandardizeOptions
 
 Floats = NDArray[np.float64]
 Fault = Literal["outer race", "inner race", "ball"]
@@ -126,6 +129,15 @@ def _strikes(machine: Machine, fault: Fault, count: int, dice: np.random.Generat
     strikes = np.zeros(count)
     strikes[at] = dice.normal(1.0, 0.1, len(at)) * _load(machine, fault, at / RATE, dice)
     return strikes
+
+
+def front_end() -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    """What the demo's pipeline makes of WINDOW samples: the shape of the envelope's spectrum."""
+    spectrum = EnvelopeSpectrum(
+        EnvelopeSpectrumOptions(band=BAND, fmax=FMAX), float(RATE), (WINDOW, 1)
+    )
+    scaled = Standardize(StandardizeOptions(), float(RATE), (spectrum.shape[0], 1))
+    return lambda samples: scaled.apply(spectrum.apply(samples.reshape(-1, 1))).reshape(-1)
 
 
 def _load(machine: Machine, fault: Fault, times: Floats, dice: np.random.Generator) -> Floats:

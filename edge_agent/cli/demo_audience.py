@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from edge_agent.cli.options import from_values
 from edge_agent.config.schema import Config
-from edge_agent.errors import EdgeAgentError
+from edge_agent.drawing import Picture, save_picture
+from edge_agent.errors import EdgeAgentError, OutputError
 from edge_agent.mqtt.broker import PrivateBroker
 from edge_agent.mqtt.listener import Received
 from edge_agent.mqtt.subscriber import Subscriber
@@ -50,6 +53,17 @@ def perform(
     finally:
         broker.stop()
     return code, agent
+
+
+def keep_picture(folder: Path, name: str, image: Picture) -> Path:
+    """Write it into the folder, or a temporary one where that cannot be written to."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        save_picture(folder / name, image)
+    except (OSError, OutputError):
+        folder = Path(tempfile.mkdtemp(prefix="edge-agent-demo-"))
+        save_picture(folder / name, image)
+    return folder / name
 
 
 class _Audience:

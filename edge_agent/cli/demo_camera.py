@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
@@ -13,11 +12,11 @@ from typing import Any
 
 import cv2
 
-from edge_agent.cli.demo_audience import DEVICE, perform
+from edge_agent.cli.demo_audience import DEVICE, keep_picture, perform
 from edge_agent.cli.output import table
 from edge_agent.cli.watch import as_line
-from edge_agent.drawing import draw_box, draw_lines, palette, save_picture
-from edge_agent.errors import EdgeAgentError, OutputError
+from edge_agent.drawing import draw_box, draw_lines, palette
+from edge_agent.errors import EdgeAgentError
 from edge_agent.mqtt.listener import Received
 from edge_agent.mqtt.topics import Topics
 from edge_agent.runtime.agent import Agent
@@ -32,7 +31,8 @@ def show(pace: str, output: Path, stop: threading.Event) -> int:
     with as_file(files("edge_agent") / "assets") as assets:
         heard = _Heard()
         code, agent = perform(_values(assets, pace), heard.receive, stop)
-        _summarise(agent, heard, _truth(assets) if pace != "loop" else None)
+        is_whole = pace != "loop" and not stop.is_set()
+        _summarise(agent, heard, _truth(assets) if is_whole else None)
         print(f"\npicture: {_draw(assets / 'belt.mp4', heard, output)}")
     return code
 
@@ -124,15 +124,4 @@ def _draw(clip: Path, heard: _Heard, folder: Path) -> Path:
     for found in best["results"]:
         caption = f"{found['label']} {found['score']:.2f}"
         draw_box(image, found["box"], caption, colours[found["label"]])
-    return _save(folder, image)
-
-
-def _save(folder: Path, image: Any) -> Path:
-    """Write it into the folder, or a temporary one where that cannot be written to."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        save_picture(folder / "belt.png", image)
-    except (OSError, OutputError):
-        folder = Path(tempfile.mkdtemp(prefix="edge-agent-demo-"))
-        save_picture(folder / "belt.png", image)
-    return folder / "belt.png"
+    return keep_picture(folder, "belt.png", image)

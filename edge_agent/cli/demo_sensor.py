@@ -9,7 +9,9 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_agent.cli.bearing import (
     BAND,
@@ -19,11 +21,13 @@ from edge_agent.cli.bearing import (
     WINDOW,
     Fault,
     Machine,
+    front_end,
     vibration,
 )
-from edge_agent.cli.demo_audience import perform
+from edge_agent.cli.demo_audience import keep_picture, perform
 from edge_agent.cli.output import table
 from edge_agent.cli.watch import as_line
+from edge_agent.drawing import Picture, draw_box, draw_lines, palette
 from edge_agent.mqtt.listener import Received
 from edge_agent.mqtt.topics import Topics
 from edge_agent.runtime.agent import Agent
@@ -33,11 +37,12 @@ _SECONDS, _BEGINS = 40.0, 12.0  # of the recording, and when the fault begins
 _FIRST, _LAST = 0.02, 3.0  # g: how hard it knocks then, and in the end
 _LEVEL = 2.0  # times the usual level: where a limit on the level would stand
 _HOP = WINDOW // 2
+_PICTURE = (960, 480)
+_BRIGHT = 8.0  # standard deviations that are drawn as white
 
 
 def show(pace: str, output: Path, stop: threading.Event) -> int:
     """Run samples -> windows -> envelope spectrum -> int8 model -> MQTT; the exit code."""
-    del output  # there is nothing to draw
     machine = Machine()
     print(
         f"a motor at {60 * machine.shaft:.0f} turns a minute; from {_BEGINS:g} s on a pit grows in "
@@ -51,11 +56,15 @@ def show(pace: str, output: Path, stop: threading.Event) -> int:
         usual = float(samples[: round(_BEGINS * RATE)].std())
         heard = _Heard(machine)
         code, agent = perform(_values(assets, file, pace, usual), heard.receive, stop)
-    _summarise(agent, heard)
+    _tell_speed(agent)
+    if pace != "loop" and not stop.is_set():
+        _tell_times(heard)
+        image = _drawn(samples, machine, heard)
+        print(f"\npicture: {keep_picture(output, 'bearing.png', image)}")
     return code
 
 
-def _recording(machine: Machine) -> np.ndarray[Any, np.dtype[np.float32]]:
+def _recording(machine: Machine) -> NDArray[np.float32]:
     """A fault that begins small and grows evenly on a scale of decibels."""
     time = np.arange(round(_SECONDS * RATE)) / RATE
     age = (time - _BEGINS) / (_SECONDS - _BEGINS)
@@ -114,21 +123,39 @@ class _Heard:
         return f"(the motor shakes {_LEVEL:g} times as strongly as before)"
 
 
-def _summarise(agent: Agent, heard: _Heard) -> None:
-    pipeline = next(each for each in agent.pipelines if each.name == "bearing")
-    counts, latency = pipeline.metrics.counts, pipeline.metrics.latency
-    infer = latency["infer"].percentiles() or {"p50": 0.0}
-    print(
-        f"\nwindows  {counts.inferred} of {WINDOW / RATE:g} s judged, the int8 model took "
-        f"{infer['p50']:.2f} ms each"
-    )
+def _tell_speed(agent: Agent) -> None:
+    metrics = next(each for each in agent.pipelines if each.name == "bearing").metrics
+    infer = metrics.latency["infer"].percentiles()
+    took = f", the int8 model took {infer['p50']:.2f} ms each" if infer else ""
+    print(f"\nwindows  {metrics.counts.inferred} of {WINDOW / RATE:g} s judged{took}")
+
+
+def _tell_times(heard: _Heard) -> None:
     rows = [
-        [what, f"{at - _BEGINS:.2f} s after it began" if at is not None else "never"]
-        for what, at in (
-            (f"model: {_FAULT}", heard.begun.get(_FAULT)),
-            (f"limit: level x {_LEVEL:g}", heard.begun.get("high")),
-        )
+        [f"the model: {_FAULT}", _after(heard.begun.get(_FAULT))],
+        [f"a limit: {_LEVEL:g} x the usual level", _after(heard.begun.get("high"))],
     ]
     wrong = sorted((set(FAULTS) - {_FAULT}) & heard.begun.keys())
-    print(f"\n{table(('told by', 'when'), rows)}")
-    print(f"\nwrong faults told: {', '.join(wrong) or 'none'}")
+    print(f"\n{table(('told by', 'after the fault began'), rows)}")
+    print(f"\nother faults told: {', '.join(wrong) or 'none'}")
+
+
+def _after(told: float | None) -> str:
+    return "never" if told is None else f"{told - _BEGINS:.2f} s"
+
+
+def _drawn(samples: NDArray[np.float32], machine: Machine, heard: _Heard) -> Picture:
+    """What the model sees, from the left in time and upwards in knocks a second; and the events."""
+    features = front_end()
+    begins = range(0, len(samples) - WINDOW + 1, _HOP)
+    seen = np.stack([features(samples[at : at + WINDOW]) for at in begins], axis=1)[::-1]
+    grey = np.uint8(255) * np.clip(seen / _BRIGHT, 0.0, 1.0)
+    image: Picture = cv2.applyColorMap(grey.astype(np.uint8), cv2.COLORMAP_INFERNO)
+    image = cv2.resize(image, _PICTURE, interpolation=cv2.INTER_AREA)
+    draw_lines(image, [f"envelope spectrum, 0 to {FMAX:g} Hz, over {_SECONDS:g} s"])
+    colours = palette([*heard.begun, ""])
+    height = 1.0 - machine.knocks(_FAULT) / FMAX
+    draw_box(image, (0.0, height, 0.03, height), f"{machine.knocks(_FAULT):.0f} Hz", colours[""])
+    for label, at in heard.begun.items():
+        draw_box(image, (at / _SECONDS, 0.2, at / _SECONDS, 1.0), label, colours[label])
+    return image

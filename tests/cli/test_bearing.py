@@ -22,7 +22,8 @@ from edge_agent.cli.bearing import (
     vibration,
 )
 from edge_agent.preprocess.signal.envelope import EnvelopeSpectrum, EnvelopeSpectrumOptions
-from tests.support.agent import ROOT
+from tests.support.agent import ROOT, TRUTH
+from tests.support.cli import Terminal
 
 
 def test_the_frequencies_that_others_publish() -> None:
@@ -56,15 +57,24 @@ def test_a_fault_knocks_at_its_own_rate(fault: Fault) -> None:
 
 
 def test_the_demo_tells_the_fault_before_the_level_does(tmp_path: Path) -> None:
-    """Alone, it ends by itself; the right fault and no other, and long before it is loud."""
-    words = [sys.executable, "-m", "edge_agent", "demo", "sensor", "--output", str(tmp_path)]
+    """The camera first, then the sensor: the right fault and no other, long before it is loud."""
+    words = [sys.executable, "-m", "edge_agent", "demo", "--output", str(tmp_path)]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     told = re.findall(r"^ +([\d.]+)s  demo/(\w+) +new +(.*?) #", done.stdout, re.MULTILINE)
-    (at, *model), (level_at, *level) = told
+    *camera, (at, *model), (level_at, *level) = told
+    assert [pipeline for _, pipeline, _ in camera] == ["belt"] * sum(TRUTH.values())
     assert model == ["bearing", "outer race"]
     assert level == ["level", "high"]
     assert 12.0 < float(at) < float(level_at) - 5.0 < 35.0
     assert "knocks 106 times a second" in done.stdout
-    assert "wrong faults told: none" in done.stdout
+    assert "other faults told: none" in done.stdout
+    assert {"belt.png", "bearing.png"} <= {path.name for path in tmp_path.iterdir()}
+
+
+def test_a_demo_that_there_is_not(capsys: pytest.CaptureFixture[str]) -> None:
+    """A name that there is not is a wrong usage that tells which there are."""
+    answer = Terminal(capsys)("demo", "microphone")
+    assert answer.code == 2
+    assert "choose from 'camera', 'sensor'" in answer.err
