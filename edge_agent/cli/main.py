@@ -21,7 +21,7 @@ from edge_agent.errors import ConfigError, EdgeAgentError
 COMMANDS = {
     "run": "run the agent in the foreground",
     "check": "check a configuration and print every mistake in it",
-    "demo": "see the whole agent at work on a bundled clip and model",
+    "demo": "see the whole agent at work on bundled recordings and models",
     "infer": "run a model on pictures, once",
     "inspect": "tell what a model file holds and how it would be read",
     "convert": "turn a .tflite model into the numpy engine's own format",

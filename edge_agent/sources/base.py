@@ -30,7 +30,8 @@ class Source(Protocol):
 
     `live` is True where frames that nobody takes are replaced by newer ones, False where the
     source waits for its reader and no frame is lost. One whose frames are no pictures has an
-    attribute `medium`. A class is built as
+    attribute `medium`; one that gives a frame only when something happens, and may be quiet for
+    days, has `may_be_quiet` and is online once it is open. A class is built as
     `XSource(name, options, clock=SystemClock())`; that checks the options alone (ValueError).
     """
 

@@ -134,6 +134,7 @@ class MqttSource:
         if options.password is not None and options.username is None:
             raise ValueError("password needs username")
         self.name = name
+        self.may_be_quiet = options.silence is None
         self.complaints = Complaints(log, name)
         self._options = options
         self._clock = clock

@@ -34,9 +34,10 @@ class SourceReader:
     A SourceError closes the source; it is opened again after `backoff`, or after
     `permanent_delay` seconds where trying again is not expected to help (someone may mend it).
     `on_status` is called from the thread, on changes only; a source is online with its first
-    frame. `deliver` may block to hold a recording back; whoever stops the reader frees it first.
-    `failure` is an unexpected exception that ended the thread, for the supervisor. After `stop` it
-    delivers and tells nothing, also where a read that hung comes back late.
+    frame, one that may be quiet once it is open. `deliver` may block to hold a recording back;
+    whoever stops the reader frees it first. `failure` is an unexpected exception that ended the
+    thread, for the supervisor. After `stop` it delivers and tells nothing, also where a read that
+    hung comes back late.
     """
 
     def __init__(
@@ -105,6 +106,8 @@ class SourceReader:
         try:
             with self._asking():
                 self._source.start()
+            if getattr(self._source, "may_be_quiet", False):
+                self._works()
             self._read_frames()
         except SourceError as error:
             self._source.stop()
@@ -123,10 +126,13 @@ class SourceReader:
             if frame is None or self._stopping.is_set():
                 return
             self.frames += 1
-            if self._status is None or not self._status.online:
-                self._online_since = time.monotonic()
-                self._report(SourceStatus(True, ""))
+            self._works()
             self._deliver(frame)
+
+    def _works(self) -> None:
+        if self._status is None or not self._status.online:
+            self._online_since = time.monotonic()
+            self._report(SourceStatus(True, ""))
 
     @contextmanager
     def _asking(self) -> Iterator[None]:

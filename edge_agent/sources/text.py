@@ -74,9 +74,11 @@ class TextSource:
         if options.file is not None and options.pace != "follow":
             self._lines = _Recorded(options.file, options, clock, Stamp(name, clock))
             self.patience = None
+            self.may_be_quiet = False
         else:
             self._lines = _Coming(port, options, Stamp(name, clock))
             silence = options.silence
+            self.may_be_quiet = silence is None
             self.patience = None if silence is None else silence + patience_for(options.timeout)
 
     def start(self) -> None:

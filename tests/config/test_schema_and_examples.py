@@ -26,7 +26,11 @@ from edge_agent.sources import SOURCES
 
 FOLDER = Path(__file__).resolve().parents[2] / "config"
 EXAMPLES = sorted(FOLDER.glob("*.yaml"))
-FILES = ("models/coco_ssd.tflite", "models/parts.tflite", "clips/door.mp4")
+FILES = (
+    *("models/coco_ssd.tflite", "models/parts.tflite", "models/bearing.npz"),
+    "models/log-severity.npz",
+    *("clips/door.mp4", "vibration.csv"),
+)
 ENVIRONMENT = {"CAM_PASSWORD": "a", "MQTT_PASSWORD": "b"}
 
 
@@ -52,9 +56,9 @@ def copied(example: Path, folder: Path, text: str | None = None) -> Path:
 
 
 def test_there_are_examples() -> None:
-    """A full reference and three small ones."""
-    names = [path.name for path in EXAMPLES]
-    assert names == ["edge-agent.yaml", "pictures.yaml", "rtsp.yaml", "usb-camera.yaml"]
+    """A full reference and small ones."""
+    names = [path.stem for path in EXAMPLES]
+    assert names == ["bearing", "edge-agent", "log-severity", "pictures", "rtsp", "usb-camera"]
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)

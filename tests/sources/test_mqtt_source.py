@@ -246,8 +246,10 @@ def test_silence(broker: Mosquitto, publish: Callable[..., None]) -> None:
 
 
 def _online_again(watcher: Watcher, publish: Callable[..., None]) -> None:
-    end = _publisher(publish, "tank/level", "5")
     watcher.wait_online()
+    before = len(watcher.frames)
+    end = _publisher(publish, "tank/level", "5")
+    watcher.wait(lambda: len(watcher.frames) > before)
     end()
 
 
@@ -261,7 +263,6 @@ def test_a_broker_that_goes_and_comes_back(broker: Mosquitto, publish: Callable[
         before = len(watcher.frames)
         broker.start()
         _online_again(watcher, publish)
-        watcher.wait(lambda: len(watcher.frames) > before)
         after = watcher.frames[before].signal
         assert after is not None
         assert after.is_gap

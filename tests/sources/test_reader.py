@@ -32,6 +32,7 @@ class Script:
 
     def __init__(self, steps: list[str | Exception], starts: list[Exception | None] | None = None):
         self.name = "script"
+        self.may_be_quiet = False
         self.steps = iter(steps)
         self.starts = iter(starts or [])
         self.started = self.stopped = 0
@@ -91,6 +92,16 @@ def test_same_reason_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
         "source script is offline: it is gone (bring it back)",
         "source script is online",
     ]
+
+
+def test_one_that_may_be_quiet_is_online_once_it_is_open() -> None:
+    """A door that nobody opens is no fault: it is online without a frame, also after a loss."""
+    source = Script([_GONE], [_GONE])
+    source.may_be_quiet = True
+    with reading(source) as (watcher, reader):
+        watcher.wait(lambda: len(watcher.statuses) == 4)
+        assert [status.online for status in watcher.statuses] == [False, True, False, True]
+        assert reader.frames == 0
 
 
 def test_end_of_a_recording() -> None:

@@ -26,6 +26,7 @@ WINDOW_STAGES: Registry[WindowStage] = Registry(
     {
         "z_score": f"{_HERE}.scaling:ZScoreWindow",
         "min_max": f"{_HERE}.scaling:MinMaxWindow",
+        "standardize": f"{_HERE}.standardize:Standardize",
         "detrend": f"{_HERE}.trend:Detrend",
         "difference": f"{_HERE}.trend:DifferenceWindow",
         "statistics": f"{_HERE}.statistics:Statistics",

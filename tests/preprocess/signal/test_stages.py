@@ -37,6 +37,7 @@ STREAMS: list[tuple[str, Mapping[str, Any], float, int, int]] = [
 WINDOWS: list[tuple[str, Mapping[str, Any], float, int]] = [
     ("z_score", {"mean": 1.0, "std": [0.5, 2.0]}, 100.0, 2),
     ("min_max", {"min": -1.0, "max": 1.0, "range": (-1.0, 1.0)}, 100.0, 2),
+    ("standardize", {}, 100.0, 2),
     ("detrend", {}, 100.0, 2),
     ("difference", {"order": 2}, 100.0, 2),
     ("statistics", {}, 100.0, 2),

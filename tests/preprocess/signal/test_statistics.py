@@ -108,3 +108,15 @@ def test_differences() -> None:
     assert found.tolist() == [[-3, 0], [5, 0], [-9, 4]]
     found = window_stage("difference", {"order": 2}, 1.0, (4, 2)).apply(ROWS)
     assert found.tolist() == [[8, 0], [-14, 4]]
+
+
+def test_standardize_forgets_strength_and_level() -> None:
+    """A window, and the same one louder and higher, are the same; a channel at rest is 0."""
+    window = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
+    window[:, 1] = 7.0
+    stage = window_stage("standardize", {}, 1.0, (50, 2))
+    found = stage.apply(window)
+    np.testing.assert_allclose(found[:, 0].mean(), 0.0, atol=1e-6)
+    np.testing.assert_allclose(found[:, 0].std(), 1.0, rtol=1e-6)
+    assert (found[:, 1] == 0.0).all()
+    np.testing.assert_allclose(stage.apply(40.0 * window + 3.0), found, atol=1e-4)
