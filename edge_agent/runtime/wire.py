@@ -54,7 +54,6 @@ from edge_agent.runtime.notify import Systemd
 from edge_agent.runtime.overrides import Overrides
 from edge_agent.runtime.reporter import Identity
 from edge_agent.runtime.scoring import ScorerFactory, make_scorer
-from edge_agent.runtime.state import state_folder
 from edge_agent.runtime.system import (
     cpu_seconds,
     cpu_temperature,
@@ -63,6 +62,7 @@ from edge_agent.runtime.system import (
     slowed,
 )
 from edge_agent.runtime.viewing import RecentEvents, View
+from edge_agent.state import state_folder
 
 _log = logging.getLogger(__name__)
 
