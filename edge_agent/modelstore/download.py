@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
+from urllib.request import Request, build_opener
 
 from edge_agent.errors import DownloadError, StoreError
 from edge_agent.modelstore.files import sha256_of, store_error
@@ -69,7 +69,7 @@ def _open(url: str, have: int, timeout: float) -> Any:
     headers = {"User-Agent": "edge-agent", "Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"
-    return urlopen(Request(url, headers=headers), timeout=timeout)  # noqa: S310 - checked above
+    return build_opener().open(Request(url, headers=headers), timeout=timeout)  # noqa: S310 - checked
 
 
 def _begin_of(response: Any, have: int) -> int:

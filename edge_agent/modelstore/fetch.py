@@ -57,7 +57,8 @@ def _fetched(
     remote: RemoteFile, folder: Path, mirror: str | None, timeout: float, step: Step
 ) -> Path:
     part = folder / f"{remote.sha256}{Path(remote.path).suffix}"
-    download(remote.url(mirror), part, remote.sha256, remote.size, timeout, step)
+    with told(folder, "the model cannot be kept"):
+        download(remote.url(mirror), part, remote.sha256, remote.size, timeout, step)
     return part
 
 
