@@ -81,6 +81,29 @@ def read_manifest(folder: Path) -> Manifest:
     return manifest
 
 
+def manifest_beside(file: Path) -> Manifest | None:
+    """What the store says of a model file; None for a file outside a store.
+
+    Raises StoreError where it is damaged.
+    """
+    if not (file.parent / MANIFEST).is_file():
+        return None
+    manifest = read_manifest(file.parent)
+    return manifest if manifest.file == file.name else None
+
+
+def stored_labels(file: Path) -> tuple[str, ...] | None:
+    """Names of the classes that were stored with a model."""
+    manifest = manifest_beside(file)
+    return None if manifest is None else manifest.labels
+
+
+def golden_samples(file: Path) -> tuple[Path, ...]:
+    """Samples of its input that were stored with a model."""
+    manifest = manifest_beside(file)
+    return () if manifest is None else tuple(file.parent / name for name in manifest.golden)
+
+
 def _checked(values: dict[str, Any]) -> Manifest:
     """Raises ValueError, TypeError or KeyError for what no manifest holds."""
     known = {each.name for each in dataclasses.fields(Manifest)}
