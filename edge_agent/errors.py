@@ -13,6 +13,8 @@
     │   ├── SourceUnavailable missing, busy, unplugged, silent, garbled         retriable
     │   └── SourceUnusable    it can never work as configured
     ├── OutputError           a result cannot be written (disk full, no access)
+    ├── StoreError            the model store cannot do what is asked
+    │   └── DownloadError     a model cannot be fetched, for now                retriable
     └── StateError            what must survive a restart cannot be kept
         └── StateInUse        another process keeps it
 """
@@ -85,6 +87,16 @@ class SourceUnusable(SourceError):
 
 class OutputError(EdgeAgentError):
     """A result cannot be written: disk full, no access, unknown format."""
+
+
+class StoreError(EdgeAgentError):
+    """The model store has no such model, is damaged, or cannot be written."""
+
+
+class DownloadError(StoreError):
+    """A model cannot be fetched: offline, refused, cut short; try again later."""
+
+    retriable = True
 
 
 class StateError(EdgeAgentError):

@@ -21,7 +21,7 @@ from edge_agent.model import dequantize
 from edge_agent.quantize.agreement import Agreement, OutputError, mean_average_precision
 from edge_agent.result import Result
 from edge_agent.runtime.inference import Inference
-from edge_agent.runtime.wire import open_inference
+from edge_agent.runtime.wire import open_inference, trials_of
 from edge_agent.sources.arrays import BadNumbers
 from edge_agent.sources.pictures import BadPicture, load_picture
 
@@ -87,7 +87,7 @@ def _open(arguments: argparse.Namespace, place: int) -> Inference:
         "engine": arguments.engines[place],
     }
     name, model = model_config(argparse.Namespace(**given))
-    return open_inference(name, model, arguments.rounding, any_input=True)
+    return open_inference(name, model, arguments.rounding, any_input=True, trials=trials_of(None))
 
 
 class _Told:

@@ -27,7 +27,7 @@ from edge_agent.preprocess.tiles import TileOptions
 from edge_agent.result import ClassArea, ClassScore, Detection, Keypoint, RawOutput, Result
 from edge_agent.runtime.inference import Inference, Outcome
 from edge_agent.runtime.tiling import Tiles, Tiling, Whole
-from edge_agent.runtime.wire import open_inference
+from edge_agent.runtime.wire import open_inference, trials_of
 from edge_agent.sources.arrays import BadNumbers
 from edge_agent.sources.base import Image
 from edge_agent.sources.pictures import BadPicture, load_picture
@@ -90,7 +90,9 @@ def _tiles(text: str) -> Tiling:
 def run(arguments: argparse.Namespace) -> int:
     """Infer every input; one that cannot be used is told, and the others go on."""
     targets = _targets(arguments.draw, arguments.input)
-    inference = open_inference(*model_config(arguments), arguments.rounding, any_input=True)
+    inference = open_inference(
+        *model_config(arguments), arguments.rounding, any_input=True, trials=trials_of(None)
+    )
     failed = 0
     with progress("inferring", len(arguments.input)) as bar:
         for path, target in zip(arguments.input, targets, strict=True):

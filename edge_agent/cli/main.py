@@ -31,6 +31,7 @@ COMMANDS = {
     "bench": "measure a model, or the pipelines of a configuration",
     "replay": "run recorded input through the real pipelines, the same way each time",
     "calibrate": "measure what is normal for a pipeline that looks for anomalies",
+    "models": "fetch, install, check and take back models",
     "watch": "show live what agents publish",
     "doctor": "look for what is wrong here and say how to cure it",
     "schema": "print the JSON Schema of the configuration or of a payload",

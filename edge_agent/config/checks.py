@@ -11,6 +11,7 @@ from pathlib import Path
 
 from edge_agent.config.problem import Mistake, YamlPath, did_you_mean, is_secret_path, quoted
 from edge_agent.config.shapes import polygon_fault
+from edge_agent.config.stored import store_hint
 from edge_agent.config.text_checks import comments, odd_characters
 from edge_agent.config.validate import node_at
 from edge_agent.config.yaml_tree import Mapping, Node, Scalar, Sequence
@@ -19,6 +20,7 @@ from edge_agent.tracking.options import TrackOptions
 
 Check = Callable[[Mapping], Iterator[Mistake]]
 
+_NOT_THERE = "no such file"
 _TOPIC_MARKS = "/+#"
 RENAME = "choose another name"
 """What to do about a name that cannot be part of a topic."""
@@ -178,6 +180,8 @@ def _missing(root: Mapping, path: YamlPath) -> Iterator[Mistake]:
     if fault:
         hidden = node.secret or is_secret_path(path) or "@" in node.value
         cure = "paths begin at the folder of this file"
+        if path[0] == "models" and path[-1] == "file" and fault == _NOT_THERE and not hidden:
+            cure = "; ".join(filter(None, (cure, store_hint(root, node.value))))
         yield Mistake(path, fault if hidden else f"{fault}: {_one_line(node.value)}", cure)
 
 
@@ -191,7 +195,7 @@ def _file_fault(path: Path, wants_folder: bool) -> str:
             return "" if path.is_dir() else "no such folder"
         if path.is_dir():
             return "this is a folder, not a file"
-        return "" if path.exists() else "no such file"
+        return "" if path.exists() else _NOT_THERE
     except (OSError, ValueError):
         return "this file cannot be looked at"
 

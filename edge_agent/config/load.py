@@ -25,6 +25,7 @@ from edge_agent.config.paths import rebased
 from edge_agent.config.problem import Mistake, Problem, YamlPath, path_text
 from edge_agent.config.schema import Config
 from edge_agent.config.stage_words import mistake_of
+from edge_agent.config.stored import with_stored_models
 from edge_agent.config.substitute import Substitution
 from edge_agent.config.validate import node_at, place_of, plain_values, validate
 from edge_agent.config.yaml_tree import (
@@ -175,7 +176,7 @@ def _check(
         root, mistakes = _filled(root, environ, folder)
     rebased_root = rebased(root, folder)
     assert isinstance(rebased_root, Mapping)
-    root = rebased_root
+    root = with_stored_models(root, rebased_root)
     config, found = validate(root)
     unfilled = {mistake.path for mistake in mistakes}
     odd = list(text_checks.odd_names(root))

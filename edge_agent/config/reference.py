@@ -33,7 +33,8 @@ message (hint)`. An unknown key is a mistake; a key with nothing after it counts
 - Durations: `500ms`, `3s`, `5m`, `2h`, `7d`, or plain seconds.
 - Sizes: `500kB`, `64MiB`, `1GB`, or plain bytes.
 - Coordinates: 0 to 1 of the source frame, x to the right, y downwards.
-- Files: relative to the folder of the configuration; `~` is the home folder.
+- Files: relative to the folder of the configuration; `~` is the home folder. A model that is not
+  there is looked for in the model store by its name (`edge-agent models list`).
 - `${VAR}` and `${VAR:-default}` are filled from the environment, `${credential:NAME}` from a
   systemd credential (`LoadCredential=`), `${file:PATH}` from a file. `$$` is a dollar sign. What is
   filled in this way is never shown.

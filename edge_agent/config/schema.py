@@ -108,7 +108,9 @@ class AgentConfig(Section):
 class ModelConfig(Section):
     """A model file and how it is run."""
 
-    file: Annotated[Path, Doc("The .tflite file.")]
+    file: Annotated[
+        Path, Doc("The .tflite or .npz file, or the name of a model in the model store.")
+    ]
     sha256: Annotated[
         Sha256 | None, Doc("SHA-256 of the file; when given, no other file is run.")
     ] = None

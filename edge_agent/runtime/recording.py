@@ -9,7 +9,7 @@ from edge_agent.config.schema import Config, PipelineConfig
 from edge_agent.frame import Frame
 from edge_agent.recorder.recorder import Recorder
 from edge_agent.runtime.snapshots import PassedOn, Snapshots
-from edge_agent.runtime.state import state_folder
+from edge_agent.state import state_folder
 
 _log = logging.getLogger(__name__)
 

@@ -12,7 +12,6 @@ from edge_agent.errors import EdgeAgentError, SignalMismatch
 from edge_agent.event import EventKind
 from edge_agent.frame import Frame
 from edge_agent.result import Result, Scored
-from edge_agent.runtime.state import state_folder
 from edge_agent.scoring.anomaly import LABEL, AnomalyScorer
 from edge_agent.scoring.base import Scorer, Unscored
 from edge_agent.scoring.calibration import Calibration, CalibrationStore
@@ -21,6 +20,7 @@ from edge_agent.scoring.options import AnomalyOptions, Method
 from edge_agent.scoring.reading import ReadingScorer
 from edge_agent.scoring.smooth import Smooth
 from edge_agent.sources.base import Medium
+from edge_agent.state import state_folder
 
 _USUAL_Z = 6.0  # robust standard deviations from which on it is an anomaly
 

@@ -24,6 +24,7 @@ from edge_agent.errors import ConfigError, ModelError, StateError, StateInUse
 from edge_agent.event import Event, ModelRef
 from edge_agent.message import Message
 from edge_agent.model import ModelInfo, TensorSpec
+from edge_agent.modelstore import golden_samples, stored_labels
 from edge_agent.mqtt.client import MqttClient
 from edge_agent.mqtt.commands import CommandListener
 from edge_agent.mqtt.dialect import Dialect, JsonDialect
@@ -55,7 +56,6 @@ from edge_agent.runtime.notify import Systemd
 from edge_agent.runtime.overrides import Overrides
 from edge_agent.runtime.reporter import Identity
 from edge_agent.runtime.scoring import ScorerFactory, make_scorer
-from edge_agent.runtime.state import state_folder
 from edge_agent.runtime.system import (
     cpu_seconds,
     cpu_temperature,
@@ -63,7 +63,9 @@ from edge_agent.runtime.system import (
     memory_pressure,
     slowed,
 )
+from edge_agent.runtime.trials import Trials
 from edge_agent.runtime.viewing import RecentEvents, View
+from edge_agent.state import state_folder
 
 _log = logging.getLogger(__name__)
 
@@ -75,15 +77,19 @@ def open_inference(
     *,
     any_input: bool = False,
     kept: Path | None = None,
+    trials: Trials | None = None,
 ) -> Inference:
     """A model made ready for pictures: checked, opened, with its preprocessing and decoder.
 
-    `rounding` as for `open_engine`; `kept` is a folder for what need not be worked out again. With
-    `any_input` a model that takes no picture opens as well,
-    and complains only when it is given one. Raises ModelError or DelegateError that says what is
-    wrong and what to do.
+    `rounding` as for `open_engine`; `kept` is a folder for what need not be worked out again;
+    `trials` have a child process outlive the model first. With `any_input` a model that takes no
+    picture opens as well, and complains only when it is given one. Raises ModelError or
+    DelegateError that says what is wrong and what to do.
     """
     info, preprocessor, decoder, why, labels, wires = _made_ready(name, model, any_input)
+    if trials is not None:
+        golden = golden_samples(model.file)
+        trials.check(model.file, info.sha256, model.engine, model.delegate, golden)
     open_one = partial(_opened, model, rounding, wires)
     engine = EnginePerStream(open_one(), open_one) if remembers(info) else open_one()
     ref = ModelRef(name, info.sha256, engine.name)
@@ -101,13 +107,27 @@ def _opened(model: ModelConfig, rounding: Rounding | None, wires: Sequence[Wire]
     return StatefulEngine(engine, wires) if wires else engine
 
 
-def open_for(config: Config, name: str) -> Inference:
-    """A model of the configuration, for what its pipelines give it; raises as `open_inference`."""
+def open_for(config: Config, name: str, *, may_crash: bool = False) -> Inference:
+    """A model of the configuration, for what its pipelines give it; raises as `open_inference`.
+
+    Where this process `may_crash` no other tries the model out first.
+    """
     if name == NO_MODEL and name not in config.models:
         return WithoutModel()
     any_input = not config.takes_pictures(name)
-    kept = _kept(config.agent)
-    return open_inference(name, config.models[name], any_input=any_input, kept=kept)
+    state_dir = config.agent.state_dir
+    return open_inference(
+        name,
+        config.models[name],
+        any_input=any_input,
+        kept=_kept(state_dir, "galleries"),
+        trials=None if may_crash else trials_of(state_dir),
+    )
+
+
+def trials_of(state_dir: Path | None) -> Trials:
+    """Those of the agent with this folder for its state."""
+    return Trials(_kept(state_dir, "trials"))
 
 
 class Checked(NamedTuple):
@@ -153,7 +173,7 @@ def _made_ready(name: str, model: ModelConfig, any_input: bool = False) -> _Read
 def model_labels(model: ModelConfig, info: ModelInfo) -> tuple[str, ...] | None:
     """Names of the classes, wherever the configuration takes them from; raises ModelError."""
     if model.labels == "auto":
-        return info.labels
+        return info.labels or stored_labels(model.file)
     if isinstance(model.labels, list):
         return tuple(model.labels)
     return load_labels(model.labels)
@@ -274,10 +294,10 @@ def build_agent(
     )
 
 
-def _kept(agent: AgentConfig) -> Path | None:
-    """Where models keep what they learnt of a gallery; None where no folder can be used."""
+def _kept(state_dir: Path | None, what: str) -> Path | None:
+    """Where something that was worked out once is kept; None where no folder can be used."""
     try:
-        return state_folder(agent.state_dir) / "galleries"
+        return state_folder(state_dir) / what
     except RuntimeError:
         return None
 

@@ -127,8 +127,9 @@ def test_files_must_be_there(tmp_path: Path) -> None:
           q: {source: i, model: f}
         """
     cure = "(paths begin at the folder of this file)"
+    store = "the model store state/edge-agent/models has no 'x': edge-agent models list"
     assert messages(problems(tmp_path, text)) == [
-        f"models.m.file: no such file: models/x.tflite {cure}",
+        f"models.m.file: no such file: models/x.tflite {cure[:-1]}; {store})",
         f"models.m.labels: no such file: labels.txt {cure}",
         f"models.f.file: this is a folder, not a file: {tmp_path} {cure}",
     ]

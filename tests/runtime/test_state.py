@@ -10,8 +10,8 @@ from edge_agent.config.load import config_from_values
 from edge_agent.config.schema import Config
 from edge_agent.outbox.memory import MemoryOutbox
 from edge_agent.outbox.sqlite import SqliteOutbox
-from edge_agent.runtime.state import state_folder
 from edge_agent.runtime.wire import open_outbox
+from edge_agent.state import state_folder
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from edge_agent.runtime.doctor.finding import Check, Finding, fail, ok, skip, wa
 from edge_agent.runtime.doctor.machine import Machine
 from edge_agent.runtime.doctor.outbox import outbox
 from edge_agent.runtime.doctor.trial import trial
-from edge_agent.runtime.state import state_folder
+from edge_agent.state import state_folder
 
 _TRIAL = 12.0  # seconds
 _LONG = 16.0  # seconds

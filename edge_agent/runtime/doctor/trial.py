@@ -84,7 +84,7 @@ def try_runtime() -> dict[str, Any]:
 
 def try_model(config: Config, name: str) -> dict[str, Any]:
     """What the model is run by and how long it takes, in ms, from a frame to its results."""
-    with closing(open_for(config, name)) as inference:
+    with closing(open_for(config, name, may_crash=True)) as inference:
         if config.takes_pictures(name):
             example = np.random.default_rng(0).integers(0, 256, _PICTURE, np.uint8)
         else:

@@ -1,0 +1,216 @@
+"""`edge-agent models`: the model store of this device."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import time
+from pathlib import Path
+from typing import Any
+
+from edge_agent.cli.options import fraction
+from edge_agent.cli.output import print_json, progress, table
+from edge_agent.config.load import load_or_raise
+from edge_agent.engines.modelfile import load_labels, read_model_info
+from edge_agent.errors import StoreError, UsageError
+from edge_agent.modelstore import Manifest, ModelStore, store_folder
+from edge_agent.modelstore.catalogue import Offer, catalogue, offer_of
+from edge_agent.modelstore.fetch import fetch
+from edge_agent.modelstore.manifest import name_of
+from edge_agent.modelstore.store import Entry
+
+EXAMPLES = """\
+  edge-agent models list --available      what can be fetched
+  edge-agent models get coco_ssd          then `file: coco_ssd` in the configuration
+  edge-agent models add my.tflite --name door --licence MIT
+  edge-agent models verify                hash all of them again; exit code 1 where one is damaged
+  edge-agent models rollback door         the version that was in use before
+  edge-agent models get coco_ssd --mirror http://files.local:8000
+
+The store belongs to an agent: give its configuration with -c where that sets agent.state_dir. Under
+systemd that is /var/lib/edge-agent. A running agent takes a new version on `reload` (SIGHUP).
+"""
+
+_TIMEOUT = 30.0  # s without a byte
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the sub-commands."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    listed = _action(actions, "list", "what is installed")
+    listed.add_argument("--available", action="store_true", help="what can be fetched instead")
+    get = _action(actions, "get", "fetch a well-known model and install it")
+    get.add_argument("name", metavar="NAME")
+    get.add_argument(
+        "--mirror", metavar="URL", help="fetch from here; the paths are those of the original"
+    )
+    get.add_argument(
+        "--timeout", type=float, default=_TIMEOUT, metavar="S",
+        help=f"give up after so many seconds without a byte (default: {_TIMEOUT:g})",
+    )  # fmt: skip
+    _declare_add(_action(actions, "add", "install a model file of your own"))
+    _action(actions, "verify", "hash everything again")
+    _action(actions, "rollback", "use the version before").add_argument("name", metavar="NAME")
+    _action(actions, "remove", "remove all versions").add_argument("name", metavar="NAME")
+
+
+def _declare_add(add: argparse.ArgumentParser) -> None:
+    add.add_argument("file", type=Path, metavar="FILE", help=".tflite or .npz")
+    add.add_argument("--name", help="default: that of the file")
+    add.add_argument("--version", default="", help="default: the first digits of its SHA-256")
+    add.add_argument("--task", default="auto", help="decoder, for the record")
+    add.add_argument("--labels", type=Path, metavar="FILE", help="names of the classes, one a line")
+    add.add_argument("--licence", default="", metavar="TEXT")
+    add.add_argument("--source", default="", metavar="TEXT", help="where it is from")
+    add.add_argument(
+        "--threshold", type=_threshold, action="append", default=[], metavar="LABEL=T",
+        help="score of a label, for the record",
+    )  # fmt: skip
+    add.add_argument(
+        "--golden", type=Path, action="append", default=[], metavar="FILE.npz",
+        help="a sample of its inputs, on which it is tried out before an agent loads it",
+    )  # fmt: skip
+
+
+def _action(actions: Any, name: str, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = actions.add_parser(name, help=text, description=text)
+    parser.add_argument("--json", action="store_true", help="JSON on stdout")
+    parser.add_argument(
+        "-c", "--config", type=Path, metavar="FILE", help="configuration whose agent's store it is"
+    )
+    return parser
+
+
+def _threshold(text: str) -> tuple[str, float]:
+    label, mark, number = text.rpartition("=")
+    if not mark or not label:
+        raise argparse.ArgumentTypeError(f"{text!r} is not LABEL=SCORE")
+    return label, fraction(number)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do what was asked of the store."""
+    store = _store(arguments.config)
+    actions = {
+        "list": _list, "get": _get, "add": _add,
+        "verify": _verify, "rollback": _rollback, "remove": _remove,
+    }  # fmt: skip
+    return actions[arguments.action](store, arguments)
+
+
+def _store(config: Path | None) -> ModelStore:
+    chosen = load_or_raise(config).agent.state_dir if config else None
+    try:
+        return ModelStore(store_folder(chosen))
+    except RuntimeError as error:
+        raise StoreError(f"no folder for the state: {error}", "set agent.state_dir") from error
+
+
+def _list(store: ModelStore, arguments: argparse.Namespace) -> int:
+    if arguments.available:
+        return _list_available(arguments.json)
+    entries = [entry for name in store.names() for entry in store.entries(name)]
+    if arguments.json:
+        print_json({"folder": str(store.folder), "models": [_values(each) for each in entries]})
+    elif not entries:
+        print(f"{store.folder} is empty (see: edge-agent models list --available)")
+    else:
+        print(table(("model", "version", "in use", "bytes", "licence", "installed"), [
+            (e.manifest.name, e.manifest.version, "yes" if e.in_use else "", str(e.manifest.size),
+             e.manifest.licence or "?", _date(e.manifest.installed))
+            for e in entries
+        ]))  # fmt: skip
+    return 0
+
+
+def _date(seconds: float) -> str:
+    return time.strftime("%F %T", time.localtime(seconds))
+
+
+def _list_available(as_json: bool) -> int:
+    offers = catalogue()
+    if as_json:
+        print_json({"models": [{**dataclasses.asdict(o), "url": o.file.url()} for o in offers]})
+        return 0
+    print(table(("model", "bytes", "licence", "what it is"), [
+        (each.name, str(each.file.size), each.licence, each.about) for each in offers
+    ]))  # fmt: skip
+    return 0
+
+
+def _values(entry: Entry) -> dict[str, Any]:
+    return {**entry.manifest.as_values(), "path": str(entry.path), "in_use": entry.in_use}
+
+
+def _get(store: ModelStore, arguments: argparse.Namespace) -> int:
+    offer = offer_of(arguments.name)
+    entry = _have(store, offer)
+    if entry is None:
+        files = (offer.file, *([offer.labels] if offer.labels else []))
+        with progress(f"fetching {offer.name}", sum(each.size for each in files)) as bar:
+            entry = fetch(offer, store, load_labels, arguments.mirror, arguments.timeout, bar.step)
+    return _installed(entry, arguments.json)
+
+
+def _have(store: ModelStore, offer: Offer) -> Entry | None:
+    """The model, where it is in use and sound already."""
+    entry = store.find(offer.name)
+    if entry is None or entry.manifest.sha256 != offer.file.sha256:
+        return None
+    sound = not any(v.fault for v in store.verify() if v.name == offer.name)
+    return entry if sound else None
+
+
+def _add(store: ModelStore, arguments: argparse.Namespace) -> int:
+    file: Path = arguments.file
+    info = read_model_info(file)
+    labels = load_labels(arguments.labels) if arguments.labels else info.labels
+    for sample in arguments.golden:
+        if sample.suffix != ".npz" or not sample.is_file():
+            raise UsageError(f"--golden {sample} is no .npz file")
+    manifest = Manifest(
+        name=arguments.name or name_of(file),
+        version=arguments.version,
+        file="",
+        sha256=info.sha256,
+        size=info.size,
+        task=arguments.task,
+        labels=labels,
+        licence=arguments.licence,
+        source=arguments.source or str(file.absolute()),
+        thresholds=dict(arguments.threshold),
+    )
+    return _installed(store.install(manifest, file, arguments.golden), arguments.json)
+
+
+def _installed(entry: Entry, as_json: bool) -> int:
+    manifest = entry.manifest
+    if as_json:
+        print_json(_values(entry))
+        return 0
+    print(f"{manifest.name} {manifest.version} is in use: {entry.path}")
+    print(f"licence: {manifest.licence or 'not told'}; source: {manifest.source or 'not told'}")
+    return 0
+
+
+def _verify(store: ModelStore, arguments: argparse.Namespace) -> int:
+    verdicts = list(store.verify())
+    if arguments.json:
+        print_json({"models": [dataclasses.asdict(each) for each in verdicts]})
+    else:
+        for each in verdicts:
+            print(f"{each.name} {each.version}: {each.fault or 'sound'}")
+    return 1 if any(each.fault for each in verdicts) else 0
+
+
+def _rollback(store: ModelStore, arguments: argparse.Namespace) -> int:
+    return _installed(store.rollback(arguments.name), arguments.json)
+
+
+def _remove(store: ModelStore, arguments: argparse.Namespace) -> int:
+    store.remove(arguments.name)
+    if arguments.json:
+        print_json({"removed": arguments.name})
+    else:
+        print(f"{arguments.name} is removed")
+    return 0
