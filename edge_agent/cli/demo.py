@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--output", type=Path, default=Path("demo-output"), metavar="DIR",
-        help="where the annotated picture goes (default: demo-output)",
+        help="where the pictures go (default: demo-output)",
     )  # fmt: skip
 
 

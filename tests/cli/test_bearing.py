@@ -77,4 +77,4 @@ def test_a_demo_that_there_is_not(capsys: pytest.CaptureFixture[str]) -> None:
     """A name that there is not is a wrong usage that tells which there are."""
     answer = Terminal(capsys)("demo", "microphone")
     assert answer.code == 2
-    assert "choose from 'camera', 'sensor'" in answer.err
+    assert "camera|sensor" in answer.err

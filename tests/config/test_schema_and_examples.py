@@ -58,7 +58,15 @@ def copied(example: Path, folder: Path, text: str | None = None) -> Path:
 def test_there_are_examples() -> None:
     """A full reference and small ones."""
     names = [path.stem for path in EXAMPLES]
-    assert names == ["bearing", "edge-agent", "log-severity", "pictures", "rtsp", "usb-camera"]
+    assert names == [
+        "bearing",
+        "edge-agent",
+        "log-severity",
+        "pictures",
+        "rtsp",
+        "sensor",
+        "usb-camera",
+    ]
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edge_agent.cli.bearing import LABELS
 from edge_agent.engines.modelfile import read_model_info
-from scripts.train_bearing_model import Setup, judge, make, windows
+from scripts.train_bearing_model import Setup, false_alarms, judge, make, windows
 
 ROOT = Path(__file__).parents[2]
 MODEL = ROOT / "edge_agent" / "assets" / "bearing.npz"
@@ -34,3 +34,8 @@ def test_it_is_right_on_machines_that_it_has_not_met() -> None:
     """At least 95 % of windows made anew, with a seed that nothing else uses."""
     data = windows(Setup(), 400, 77)
     assert (judge(MODEL, data) == data.y).mean() >= 0.95
+
+
+def test_sound_machines_are_left_alone() -> None:
+    """No false alarm while some of them run for half a minute."""
+    assert false_alarms(Setup(), MODEL, 15) == 0
