@@ -22,7 +22,7 @@ from edge_agent.modelstore.files import (
     told,
     write_durably,
 )
-from edge_agent.modelstore.manifest import MANIFEST, Manifest, check_name, read_manifest
+from edge_agent.modelstore.manifest import MANIFEST, Manifest, check_name, is_name, read_manifest
 from edge_agent.state import state_folder
 
 KEPT = 3
@@ -78,15 +78,16 @@ class ModelStore:
 
     def names(self) -> list[str]:
         """Names of the models, in order."""
-        if not self.folder.is_dir():
-            return []
         with told(self.folder, "the model store cannot be read"):
+            if not self.folder.is_dir():
+                return []
             return sorted(each.name for each in self.folder.iterdir() if _is_model(each))
 
     def find(self, name: str) -> Entry | None:
         """The version of a model that is in use; None where there is no such model."""
-        if not (self.folder / name / _INDEX).is_file():
-            return None
+        with told(self.folder, "the model store cannot be read"):
+            if not is_name(name) or not (self.folder / name / _INDEX).is_file():
+                return None
         folder = self.folder / name / self._history(name)[-1]
         return Entry(read_manifest(folder), folder, True)
 

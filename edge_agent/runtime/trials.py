@@ -9,6 +9,7 @@ import dataclasses
 import hashlib
 import json
 import logging
+import os
 import platform
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -20,9 +21,12 @@ from edge_agent.engines.delegate import DelegateOptions
 from edge_agent.engines.probe import Limits, try_out
 from edge_agent.errors import DelegateError, InferenceError, ModelError
 from edge_agent.modelstore.files import sha256_of, write_durably
+from edge_agent.runtime.system import memory_available
 
 _log = logging.getLogger(__name__)
 
+_SHARE = 0.75  # of the memory that is free
+_LEAST_MEMORY = 64 << 20
 _RUNTIMES = ("ai-edge-litert", "tflite-runtime", "numpy")
 
 
@@ -52,7 +56,7 @@ class Trials:
         if mark is not None and mark.exists():
             return
         try:
-            tried = try_out(path, kind, delegate, golden, self._limits)
+            tried = try_out(path, kind, delegate, golden, self._limits or _affordable())
         except DelegateError:
             return
         except InferenceError as error:
@@ -77,6 +81,16 @@ class Trials:
             *(sha256_of(each) for each in golden if each.is_file()),
         )
         return self._folder / f"{hashlib.sha256(repr(words).encode()).hexdigest()[:24]}.json"
+
+
+def _affordable() -> Limits:
+    """The usual limits, but never so much memory that the machine is in need."""
+    usual, percent = Limits(), memory_available()
+    if percent is None:
+        return usual
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    spare = int(_SHARE * percent / 100 * total)
+    return Limits(memory=min(usual.memory, max(_LEAST_MEMORY, spare)))
 
 
 def _refusal(path: Path, why: str, cure: str) -> ModelError:

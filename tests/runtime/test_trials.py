@@ -123,9 +123,20 @@ def test_what_a_child_does_not_outlive(
     for _ in range(2):
         with pytest.raises(ModelError, match=f"add.tflite is not loaded: {reason}") as caught:
             trials.check(model, sha256(model), "auto")
-        assert "edge-agent inspect" in caught.value.cure
+        assert caught.value.cure
         assert "\n" not in str(caught.value)
     assert not (tmp_path / "trials").exists()
+
+
+def test_no_more_memory_than_there_is(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine whose memory is taken gives a model little."""
+    (tmp_path / "sitecustomize.py").write_text(GREEDY)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(room, "memory_available", lambda: 0.0)
+    with pytest.raises(ModelError, match="it needs more than 64 MiB of memory"):
+        Trials(None).check(model, sha256(model), "auto")
 
 
 def test_the_daemon_never_sees_it(
