@@ -130,12 +130,17 @@ def _date(seconds: float) -> str:
 def _list_available(as_json: bool) -> int:
     offers = catalogue()
     if as_json:
-        print_json({"models": [{**dataclasses.asdict(o), "url": o.file.url()} for o in offers]})
+        print_json({"models": [_offered(each) for each in offers]})
         return 0
     print(table(("model", "bytes", "licence", "what it is"), [
         (each.name, str(each.file.size), each.licence, each.about) for each in offers
     ]))  # fmt: skip
     return 0
+
+
+def _offered(offer: Offer) -> dict[str, Any]:
+    labels_url = offer.labels.url() if offer.labels else None
+    return {**dataclasses.asdict(offer), "url": offer.file.url(), "labels_url": labels_url}
 
 
 def _values(entry: Entry) -> dict[str, Any]:
