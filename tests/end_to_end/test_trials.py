@@ -95,3 +95,16 @@ def test_a_model_that_crashes(start: Callable[[str], subprocess.Popen[str]]) -> 
     said = next(line for line in daemon.stderr if "is not loaded" in line)
     assert "m.tflite is not loaded: it crashes the runtime (SIGSEGV) (export or fetch" in said
     assert daemon.poll() is None
+
+
+def test_infer_tries_a_model_out_too(tmp_path: Path) -> None:
+    """A file that somebody sent crashes a child, and the command says so."""
+    shutil.copy(MODEL, tmp_path / "m.tflite")
+    (tmp_path / "sitecustomize.py").write_text(CRASH)
+    done = subprocess.run(
+        [sys.executable, "-m", "edge_agent", "infer", "-m", "m.tflite", "-i", "none.jpg"],
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
+        cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "m.tflite is not loaded: it crashes the runtime (SIGSEGV)" in done.stderr
