@@ -25,6 +25,7 @@ from edge_agent.runtime.system import memory_available
 
 _log = logging.getLogger(__name__)
 
+_KEPT = 100  # models that are known
 _SHARE = 0.75  # of the memory that is free
 _LEAST_MEMORY = 64 << 20
 _RUNTIMES = ("ai-edge-litert", "tflite-runtime", "numpy")
@@ -116,5 +117,8 @@ def _keep(mark: Path, content: str) -> None:
     try:
         mark.parent.mkdir(parents=True, exist_ok=True)
         write_durably(mark, content.encode())
+        marks = sorted(mark.parent.glob("*.json"), key=lambda each: each.stat().st_mtime)
+        for old in marks[:-_KEPT]:
+            old.unlink(missing_ok=True)
     except OSError as error:
         _log.debug("%s cannot be kept: %s", mark, error)

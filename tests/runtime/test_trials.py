@@ -89,6 +89,19 @@ def test_anything_else_is_tried_again(
     assert len(started) == 7
 
 
+def test_what_is_known_is_bounded(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The oldest makes room."""
+    monkeypatch.setattr(room, "_KEPT", 2)
+    for kind in ("auto", "tflite"):
+        Trials(tmp_path / "trials").check(model, sha256(model), kind)
+    kept = set((tmp_path / "trials").iterdir())
+    Trials(tmp_path / "trials").check(model, "another", "auto")
+    assert len(list((tmp_path / "trials").iterdir())) == 2
+    assert len(kept & set((tmp_path / "trials").iterdir())) == 1
+
+
 def test_our_own_models_need_no_child(started: list[Path]) -> None:
     """They are part of the package, as its code is."""
     Trials(None).check(Path(MODEL), sha256(Path(MODEL)), "auto")
@@ -100,6 +113,7 @@ def test_our_own_models_need_no_child(started: list[Path]) -> None:
     [
         (CRASH, Limits(), r"it crashes the runtime \(SIGSEGV\)"),
         (GREEDY, Limits(memory=64 << 20), "it needs more than 64 MiB of memory"),
+        (CRASH.replace("11", "24"), Limits(), "it takes more than 60 s of processor time"),
         ("", Limits(seconds=0.05), r"it does not answer within 0.05 s"),
         ("print('x' * 10**6)", Limits(), ""),
         ("raise SystemExit(3)", Limits(), "its test ends with code 1: SystemExit: 3"),
