@@ -76,6 +76,8 @@ def test_neither_here_nor_there(tmp_path: Path, store: ModelStore) -> None:
         "models.m.file: no such file: gate.tflite (paths begin at the folder of this file; the "
         "model store state/edge-agent/models has no 'gate': edge-agent models list)"
     )
+    (problem,) = problems(tmp_path, text("coco_ssd"))
+    assert "has no 'coco_ssd': edge-agent models get coco_ssd)" in problem
     (problem,) = problems(tmp_path, text("/none/door.tflite"))
     assert "no such file: /none/door.tflite" in problem
     assert "the model store has one: write file: door" in problem
