@@ -17,7 +17,7 @@ from edge_agent.modelstore import Manifest, ModelStore, store_folder
 from edge_agent.modelstore.catalogue import Offer, catalogue, offer_of
 from edge_agent.modelstore.fetch import fetch
 from edge_agent.modelstore.manifest import name_of
-from edge_agent.modelstore.store import Entry
+from edge_agent.modelstore.store import Entry, fault_of
 
 EXAMPLES = """\
   edge-agent models list --available      what can be fetched
@@ -130,12 +130,17 @@ def _date(seconds: float) -> str:
 def _list_available(as_json: bool) -> int:
     offers = catalogue()
     if as_json:
-        print_json({"models": [{**dataclasses.asdict(o), "url": o.file.url()} for o in offers]})
+        print_json({"models": [_offered(each) for each in offers]})
         return 0
     print(table(("model", "bytes", "licence", "what it is"), [
         (each.name, str(each.file.size), each.licence, each.about) for each in offers
     ]))  # fmt: skip
     return 0
+
+
+def _offered(offer: Offer) -> dict[str, Any]:
+    labels_url = offer.labels.url() if offer.labels else None
+    return {**dataclasses.asdict(offer), "url": offer.file.url(), "labels_url": labels_url}
 
 
 def _values(entry: Entry) -> dict[str, Any]:
@@ -154,11 +159,13 @@ def _get(store: ModelStore, arguments: argparse.Namespace) -> int:
 
 def _have(store: ModelStore, offer: Offer) -> Entry | None:
     """The model, where it is in use and sound already."""
-    entry = store.find(offer.name)
-    if entry is None or entry.manifest.sha256 != offer.file.sha256:
+    try:
+        entry = store.find(offer.name)
+    except StoreError:  # what is damaged is fetched again
         return None
-    sound = not any(v.fault for v in store.verify() if v.name == offer.name)
-    return entry if sound else None
+    if entry is None or entry.manifest.sha256 != offer.file.sha256 or fault_of(entry.folder):
+        return None
+    return entry
 
 
 def _add(store: ModelStore, arguments: argparse.Namespace) -> int:

@@ -11,6 +11,7 @@ from edge_agent.config.validate import node_at
 from edge_agent.config.yaml_tree import Mapping, Scalar
 from edge_agent.errors import StoreError
 from edge_agent.modelstore import ModelStore, store_folder
+from edge_agent.modelstore.catalogue import catalogue
 from edge_agent.modelstore.manifest import name_of
 
 
@@ -56,7 +57,9 @@ def store_hint(root: Mapping, file: str) -> str:
         return "it is gone from the model store: edge-agent models verify"
     if found is not None:
         return f"the model store has one: write file: {name}"
-    return f"the model store {store.folder} has no {quoted(name)}: edge-agent models list"
+    can_be_fetched = any(offer.name == name for offer in catalogue())
+    command = f"get {name}" if can_be_fetched else "list"
+    return f"the model store {store.folder} has no {quoted(name)}: edge-agent models {command}"
 
 
 def _missing(given: Mapping, root: Mapping) -> Iterator[tuple[str, str, Scalar]]:

@@ -32,9 +32,11 @@ _SECONDS = 60.0
 _MAX_ANSWER = 1 << 20
 _MAX_LINE = 300
 _MAX_WRITTEN = 1 << 28  # bytes of a file that the child writes, such as a plan
-_LIBRARIES = 2 << 30  # address space, most of it never touched
+_LIBRARIES = 512 << 20  # bytes of address space ...
+_OWN_DATA = 128 << 20  # ... and of private memory that the child has without a model
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 _OUT_OF_MEMORY = b"bad_alloc"
+_SMALLER = "use a smaller model, or stop what else takes memory here"
 _CURE = "export or fetch it again; edge-agent inspect tells which engines run it"
 
 
@@ -144,7 +146,7 @@ def _death(by: signal.Signals, errors: bytes, limits: Limits) -> _Refused:
     if by in (signal.SIGXCPU, signal.SIGALRM):
         return _Refused(f"it takes more than {limits.seconds:g} s of processor time", _CURE)
     if _OUT_OF_MEMORY in errors:
-        return _Refused(_too_large(limits.memory), _CURE)
+        return _Refused(_too_large(limits.memory), _SMALLER)
     return _Refused(f"it crashes the runtime ({by.name})", _CURE)
 
 
@@ -169,7 +171,7 @@ def main(request: dict[str, Any]) -> int:
         kind = type(error).__name__
         answer = {"error": error.message, "cure": error.cure, "type": kind}
     except MemoryError:
-        answer = {"error": _too_large(limits.memory), "cure": _CURE, "type": "ModelError"}
+        answer = {"error": _too_large(limits.memory), "cure": _SMALLER, "type": "ModelError"}
     sys.stdout.write(f"\n{json.dumps(answer)}\n")
     return 0
 
@@ -232,11 +234,12 @@ def _confine(path: Path, limits: Limits) -> None:
     seconds = int(limits.seconds) + 1
     signal.alarm(seconds + 1)
     size = path.stat().st_size if path.exists() else 0
-    memory = _LIBRARIES + limits.memory + 4 * size
+    memory = limits.memory + 4 * size
     for what, most in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_CPU, seconds),
-        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_AS, _LIBRARIES + memory),
+        (resource.RLIMIT_DATA, _OWN_DATA + memory),
         (resource.RLIMIT_FSIZE, _MAX_WRITTEN),
     ):
         hard = resource.getrlimit(what)[1]

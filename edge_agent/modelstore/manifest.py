@@ -53,12 +53,17 @@ class Manifest:
 
 def check_name(name: str, what: str = "model") -> str:
     """The name itself, where it can be that of a folder; raises StoreError."""
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise StoreError(
             f"{name!r} cannot be the name of a {what}",
             "use 1 to 64 letters, digits, '.', '_' and '-', beginning with a letter or a digit",
         )
     return name
+
+
+def is_name(name: str) -> bool:
+    """Whether a text can be the name of a model or of a version, and so of its folder."""
+    return _NAME.fullmatch(name) is not None
 
 
 def name_of(file: str | Path) -> str:
@@ -118,6 +123,6 @@ def _checked(values: dict[str, Any]) -> Manifest:
     )
     for file, sha256 in manifest.files().items():
         # It names files beside itself and nothing else.
-        if not _NAME.fullmatch(file) or not _SHA256.fullmatch(sha256):
+        if not is_name(file) or not _SHA256.fullmatch(sha256):
             raise ValueError(file)
     return manifest

@@ -22,7 +22,7 @@ from edge_agent.modelstore.files import (
     told,
     write_durably,
 )
-from edge_agent.modelstore.manifest import MANIFEST, Manifest, check_name, read_manifest
+from edge_agent.modelstore.manifest import MANIFEST, Manifest, check_name, is_name, read_manifest
 from edge_agent.state import state_folder
 
 KEPT = 3
@@ -78,15 +78,16 @@ class ModelStore:
 
     def names(self) -> list[str]:
         """Names of the models, in order."""
-        if not self.folder.is_dir():
-            return []
         with told(self.folder, "the model store cannot be read"):
+            if not self.folder.is_dir():
+                return []
             return sorted(each.name for each in self.folder.iterdir() if _is_model(each))
 
     def find(self, name: str) -> Entry | None:
         """The version of a model that is in use; None where there is no such model."""
-        if not (self.folder / name / _INDEX).is_file():
-            return None
+        with told(self.folder, "the model store cannot be read"):
+            if not is_name(name) or not (self.folder / name / _INDEX).is_file():
+                return None
         folder = self.folder / name / self._history(name)[-1]
         return Entry(read_manifest(folder), folder, True)
 
@@ -135,8 +136,7 @@ class ModelStore:
                     f"there is no version of {name} before {history[-1]}",
                     "install one: edge-agent models add FILE --name NAME",
                 )
-            before = read_manifest(self.folder / name / history[-2])
-            if fault := _fault(self.folder / name / history[-2], before):
+            if fault := fault_of(self.folder / name / history[-2]):
                 raise StoreError(f"{name} {history[-2]} is damaged: {fault}", "install it again")
             self._write_history(name, history[:-1])
         found = self.find(name)
@@ -159,20 +159,13 @@ class ModelStore:
                 yield Verdict(name, "", str(error))
                 continue
             for version in history:
-                yield Verdict(name, version, self._fault_of(self.folder / name / version))
-
-    @staticmethod
-    def _fault_of(folder: Path) -> str:
-        try:
-            return _fault(folder, read_manifest(folder))
-        except StoreError as error:
-            return str(error)
+                yield Verdict(name, version, fault_of(self.folder / name / version))
 
     def _put_in_place(self, staging: Path, manifest: Manifest) -> None:
         target = self.folder / manifest.name / manifest.version
         target.parent.mkdir(exist_ok=True)
         if target.is_dir():
-            if not self._fault_of(target) and read_manifest(target).sha256 != manifest.sha256:
+            if not fault_of(target) and read_manifest(target).sha256 != manifest.sha256:
                 raise StoreError(
                     f"{manifest.name} {manifest.version} is another model already",
                     "give this one another --version",
@@ -282,8 +275,12 @@ def _stage(
     return full
 
 
-def _fault(folder: Path, manifest: Manifest) -> str:
-    """What is wrong with the files of a version, empty where nothing is."""
+def fault_of(folder: Path) -> str:
+    """What is wrong with the files of a version, empty where nothing is: all are hashed again."""
+    try:
+        manifest = read_manifest(folder)
+    except StoreError as error:
+        return str(error)
     for name, sha256 in manifest.files().items():
         try:
             found = sha256_of(folder / name)

@@ -9,6 +9,7 @@ import dataclasses
 import hashlib
 import json
 import logging
+import os
 import platform
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -20,9 +21,13 @@ from edge_agent.engines.delegate import DelegateOptions
 from edge_agent.engines.probe import Limits, try_out
 from edge_agent.errors import DelegateError, InferenceError, ModelError
 from edge_agent.modelstore.files import sha256_of, write_durably
+from edge_agent.runtime.system import memory_available
 
 _log = logging.getLogger(__name__)
 
+_KEPT = 100  # models that are known
+_SHARE = 0.75  # of the memory that is free
+_LEAST_MEMORY = 64 << 20
 _RUNTIMES = ("ai-edge-litert", "tflite-runtime", "numpy")
 
 
@@ -52,7 +57,7 @@ class Trials:
         if mark is not None and mark.exists():
             return
         try:
-            tried = try_out(path, kind, delegate, golden, self._limits)
+            tried = try_out(path, kind, delegate, golden, self._limits or _affordable())
         except DelegateError:
             return
         except InferenceError as error:
@@ -79,6 +84,16 @@ class Trials:
         return self._folder / f"{hashlib.sha256(repr(words).encode()).hexdigest()[:24]}.json"
 
 
+def _affordable() -> Limits:
+    """The usual limits, but never so much memory that the machine is in need."""
+    usual, percent = Limits(), memory_available()
+    if percent is None:
+        return usual
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    spare = int(_SHARE * percent / 100 * total)
+    return Limits(memory=min(usual.memory, max(_LEAST_MEMORY, spare)))
+
+
 def _refusal(path: Path, why: str, cure: str) -> ModelError:
     """One line that names the file once."""
     if str(path) in why:
@@ -102,5 +117,8 @@ def _keep(mark: Path, content: str) -> None:
     try:
         mark.parent.mkdir(parents=True, exist_ok=True)
         write_durably(mark, content.encode())
+        marks = sorted(mark.parent.glob("*.json"), key=lambda each: each.stat().st_mtime)
+        for old in marks[:-_KEPT]:
+            old.unlink(missing_ok=True)
     except OSError as error:
         _log.debug("%s cannot be kept: %s", mark, error)

@@ -11,6 +11,12 @@ from tests.support.cli import Children, Terminal, belt_frame
 from tests.support.replay import Desk
 
 
+@pytest.fixture(autouse=True)
+def untried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models are opened without a child trying them out, which has tests of its own."""
+    monkeypatch.setattr("edge_agent.runtime.trials.Trials.check", lambda *_: None)
+
+
 @pytest.fixture
 def terminal(capsys: pytest.CaptureFixture[str]) -> Terminal:
     """Calls commands in this process."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
-from edge_agent.config.load import config_from_values
+from edge_agent.config.load import config_from_values, load_config
 from edge_agent.modelstore import Manifest, ModelStore
-from tests.support.configs import MINIMAL, good, problems
+from tests.support.configs import MINIMAL, good, problems, write
 
 
 @pytest.fixture
@@ -74,6 +76,8 @@ def test_neither_here_nor_there(tmp_path: Path, store: ModelStore) -> None:
         "models.m.file: no such file: gate.tflite (paths begin at the folder of this file; the "
         "model store state/edge-agent/models has no 'gate': edge-agent models list)"
     )
+    (problem,) = problems(tmp_path, text("coco_ssd"))
+    assert "has no 'coco_ssd': edge-agent models get coco_ssd)" in problem
     (problem,) = problems(tmp_path, text("/none/door.tflite"))
     assert "no such file: /none/door.tflite" in problem
     assert "the model store has one: write file: door" in problem
@@ -85,6 +89,29 @@ def test_gone_from_the_store(tmp_path: Path, store: ModelStore) -> None:
     (problem,) = problems(tmp_path, text("door"))
     assert "state/edge-agent/models/door/1/door.tflite" in problem
     assert "it is gone from the model store: edge-agent models verify" in problem
+
+
+@pytest.mark.parametrize("file", ["a/..", '"a\\0b"', "x" * 300, ".hidden"])
+def test_files_that_are_no_names(tmp_path: Path, store: ModelStore, file: str) -> None:
+    """They are looked for beside the configuration only, and are one problem."""
+    (problem,) = problems(tmp_path, text(file))
+    assert "models.m.file: " in problem
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_a_store_of_somebody_else(store: ModelStore) -> None:
+    """Who may not look into it is told so, with the cure."""
+    with TemporaryDirectory() as folder:
+        state = store.folder.parent.rename(Path(folder, "state"))
+        state.chmod(0o700)
+        config = write(Path(folder), "agent: {state_dir: state}\n" + text("door"))
+        Path(folder).chmod(0o755)
+        os.seteuid(65534)
+        try:
+            (problem,) = load_config(config, {}).problems
+        finally:
+            os.seteuid(0)
+    assert "the model store cannot be read: Permission denied (run it as the user" in str(problem)
 
 
 def test_a_damaged_store(tmp_path: Path, store: ModelStore) -> None:

@@ -235,7 +235,13 @@ def test_as_a_command(tmp_path: Path, server: FileServer) -> None:
     assert Path(json.loads(second.stdout)["path"]).read_bytes() == model
     assert server.asked[-1] == (path, "bytes=5000-")
     assert _command(*words).returncode == 0
-    assert len(server.asked) == 2, "what is in use and sound is not fetched again"
+    ranges = [asked for _, asked in server.asked]
+    assert ranges == [None, "bytes=5000-"], "what is in use and sound is not fetched again"
+    Path(json.loads(second.stdout)["path"]).with_name("manifest.json").write_text("{")
+    third = _command(*words)
+    assert third.returncode == 0, third.stderr
+    ranges = [asked for _, asked in server.asked]
+    assert ranges == [None, "bytes=5000-", None], "what is damaged is fetched as a whole"
 
 
 def _command(*words: str) -> subprocess.CompletedProcess[str]:

@@ -89,6 +89,19 @@ def test_anything_else_is_tried_again(
     assert len(started) == 7
 
 
+def test_what_is_known_is_bounded(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The oldest makes room."""
+    monkeypatch.setattr(room, "_KEPT", 2)
+    for kind in ("auto", "tflite"):
+        Trials(tmp_path / "trials").check(model, sha256(model), kind)
+    kept = set((tmp_path / "trials").iterdir())
+    Trials(tmp_path / "trials").check(model, "another", "auto")
+    assert len(list((tmp_path / "trials").iterdir())) == 2
+    assert len(kept & set((tmp_path / "trials").iterdir())) == 1
+
+
 def test_our_own_models_need_no_child(started: list[Path]) -> None:
     """They are part of the package, as its code is."""
     Trials(None).check(Path(MODEL), sha256(Path(MODEL)), "auto")
@@ -100,6 +113,7 @@ def test_our_own_models_need_no_child(started: list[Path]) -> None:
     [
         (CRASH, Limits(), r"it crashes the runtime \(SIGSEGV\)"),
         (GREEDY, Limits(memory=64 << 20), "it needs more than 64 MiB of memory"),
+        (CRASH.replace("11", "24"), Limits(), "it takes more than 60 s of processor time"),
         ("", Limits(seconds=0.05), r"it does not answer within 0.05 s"),
         ("print('x' * 10**6)", Limits(), ""),
         ("raise SystemExit(3)", Limits(), "its test ends with code 1: SystemExit: 3"),
@@ -123,9 +137,20 @@ def test_what_a_child_does_not_outlive(
     for _ in range(2):
         with pytest.raises(ModelError, match=f"add.tflite is not loaded: {reason}") as caught:
             trials.check(model, sha256(model), "auto")
-        assert "edge-agent inspect" in caught.value.cure
+        assert caught.value.cure
         assert "\n" not in str(caught.value)
     assert not (tmp_path / "trials").exists()
+
+
+def test_no_more_memory_than_there_is(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine whose memory is taken gives a model little."""
+    (tmp_path / "sitecustomize.py").write_text(GREEDY)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(room, "memory_available", lambda: 0.0)
+    with pytest.raises(ModelError, match="it needs more than 64 MiB of memory"):
+        Trials(None).check(model, sha256(model), "auto")
 
 
 def test_the_daemon_never_sees_it(
