@@ -13,6 +13,7 @@ from edge_agent.mqtt.entity_parts import (
     Components,
     composite,
     event_entity,
+    reading_entity,
     while_online,
 )
 from edge_agent.mqtt.topics import Topics, safe_name
@@ -105,36 +106,24 @@ def _of_source(topics: Topics, name: str, pipeline: PipelineEntities) -> Compone
     """What is only true while the source is there."""
     found: Components = {}
     if pipeline.reading is not None:
-        found["reading"] = _reading(topics, name, pipeline.reading)
+        found["reading"] = reading_entity(topics, name, pipeline.reading)
+    # A number that is out of bounds, or not as usual, is a problem; others are who is there.
+    present = "occupancy" if pipeline.reading is None else "problem"
     for label in pipeline.labels if pipeline.counts else ():
-        found |= _count(label, label, topics.counts(name, label))
+        found |= _count(label, label, topics.counts(name, label), present)
         for zone in pipeline.zones:
             topic = topics.zone_counts(name, zone, label)
-            found |= _count(f"{zone} {label}", f"{label}-in-{zone}", topic)
+            found |= _count(f"{zone} {label}", f"{label}-in-{zone}", topic, present)
         for line in pipeline.lines:
             found |= _crossings(topics, name, line, label)
     return found
 
 
-def _reading(topics: Topics, name: str, unit: str) -> Component:
-    shown = {"unit_of_measurement": unit} if unit else {}
-    return {
-        "platform": "sensor",
-        "name": "reading",
-        "state_topic": topics.reading(name),
-        "value_template": "{{ value_json.value }}",
-        "json_attributes_topic": topics.reading(name),
-        "state_class": "measurement",
-        "icon": "mdi:gauge",
-        **shown,
-    }
-
-
-def _count(name: str, key: str, topic: str) -> Components:
+def _count(name: str, key: str, topic: str, device_class: str) -> Components:
     present = {
         "platform": "binary_sensor",
         "name": name,
-        "device_class": "occupancy",
+        "device_class": device_class,
         "state_topic": topic,
         "value_template": PRESENT,
     }

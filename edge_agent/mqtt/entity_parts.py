@@ -25,11 +25,39 @@ _EVENT = (
 )
 
 
+_DEVICE_CLASSES = {
+    "temperature": ("°C", "°F", "K"),
+    "voltage": ("V", "mV"),
+    "current": ("A", "mA"),
+    "power": ("W", "kW"),
+    "frequency": ("Hz", "kHz"),
+    "pressure": ("Pa", "hPa", "kPa", "bar", "mbar"),
+    "illuminance": ("lx",),
+}
+_CLASS_OF = {unit: name for name, units in _DEVICE_CLASSES.items() for unit in units}
+"""What a unit can only be that of; Home Assistant then shows it in the user's own unit."""
+
+
 def while_online(topics: Topics, name: str) -> Component:
     """Unavailable while the device is offline or the sources that it goes by are."""
     return {
         "availability": [{"topic": topics.status}, {"topic": topics.pipeline_status(name)}],
         "availability_mode": "all",
+    }
+
+
+def reading_entity(topics: Topics, name: str, unit: str) -> Component:
+    """The newest number of a pipeline; `unit` is empty for one without."""
+    device_class = _CLASS_OF.get(unit)
+    return {
+        "platform": "sensor",
+        "name": "reading",
+        "state_topic": topics.reading(name),
+        "value_template": "{{ value_json.value }}",
+        "json_attributes_topic": topics.reading(name),
+        "state_class": "measurement",
+        **({"unit_of_measurement": unit} if unit else {}),
+        **({"device_class": device_class} if device_class else {"icon": "mdi:gauge"}),
     }
 
 

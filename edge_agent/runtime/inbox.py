@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from edge_agent.frame import Frame
 from edge_agent.geometry import Box
 
-_WAITING = 2  # frames of a recording that may wait, so that decoding runs beside inference
+_WAITING = 2  # frames of a recording that may wait at least: decoding runs beside inference
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Job:
 
 
 class Inbox:
-    """Holds the newest frames of a live source, at most `room`, or the next few of a recording.
+    """Holds the newest frames of a live source or the next of a recording, at most `room`.
 
     All inboxes of one model share the condition `ready` on which its worker waits.
     """
@@ -34,6 +34,7 @@ class Inbox:
     def __init__(self, ready: threading.Condition, room: int = 1) -> None:
         self._ready = ready
         self._room = room
+        self._waiting = max(room, _WAITING)
         self._jobs: deque[Job] = deque()
         self._finished = False
         self._closed = False
@@ -60,7 +61,7 @@ class Inbox:
     def append(self, job: Job) -> None:
         """Put in a recorded frame; waits for room, until the inbox is closed."""
         with self._ready:
-            self._ready.wait_for(lambda: self._closed or len(self._jobs) < _WAITING)
+            self._ready.wait_for(lambda: self._closed or len(self._jobs) < self._waiting)
             if not self._closed:
                 self._jobs.append(job)
                 self._ready.notify_all()
@@ -96,5 +97,7 @@ class Inbox:
             self._finished = False
             return None
         job = self._jobs.popleft()
-        self._ready.notify_all()
+        # Not at each one that is taken: to wake the source costs more than a small window does.
+        if len(self._jobs) <= self._waiting // 2:
+            self._ready.notify_all()
         return job

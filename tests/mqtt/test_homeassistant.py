@@ -108,6 +108,26 @@ def test_the_whole_device_in_one_message() -> None:
     assert found["temperature"]["expire_after"] == 180
 
 
+@pytest.mark.parametrize(
+    ("unit", "shown"),
+    [
+        ("°C", {"unit_of_measurement": "°C", "device_class": "temperature"}),
+        ("kPa", {"unit_of_measurement": "kPa", "device_class": "pressure"}),
+        ("mm/s", {"unit_of_measurement": "mm/s", "icon": "mdi:gauge"}),
+        ("", {"icon": "mdi:gauge"}),
+    ],
+)
+def test_a_reading(unit: str, shown: dict[str, str]) -> None:
+    """In its unit, of the class that the unit makes certain; what is too high is a problem."""
+    pipeline = PipelineEntities(("high",), reading=unit)
+    found = components(TOPICS, DeviceEntities("1", "", 60.0, {"oil": pipeline}))
+    optional = ("unit_of_measurement", "device_class", "icon")
+    reading = found["oil-reading"]
+    assert {key: reading[key] for key in optional if key in reading} == shown
+    assert (reading["platform"], reading["state_topic"]) == ("sensor", "edge/dev/oil/reading")
+    assert found["oil-high-present"]["device_class"] == "problem"
+
+
 def test_only_what_is_published_is_announced() -> None:
     """No counts, no events, no pictures, no thermometer: no entities for them."""
     bare = PipelineEntities(("person",), ("porch",), ("gate",), counts=False, events=False)

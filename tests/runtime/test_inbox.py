@@ -69,6 +69,19 @@ def test_newest_live_frame_wins(inbox: Inbox, ready: threading.Condition) -> Non
     assert inbox.push(job(3)) is False
 
 
+def test_recorded_windows_come_in_bunches(ready: threading.Condition) -> None:
+    """As many wait as there is room for; the next ones are let in once half of them are taken."""
+    inbox = Inbox(ready, 4)
+    producer = Producer(inbox, 7)
+    wait_until(lambda: producer.has_given(4))
+    with ready:
+        assert [each.frame.seq for each in (inbox.take(), inbox.take()) if each] == [0, 1]
+    wait_until(lambda: producer.has_given(6))
+    assert taken(inbox, ready) == [2, 3, 4, 5]
+    producer.thread.join(LIMIT)
+    assert taken(inbox, ready) == [6]
+
+
 def test_room_for_more(ready: threading.Condition) -> None:
     """Windows of a signal wait in order; where they are too many the oldest goes."""
     inbox = Inbox(ready, 3)
