@@ -30,7 +30,8 @@ def associate(
 
     Boxes of one object overlap by `least` or more, those with a score below `weak` by half or
     more. A claim counts by the overlap, the likeness of the sizes, the score of the detection (a
-    weak one goes to an object that no sure one is for) and how often the object was seen.
+    weak one goes to an object that no sure one is for), how often the object was seen, and how
+    well its place is known. Real objects choose first, tentative ones among what they leave.
     Labels are kept apart; at last those left over that lie on each other are paired, whatever they
     are called.
     """
@@ -42,14 +43,26 @@ def associate(
     is_weak = seen.scores < weak
     enough = np.where(is_weak, max(least, _WEAK_FITS), least)
     claims = np.array([life.claim for life in lives])
+    claims /= np.sqrt(1.0 + 2.0 * margins)  # wide boxes overlap sooner, which says less
     gains = _fit(boxes, seen.boxes, margins, enough) * claims[:, None] * seen.scores
     gains[(unsure > _WEAK_REACH)[:, None] & is_weak] = 0.0
     names = {life.label for life in lives} | set(seen.labels)
+    real = np.array([life.id is not None for life in lives])
     if len(names) == 1:
-        return assign(gains)
+        return _real_first(gains, real)
     mine, theirs = np.array([life.label for life in lives]), np.array(seen.labels)
-    pairs = assign(np.where(mine[:, None] == theirs, gains, 0.0))
+    pairs = _real_first(np.where(mine[:, None] == theirs, gains, 0.0), real)
     return pairs | _renamed(boxes, seen.boxes, pairs)
+
+
+def _real_first(gains: Array, real: Array) -> dict[int, int]:
+    """Pairs of the real objects, then of the others with the detections that are left."""
+    if real.all() or not real.any():
+        return assign(gains)
+    pairs = assign(np.where(real[:, None], gains, 0.0))
+    gains[list(pairs)] = gains[:, list(pairs.values())] = 0.0
+    gains[real] = 0.0
+    return pairs | assign(gains)
 
 
 def linger(

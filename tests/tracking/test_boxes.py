@@ -177,6 +177,24 @@ def _fades(frames: Iterable[tuple[Sequence[Result], Sequence[Result]]]) -> dict[
     return phases(tracker.update(sure, n * FRAME, faint) for n, (sure, faint) in enumerate(frames))
 
 
+def test_real_objects_choose_first() -> None:
+    """A second box beside a real object, not believed yet, takes over nothing when one is left."""
+    tracker = box_tracker(hits=3, of=5)
+    play(tracker, [[at(0.3)]] * 6 + [[at(0.3), at(0.42)]] * 2)
+    moved = at(0.42)
+    (track,) = tracker.update([moved], 8 * FRAME)
+    assert (track.id, track.box, track.seen) == (1, moved.box, True)
+
+
+def test_who_was_long_hidden_takes_nothing_from_who_is_in_sight() -> None:
+    """Its box is drawn so wide that it overlaps nearly everything: no sign that it fits."""
+    tracker = box_tracker(lost=3.0)
+    play(tracker, [[at(0.3)]] * 40 + [[at(0.51)]] * 10)
+    moved = at(0.42)
+    told = tracker.update([moved], 50 * FRAME)
+    assert [each.id for each in told if each.box == moved.box and each.seen] == [2]
+
+
 def test_faint_detections_go_on_with_an_object() -> None:
     """An object that is only seen faintly for a while is seen, moves on, and does not end."""
     tracker = box_tracker(lost=0.3)
