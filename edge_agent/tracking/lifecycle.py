@@ -10,6 +10,7 @@ from edge_agent.tracking.options import TrackOptions
 
 _DOUBT = 0.25  # what a frame without it takes from its claim, in sightings
 _FADES = 3.0  # times `lost` for which it goes on without a sure sighting
+_STALE = 0.05  # by this its claim shrinks with each frame without it, however well known it is
 _LEAD = 1.5  # another name needs this many times the votes of that which was told
 
 
@@ -91,8 +92,13 @@ class Life:
 
     @property
     def claim(self) -> float:
-        """How well founded it is, 0..1: more by each sighting, less while it is not seen."""
-        return self._sightings / (self._sightings + 1.0 + _DOUBT * self._misses)
+        """How well founded it is, 0..1: more by each sighting, less while it is not seen.
+
+        What was seen just now goes first, however well known the other is, as in the matching
+        cascade of Deep SORT (Wojke, Bewley and Paulus 2017).
+        """
+        known = self._sightings / (self._sightings + 1.0 + _DOUBT * self._misses)
+        return known / (1.0 + _STALE * self._misses)
 
     @property
     def hopeless(self) -> bool:
