@@ -11,7 +11,7 @@ import yaml
 
 from edge_agent.config.load import load_or_raise
 from edge_agent.runtime.scoring import calibrations
-from tests.support.agent import DEVICE, AgentProcess, events
+from tests.support.agent import BASE, DEVICE, AgentProcess, events
 from tests.support.broker import Mosquitto, Subscriber
 from tests.support.cli import Terminal
 from tests.support.data import data_file
@@ -78,6 +78,7 @@ def test_faults_of_a_bearing(
         store.save(name, known)
     with AgentProcess(tmp_path, values) as agent:
         assert agent.wait() == 0, agent.said
+    subscriber.expect(f"{BASE}/status", b"offline")  # the last that is sent
     told = {name: {e["kind"] for e in events(subscriber, name)} for name in values["pipelines"]}
     assert told.pop("enrolled") == told.pop("normal") == set()
     assert all(kinds == {"anomaly"} for kinds in told.values()), told

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from edge_agent.cli.bearing import RATE
-from tests.support.agent import ASSETS, DEVICE, ROOT, AgentProcess, events
+from tests.support.agent import ASSETS, BASE, DEVICE, ROOT, AgentProcess, events
 from tests.support.broker import Mosquitto, Subscriber
 from tests.support.data import data_file
 
@@ -47,6 +47,7 @@ def test_real_bearings(tmp_path: Path, broker: Mosquitto, subscriber: Subscriber
         np.save(tmp_path / f"{name}.npy", records[name].reshape(-1, 1))
     with AgentProcess(tmp_path, config(broker.port, tmp_path, list(TRUTH))) as agent:
         assert agent.wait() == 0, agent.said
+    subscriber.expect(f"{BASE}/status", b"offline")  # the last that is sent
     told = {name: {event["label"] for event in events(subscriber, name)} for name in TRUTH}
     assert told == TRUTH
     for name in TRUTH:

@@ -94,6 +94,7 @@ def test_movements_are_named(tmp_path: Path, broker: Mosquitto, subscriber: Subs
     }  # fmt: skip
     with AgentProcess(tmp_path, values) as agent:
         assert agent.wait() == 0, agent.said
+    subscriber.expect(f"{BASE}/status", b"offline")  # the last that is sent
     found = [json.loads(each) for each in subscriber.of(f"{BASE}/motion/detections")]
     ends = [10.0 * number + 9.9 for number in range(len(truth))]
     assert [each["media_time"] for each in found] == pytest.approx(ends)

@@ -128,6 +128,7 @@ def test_a_reading_out_of_bounds(tmp_path: Path, broker: Mosquitto, subscriber: 
     del values["sources"]["shaft"]["rate"]
     with AgentProcess(tmp_path, values) as agent:
         assert agent.wait() == 0, agent.said
+    subscriber.expect(f"{BASE}/status", b"offline")  # the last that is sent
     told = [
         (e["type"], e["kind"], e["label"], e["media_time"]) for e in events(subscriber, "shaft")
     ]

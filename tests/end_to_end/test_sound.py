@@ -93,6 +93,7 @@ def test_each_word_is_heard_once_by_its_own_model(
     source = {"type": "audio", "file": str(tmp_path / "stream.wav"), "pace": "fast"}
     with AgentProcess(tmp_path, config(broker.port, folder, source, engine)) as agent:
         assert agent.wait() == 0, agent.said
+    subscriber.expect(f"{BASE}/status", b"offline")  # the last that is sent
     for word, spans in said.items():
         begun = [e for e in events(subscriber, word) if e["type"] == "new"]
         assert [(e["kind"], e["label"]) for e in begun] == [("keyword", word)] * len(spans)

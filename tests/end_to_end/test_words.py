@@ -75,6 +75,7 @@ def test_spoken_words(tmp_path: Path, broker: Mosquitto, subscriber: Subscriber)
     )
     with AgentProcess(tmp_path, values) as agent:
         assert agent.wait() == 0, agent.said
+    subscriber.expect(f"{BASE}/status", b"offline")  # the last that is sent
     for pipeline in values["pipelines"]:
         told = {(event["kind"], event["label"]) for event in events(subscriber, pipeline)}
         assert told == {("keyword", pipeline.removeprefix("also-"))}
@@ -100,6 +101,7 @@ def test_marvin_in_a_stream(tmp_path: Path, broker: Mosquitto, subscriber: Subsc
     )
     with AgentProcess(tmp_path, values) as agent:
         assert agent.wait() == 0, agent.said
+    subscriber.expect(f"{BASE}/status", b"offline")  # the last that is sent
     begun = {
         name: [e for e in events(subscriber, name) if e["type"] == "new"]
         for name in values["pipelines"]
@@ -130,6 +132,7 @@ def test_voices(tmp_path: Path, broker: Mosquitto, subscriber: Subscriber) -> No
     )
     with AgentProcess(tmp_path, values) as agent:
         assert agent.wait() == 0, agent.said
+    subscriber.expect(f"{BASE}/status", b"offline")  # the last that is sent
     told = {name: [(e["type"], e["kind"]) for e in events(subscriber, name)] for name in names}
     assert told["said"][0] == ("new", "class")
     assert told["said"][-1][0] == "end"
@@ -157,6 +160,7 @@ def test_microphones_share_a_wake_word(
     )
     with AgentProcess(tmp_path, values) as agent:
         assert agent.wait() == 0, agent.said
+    subscriber.expect(f"{BASE}/status", b"offline")  # the last that is sent
     told = {name: [e["type"] for e in events(subscriber, name)].count("new") for name in names}
     assert told == {"hall": 1, "room": 1, "yard": 0}
 
@@ -188,6 +192,7 @@ def test_sound_of_a_toy_car(tmp_path: Path, broker: Mosquitto, subscriber: Subsc
     )
     with AgentProcess(tmp_path, values) as agent:
         assert agent.wait() == 0, agent.said
+    subscriber.expect(f"{BASE}/status", b"offline")  # the last that is sent
     newest = json.loads(subscriber.of(f"{BASE}/car/reading")[-1])
     assert newest["value"] == pytest.approx(10.2653, rel=0.005)
     assert newest["state"] == "normal"
