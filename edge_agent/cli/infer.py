@@ -64,9 +64,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--threshold", type=fraction, default=0.5, metavar="T", help="least score (default: 0.5)"
     )
     parser.add_argument(
-        "--rounding", choices=get_args(Rounding), default="builtin",
+        "--rounding", choices=get_args(Rounding),
         help="kernels: builtin (TFLite's own, the default), xnnpack (faster, as `run` and `bench` "
-        "have them), reference (slow, the same bytes on every machine)",
+        "have them), reference (slow, the same bytes on every machine; the default for quantised "
+        "segmentation)",
     )  # fmt: skip
     parser.add_argument(
         "--tiles", type=_tiles, default=Whole(), metavar="CxR",
@@ -87,12 +88,25 @@ def _tiles(text: str) -> Tiling:
     return Tiles(TileOptions((int(columns), int(rows))))
 
 
+def _opened(arguments: argparse.Namespace) -> Inference:
+    """The model; where a step of rounding decides between two classes of a pixel, exactly."""
+
+    def opened(rounding: Rounding) -> Inference:
+        trials = trials_of(None)
+        return open_inference(*model_config(arguments), rounding, any_input=True, trials=trials)
+
+    inference = opened(arguments.rounding or "builtin")
+    is_quantised = inference.info.inputs[0].dtype.kind in "iu" if inference.info.inputs else False
+    if arguments.rounding or inference.decoder.kind != "segmentation" or not is_quantised:
+        return inference
+    inference.close()
+    return opened("reference")
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Infer every input; one that cannot be used is told, and the others go on."""
     targets = _targets(arguments.draw, arguments.input)
-    inference = open_inference(
-        *model_config(arguments), arguments.rounding, any_input=True, trials=trials_of(None)
-    )
+    inference = _opened(arguments)
     failed = 0
     with progress("inferring", len(arguments.input)) as bar:
         for path, target in zip(arguments.input, targets, strict=True):
