@@ -60,9 +60,8 @@ class Pipeline:
     `memory` is what a model that feeds outputs back remembers of this pipeline's frames; it begins
     anew wherever these break off.
     `intake` runs in the source's thread, `complete` and `finish` in the model's worker, `tick` in
-    the supervisor. A stage that
-    raises takes only this pipeline out: its objects are ended, it is offline with the reason, and
-    its stages are made anew after a back-off.
+    the supervisor. A stage that raises takes only this pipeline out: its objects are ended, it is
+    offline with the reason, and its stages are made anew after a back-off.
     """
 
     def __init__(
@@ -159,11 +158,15 @@ class Pipeline:
         self._take(partial(self._framing.cut, frame))
 
     def _take(self, pieces: Callable[[], Iterable[Frame]]) -> None:
+        useless = self._framing.dropped
         try:
             for piece in pieces():
                 job = self._admit(piece)
                 if job is not None:
                     self._hand_over(job)
+            for _ in range(self._framing.dropped - useless):
+                self.metrics.took()
+                self.metrics.counts.dropped += 1
         except Exception as error:  # noqa: BLE001 - the pipeline's edge; `_fault` logs it
             self._fault(error)
 
