@@ -9,6 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+def is_picture(data: NDArray[Any]) -> bool:
+    """Whether these are pixels, not samples or what is made of them."""
+    return data.ndim == 3 and data.dtype == np.uint8
+
+
 @dataclass(frozen=True, slots=True)
 class Signal:
     """What the rows of a block of samples are.
@@ -50,7 +55,7 @@ class Frame:
     @property
     def is_picture(self) -> bool:
         """Whether `data` is a picture."""
-        return self.data.ndim == 3 and self.data.dtype == np.uint8
+        return is_picture(self.data)
 
     @property
     def size(self) -> tuple[int, int]:

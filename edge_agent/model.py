@@ -56,6 +56,11 @@ class ModelInfo:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     custom_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
+    @property
+    def remembers(self) -> bool:
+        """Whether the model keeps what it was given before in variables of its own."""
+        return "VAR_HANDLE" in self.operators
+
 
 def dequantize(values: NDArray[Any], spec: TensorSpec) -> NDArray[np.float32]:
     """Real numbers of a tensor in its native dtype, float32 of the same shape."""

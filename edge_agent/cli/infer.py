@@ -23,8 +23,17 @@ from edge_agent.drawing import (
 from edge_agent.engines.base import Rounding
 from edge_agent.errors import EdgeAgentError, InferenceError, UsageError
 from edge_agent.geometry import Point
+from edge_agent.model import ModelInfo
 from edge_agent.preprocess.tiles import TileOptions
-from edge_agent.result import ClassArea, ClassScore, Detection, Keypoint, RawOutput, Result
+from edge_agent.result import (
+    ClassArea,
+    ClassScore,
+    Detection,
+    Keypoint,
+    Kind,
+    RawOutput,
+    Result,
+)
 from edge_agent.runtime.inference import Inference, Outcome
 from edge_agent.runtime.tiling import Tiles, Tiling, Whole
 from edge_agent.runtime.wire import open_inference, trials_of
@@ -88,25 +97,18 @@ def _tiles(text: str) -> Tiling:
     return Tiles(TileOptions((int(columns), int(rows))))
 
 
-def _opened(arguments: argparse.Namespace) -> Inference:
-    """The model; where a step of rounding decides between two classes of a pixel, exactly."""
-
-    def opened(rounding: Rounding) -> Inference:
-        trials = trials_of(None)
-        return open_inference(*model_config(arguments), rounding, any_input=True, trials=trials)
-
-    inference = opened(arguments.rounding or "builtin")
-    is_quantised = inference.info.inputs[0].dtype.kind in "iu" if inference.info.inputs else False
-    if arguments.rounding or inference.decoder.kind != "segmentation" or not is_quantised:
-        return inference
-    inference.close()
-    return opened("reference")
+def _faithful(info: ModelInfo, kind: Kind) -> Rounding:
+    """Exact where a step of rounding decides between two classes of a pixel."""
+    is_quantised = bool(info.inputs) and info.inputs[0].dtype.kind in "iu"
+    return "reference" if kind == "segmentation" and is_quantised else "builtin"
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Infer every input; one that cannot be used is told, and the others go on."""
     targets = _targets(arguments.draw, arguments.input)
-    inference = _opened(arguments)
+    rounding = arguments.rounding or _faithful
+    trials = trials_of(None)
+    inference = open_inference(*model_config(arguments), rounding, any_input=True, trials=trials)
     failed = 0
     with progress("inferring", len(arguments.input)) as bar:
         for path, target in zip(arguments.input, targets, strict=True):

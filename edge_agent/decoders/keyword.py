@@ -12,8 +12,6 @@ from edge_agent.decoders.classification import (
 from edge_agent.model import ModelInfo
 from edge_agent.result import Kind
 
-_REMEMBERS = "VAR_HANDLE"
-
 
 class KeywordDecoder(ClassificationDecoder):
     """Class scores of words, told as keywords; a model of one word is named by its file.
@@ -37,6 +35,6 @@ class KeywordDecoder(ClassificationDecoder):
     @classmethod
     def match(cls, info: ModelInfo) -> str | None:
         """One probability of a model that remembers what it heard."""
-        if class_count(info) != 1 or _REMEMBERS not in info.operators:
+        if class_count(info) != 1 or not info.remembers:
             return None
         return "output 0 is one probability, and the model remembers its stream"

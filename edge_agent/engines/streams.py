@@ -10,12 +10,6 @@ from numpy.typing import NDArray
 
 from edge_agent.engines.base import Engine, T
 from edge_agent.engines.state import Memory
-from edge_agent.model import ModelInfo
-
-
-def remembers(info: ModelInfo) -> bool:
-    """Whether the model keeps what it was given before in variables of its own."""
-    return "VAR_HANDLE" in info.operators
 
 
 class EnginePerStream:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -168,16 +168,7 @@ class Assembly:
         self._config, self._chosen, self._ready = config, chosen, ready
         self._metrics = metrics
         self._built = {name: kept.get(name) or fresh[name] for name in chosen}
-        self._fed = {each: self._those_of(each) for each in sources}
-        self._served = {each: self._customers(each) for each in models}
-        self._sources = {
-            name: self._sources[name] if name in same_sources else self._source_ward(name)
-            for name in sources
-        }
-        self._models = {
-            name: self._models[name] if name in same_models else self._model_ward(name)
-            for name in models
-        }
+        self._man(sources, same_sources, models, same_models)
         now = (self._sources, self._models)
         return Change(
             tuple(fresh.values()),
@@ -186,6 +177,25 @@ class Assembly:
             _missing(before, now),
             _missing(now, before),
         )
+
+    def _man(
+        self,
+        sources: Iterable[str],
+        same_sources: Collection[str],
+        models: Iterable[str],
+        same_models: Collection[str],
+    ) -> None:
+        """A thread for each source and each model of what is built; the same ones go on."""
+        self._fed = {each: self._those_of(each) for each in sources}
+        self._served = {each: self._customers(each) for each in models}
+        self._sources = {
+            name: self._sources[name] if name in same_sources else self._source_ward(name)
+            for name in self._fed
+        }
+        self._models = {
+            name: self._models[name] if name in same_models else self._model_ward(name)
+            for name in self._served
+        }
 
     def _is_seamless(self, name: str, item: PipelineConfig) -> bool:
         """Whether the one in whose place it comes is online, with the same source and model."""

@@ -19,7 +19,7 @@ from edge_agent.runtime.scoring import basis_of, deviation_of, method_of
 from edge_agent.runtime.wire import build_agent
 from edge_agent.scoring.averages import MovingAverage
 from edge_agent.scoring.calibration import Calibration, limit_of, make_calibration
-from edge_agent.scoring.deviation import put_out
+from edge_agent.scoring.deviation import Distance, put_out
 from edge_agent.scoring.options import AnomalyOptions, Method
 
 LEAST_WINDOWS = 20
@@ -129,11 +129,7 @@ def _made(basis: str, collector: Collector, options: AnomalyOptions) -> Calibrat
         return make_calibration(basis, values, np.empty((0, 0), np.float32), limited(values))
     windows = np.stack(collector.windows)
     # Distances of normal windows to normal windows: of one half to the other.
-    first = make_calibration(basis, [0.0], windows[::2], 0.0)
-    apart = (windows[1::2] - first.mean) / first.std
+    distance = Distance(make_calibration(basis, [0.0], windows[::2], 0.0))
     average = MovingAverage(options.average)
-    values = [
-        average.add(float(np.sqrt(np.mean(np.square(first.normal - each), axis=1).min())))
-        for each in apart
-    ]
+    values = [average.add(distance.to_nearest(each)) for each in windows[1::2]]
     return make_calibration(basis, values, windows[::2], limited(values))

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.decoders.base import Decoder
@@ -16,6 +15,7 @@ from edge_agent.engines.base import Engine
 from edge_agent.engines.state import Memory, StatefulEngine
 from edge_agent.engines.streams import EnginePerStream
 from edge_agent.event import ModelRef
+from edge_agent.frame import is_picture
 from edge_agent.geometry import BoxMapping
 from edge_agent.model import ModelInfo
 from edge_agent.preprocess.image import ImagePreprocessor, NoPictures
@@ -93,12 +93,10 @@ class Inference:
         )
 
     def _writer(self, data: NDArray[Any]) -> Callable[..., BoxMapping]:
-        is_picture = data.ndim == 3 and data.dtype == np.uint8
-
         def write(tensor: NDArray[Any], *others: NDArray[Any]) -> BoxMapping:
             for other, spec in zip(others, self.engine.inputs[1:], strict=True):
                 write_zero(other, spec)
-            if is_picture or self._numbers is None:
+            if self._numbers is None or is_picture(data):
                 return self.preprocessor.write(data, tensor)
             self._numbers.write(data, tensor)
             return BoxMapping()

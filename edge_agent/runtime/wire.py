@@ -19,9 +19,9 @@ from edge_agent.engines import open_engine
 from edge_agent.engines.base import Engine, Rounding
 from edge_agent.engines.modelfile import load_labels, read_model_info
 from edge_agent.engines.state import StatefulEngine, Wire, state_wires, without_state
-from edge_agent.engines.streams import EnginePerStream, remembers
+from edge_agent.engines.streams import EnginePerStream
 from edge_agent.errors import ConfigError, ModelError, StateError, StateInUse
-from edge_agent.event import Event, ModelRef
+from edge_agent.event import ModelRef
 from edge_agent.message import Message
 from edge_agent.model import ModelInfo, TensorSpec
 from edge_agent.modelstore import golden_samples, stored_labels
@@ -41,7 +41,7 @@ from edge_agent.page.server import PageServer
 from edge_agent.preprocess.image import ImagePreprocessor, NoPictures
 from edge_agent.result import Kind
 from edge_agent.runtime.agent import Agent
-from edge_agent.runtime.assembly import Assembly
+from edge_agent.runtime.assembly import Assembly, both
 from edge_agent.runtime.commands import CommandDesk
 from edge_agent.runtime.composites import Composites
 from edge_agent.runtime.describe import Description
@@ -73,7 +73,7 @@ _log = logging.getLogger(__name__)
 def open_inference(
     name: str,
     model: ModelConfig,
-    rounding: Rounding | None = None,
+    rounding: Rounding | Callable[[ModelInfo, Kind], Rounding] | None = None,
     *,
     any_input: bool = False,
     kept: Path | None = None,
@@ -81,17 +81,19 @@ def open_inference(
 ) -> Inference:
     """A model made ready for pictures: checked, opened, with its preprocessing and decoder.
 
-    `rounding` as for `open_engine`; `kept` is a folder for what need not be worked out again;
-    `trials` have a child process outlive the model first. With `any_input` a model that takes no
-    picture opens as well, and complains only when it is given one. Raises ModelError or
-    DelegateError that says what is wrong and what to do.
+    `rounding` as for `open_engine`, or what chooses it for a model; `kept` is a folder for what
+    need not be worked out again; `trials` have a child process outlive the model first. With
+    `any_input` a model that takes no picture opens as well, and complains only when it is given
+    one. Raises ModelError or DelegateError that says what is wrong and what to do.
     """
     info, preprocessor, decoder, why, labels, wires = _made_ready(name, model, any_input)
     if trials is not None:
         golden = golden_samples(model.file)
         trials.check(model.file, info.sha256, model.engine, model.delegate, golden)
+    if callable(rounding):
+        rounding = rounding(info, decoder.kind)
     open_one = partial(_opened, model, rounding, wires)
-    engine = EnginePerStream(open_one(), open_one) if remembers(info) else open_one()
+    engine = EnginePerStream(open_one(), open_one) if info.remembers else open_one()
     ref = ModelRef(name, info.sha256, engine.name)
     inference = Inference(ref, info, engine, preprocessor, decoder, why, labels)
     try:
@@ -251,11 +253,7 @@ def build_agent(
         identity = Identity(config.agent.name, boot_id())
         recent = RecentEvents()
         composites = Composites(identity, messages, outbox, recent.note)
-
-        def note(events: Sequence[Event]) -> None:
-            recent.note(events)
-            composites.note(events)
-
+        note = both(recent.note, composites.note)
         assembly = Assembly(identity, messages, outbox, open_for, note, metrics, scorer)
         assembly.fit(config)
         desk = CommandDesk(overrides or Overrides(), messages, outbox, reload)

@@ -71,6 +71,10 @@ class Distance:
                 f"{self._mean.size}",
                 "run edge-agent calibrate again",
             )
+        return self.to_nearest(values)
+
+    def to_nearest(self, values: NDArray[Any]) -> float:
+        """That of as many numbers as a normal window has."""
         apart = self._normal - (values - self._mean) / self._std
         return float(np.sqrt(np.mean(np.square(apart), axis=1).min()))
 

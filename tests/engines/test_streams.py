@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edge_agent.engines import open_engine
 from edge_agent.engines.modelfile import read_model_info
 from edge_agent.engines.state import Memory
-from edge_agent.engines.streams import EnginePerStream, remembers
+from edge_agent.engines.streams import EnginePerStream
 from tests.support.data import data_file
 
 pytestmark = pytest.mark.data
@@ -101,4 +101,4 @@ def test_which_models_remember() -> None:
     infos = [
         read_model_info(data_file(f"models/{n}.tflite")) for n in ("mww_vad", "mlperf_kws_ref_int8")
     ]
-    assert [remembers(info) for info in infos] == [True, False]
+    assert [info.remembers for info in infos] == [True, False]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from edge_agent.modelstore.store import Entry
 from tests.support.agent import ROOT
 from tests.support.data import data_file
 from tests.support.file_server import FileServer
+from tests.support.small_disk import needs_root, told_by_child
 
 CONTENT = bytes(range(256)) * 1024
 LABELS = b"cat\ndog\n"
@@ -200,23 +200,13 @@ print(json.dumps(said))
 """
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system")
+@needs_root
 def test_a_full_disk(tmp_path: Path, server: FileServer) -> None:
     """One line with the cure and nothing half; with room again it goes on."""
-    child = subprocess.run(
-        [sys.executable, "-c", _FULL, str(tmp_path / "small"), server.url],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        timeout=60,
-        check=False,
-    )
-    if "no mounts" in child.stderr:
-        pytest.skip("this machine lets nobody mount")
-    assert child.returncode == 0, child.stderr
-    for text in json.loads(child.stdout):
+    told = told_by_child(_FULL, str(tmp_path / "small"), server.url)
+    for text in told:
         assert "No space left on device (make room on the disk of" in text
-    assert len(json.loads(child.stdout)) >= 2
+    assert len(told) >= 2
 
 
 def test_as_a_command(tmp_path: Path, server: FileServer) -> None:

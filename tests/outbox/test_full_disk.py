@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
-import pytest
-
 from edge_agent.outbox.seq_mark import SeqMark, read_mark, write_mark
-from tests.support.agent import ROOT
 from tests.support.outbox import Disk, event, put_events
+from tests.support.small_disk import needs_root, told_by_child
 
 _FULL_AT_THE_START = """
 import json, sys
@@ -45,21 +39,11 @@ print(json.dumps([waited, lost, last, delivered]))
 """
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system")
+@needs_root
 def test_an_outbox_opens_on_a_full_disk_and_keeps_what_it_has(tmp_path: Path) -> None:
     """However often the agent is stopped and started meanwhile; no number comes twice."""
-    child = subprocess.run(
-        [sys.executable, "-c", _FULL_AT_THE_START, str(tmp_path / "small")],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        timeout=60,
-        check=False,
-    )
-    if "no mounts" in child.stderr:
-        pytest.skip("this machine lets nobody mount")
-    assert child.returncode == 0, child.stderr
-    waited, lost, last, delivered = json.loads(child.stdout)
+    told = told_by_child(_FULL_AT_THE_START, str(tmp_path / "small"))
+    waited, lost, last, delivered = told
     assert waited[0] == 50
     assert waited[1] >= 50
     assert last == 251

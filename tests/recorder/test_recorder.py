@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import logging
 import os
 import signal
@@ -28,6 +27,7 @@ from edge_agent.sources.clip import ClipPicture, read_clip
 from tests.support.agent import ROOT
 from tests.support.broker import wait_until
 from tests.support.samples import event as sample_event
+from tests.support.small_disk import needs_root, told_by_child
 
 WALL = 1_780_000_000.0
 NOISE = np.random.default_rng(1).integers(0, 255, (48, 64, 3)).astype(np.uint8)
@@ -247,21 +247,11 @@ print(json.dumps([alive, [len(clip) for clip in scene.clips()],
 """
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system")
+@needs_root
 def test_a_full_disk_costs_clips_and_nothing_else(tmp_path: Path) -> None:
     """The clip in work ends with its last whole picture; with room there are clips again."""
-    child = subprocess.run(
-        [sys.executable, "-c", _FULL, str(tmp_path / "small")],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        timeout=60,
-        check=False,
-    )
-    if "no mounts" in child.stderr:
-        pytest.skip("this machine lets nobody mount")
-    assert child.returncode == 0, child.stderr
-    alive, clips, names = json.loads(child.stdout)
+    told = told_by_child(_FULL, str(tmp_path / "small"))
+    alive, clips, names = told
     assert alive
     assert len(clips) == 2
     assert min(clips) >= 1

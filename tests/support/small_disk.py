@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import subprocess
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.agent import ROOT
 
 _CLONE_NEWNS = 0x20000
 _MEBIBYTES = 32
@@ -65,3 +72,25 @@ class SmallDisk:
         if self._mounted:
             subprocess.run(["umount", self.folder], check=True)
         self._mounted = False
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system")
+
+
+def told_by_child(script: str, *words: str) -> Any:
+    """The JSON that a program printed, which may mount; skips where no mount is allowed.
+
+    It calls `own_mounts` first and ends with "no mounts" where that fails.
+    """
+    child = subprocess.run(
+        [sys.executable, "-c", script, *words],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        timeout=60,
+        check=False,
+    )
+    if "no mounts" in child.stderr:
+        pytest.skip("this machine lets nobody mount")
+    assert child.returncode == 0, child.stderr
+    return json.loads(child.stdout)
