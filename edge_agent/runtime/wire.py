@@ -259,9 +259,8 @@ def build_agent(
         desk = CommandDesk(overrides or Overrides(), messages, outbox, reload)
         birth = threading.Event()
         announcer = announcer_of(config.mqtt, topics, outbox.put, birth.set)
-        commands = CommandListener(
-            topics, messages, config.running, desk.hand_over, (config.mqtt.homeassistant.prefix,)
-        )
+        births = (config.mqtt.homeassistant.prefix,)
+        commands = CommandListener(topics, messages, config.running, desk.hand_over, births)
         dialect, theirs = dialect_of(config.mqtt, topics, commands.receive)
         listeners = (commands, announcer, *theirs)
         client = MqttClient(config.mqtt, topics, outbox, dialect=dialect, listeners=listeners)
