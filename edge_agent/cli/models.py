@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import sys
 import time
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from edge_agent.cli.options import fraction
+from edge_agent.cli.inputs import is_picture, load_samples
+from edge_agent.cli.options import fraction, lone_model
 from edge_agent.cli.output import print_json, progress, table
 from edge_agent.config.load import load_or_raise
 from edge_agent.engines.modelfile import load_labels, read_model_info
-from edge_agent.errors import StoreError, UsageError
+from edge_agent.errors import InferenceError, StoreError, UsageError
 from edge_agent.modelstore import Manifest, ModelStore, store_folder
 from edge_agent.modelstore.catalogue import Offer, catalogue, offer_of
 from edge_agent.modelstore.fetch import fetch
 from edge_agent.modelstore.manifest import name_of
 from edge_agent.modelstore.store import Entry, fault_of
+from edge_agent.runtime.golden import check_golden, has_outputs, make_golden
+from edge_agent.runtime.inference import Inference
+from edge_agent.runtime.wire import open_inference, trials_of
+from edge_agent.sources.arrays import BadNumbers
+from edge_agent.sources.pictures import BadPicture, load_picture
 
 EXAMPLES = """\
   edge-agent models list --available      what can be fetched
@@ -67,8 +77,9 @@ def _declare_add(add: argparse.ArgumentParser) -> None:
         help="score of a label, for the record",
     )  # fmt: skip
     add.add_argument(
-        "--golden", type=Path, action="append", default=[], metavar="FILE.npz",
-        help="a sample of its inputs, on which it is tried out before an agent loads it",
+        "--golden", type=Path, action="append", default=[], metavar="FILE",
+        help="a sample (picture, .npz, .npy, .csv or .wav): what the model makes of it here is "
+        "kept, and every agent that loads the model must see the same",
     )  # fmt: skip
 
 
@@ -172,9 +183,6 @@ def _add(store: ModelStore, arguments: argparse.Namespace) -> int:
     file: Path = arguments.file
     info = read_model_info(file)
     labels = load_labels(arguments.labels) if arguments.labels else info.labels
-    for sample in arguments.golden:
-        if sample.suffix != ".npz" or not sample.is_file():
-            raise UsageError(f"--golden {sample} is no .npz file")
     manifest = Manifest(
         name=arguments.name or name_of(file),
         version=arguments.version,
@@ -187,7 +195,49 @@ def _add(store: ModelStore, arguments: argparse.Namespace) -> int:
         source=arguments.source or str(file.absolute()),
         thresholds=dict(arguments.threshold),
     )
-    return _installed(store.install(manifest, file, arguments.golden), arguments.json)
+    with TemporaryDirectory() as folder:
+        golden = _golden(arguments, Path(folder)) if arguments.golden else ()
+        entry = store.install(manifest, file, golden)
+    return _installed(entry, arguments.json)
+
+
+def _golden(arguments: argparse.Namespace, folder: Path) -> list[Path]:
+    """The samples with what the model makes of them; raises ModelError where they say otherwise."""
+    name = name_of(arguments.file)
+    values = {"file": str(arguments.file), "task": arguments.task}
+    if arguments.labels:
+        values["labels"] = str(arguments.labels)
+    model = lone_model(name, values)
+    with closing(open_inference(name, model, any_input=True, trials=trials_of(None))) as inference:
+        return [
+            _golden_sample(inference, sample, folder / f"{number}.npz")
+            for number, sample in enumerate(arguments.golden)
+        ]
+
+
+def _golden_sample(inference: Inference, sample: Path, target: Path) -> Path:
+    if not sample.is_file():
+        raise UsageError(f"--golden {sample}: there is no such file")
+    if sample.suffix == ".npz" and has_outputs(sample):
+        check_golden(inference, [sample])
+        return sample
+    try:
+        fill = _filler(inference, sample)
+        if not make_golden(inference, fill, target):
+            print(
+                f"edge-agent: the model finds nothing in {sample}, so it tells little",
+                file=sys.stderr,
+            )
+    except (BadPicture, BadNumbers, InferenceError) as error:
+        raise UsageError(f"--golden {sample}: {error}") from error
+    return target
+
+
+def _filler(inference: Inference, sample: Path) -> Callable[..., object]:
+    if is_picture(sample):
+        return inference.writer(load_picture(sample))
+    samples = load_samples(sample, inference.engine.inputs)
+    return lambda *tensors: samples.write(0, *tensors)
 
 
 def _installed(entry: Entry, as_json: bool) -> int:

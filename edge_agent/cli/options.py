@@ -84,14 +84,19 @@ def model_config(arguments: argparse.Namespace) -> tuple[str, ModelConfig]:
     Raises UsageError for options that make no sense.
     """
     name = Path(arguments.model).stem
+    return name, lone_model(name, model_values(arguments))
+
+
+def lone_model(name: str, values: dict[str, Any]) -> ModelConfig:
+    """The configuration of a model that no pipeline is for; raises UsageError."""
     config = from_values(
         {
-            "models": {name: model_values(arguments)},
+            "models": {name: values},
             "sources": {"none": {"type": "images", "files": "*.jpg"}},
             "pipelines": {"none": {"source": "none", "model": name}},
         }
     )
-    return name, config.models[name]
+    return config.models[name]
 
 
 def from_values(values: dict[str, Any]) -> Config:

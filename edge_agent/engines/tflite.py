@@ -20,8 +20,9 @@ from edge_agent.engines.delegate import (
     create_delegate,
 )
 from edge_agent.engines.interpreter import find_runtime
-from edge_agent.engines.modelfile import open_model
+from edge_agent.engines.modelfile.files import read_model_file
 from edge_agent.engines.modelfile.graph import Model
+from edge_agent.engines.modelfile.parse import parse_model
 from edge_agent.engines.stderr import native_stderr
 from edge_agent.errors import DelegateError, InferenceError, ModelError
 from edge_agent.model import TensorSpec
@@ -68,7 +69,8 @@ class TfliteEngine:
         self._kernels = _KERNELS[rounding or "xnnpack"]
         self.device = "cpu"
         self.fallback_reason = ""
-        model = open_model(path)
+        self._content = read_model_file(path)
+        model = parse_model(memoryview(self._content), str(path))
         operators = {operator.name for operator in model.operators()}
         self._has_resources = bool(operators & _RESOURCES)
         self._has_variables = any(tensor.is_variable for tensor in model.main.tensors)
@@ -150,7 +152,7 @@ class TfliteEngine:
             with native_stderr(said):
                 delegates = [create_delegate(self._runtime, delegate)] if delegate else None
                 self._interpreter = self._runtime.interpreter(
-                    model_path=str(self._path),
+                    model_content=self._content,
                     num_threads=self._threads,
                     experimental_delegates=delegates,
                     experimental_op_resolver_type=self._runtime.resolvers[self._kernels],

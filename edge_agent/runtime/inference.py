@@ -66,14 +66,14 @@ class Inference:
         """
         if memory is not None and isinstance(self.engine, StatefulEngine | EnginePerStream):
             self.engine.memory = memory
-        return self._run(self._writer(data), threshold)
+        return self._run(self.writer(data), threshold)
 
     def outputs(self, image: NDArray[Any]) -> tuple[NDArray[Any], ...]:
         """The output tensors of one image as `run` takes it, in native dtypes.
 
         They are valid until the next image.
         """
-        self.engine.fill(self._writer(image))
+        self.engine.fill(self.writer(image))
         return self.engine.run()
 
     def run_sample(self, samples: Samples, number: int, threshold: float) -> Outcome:
@@ -92,7 +92,9 @@ class Inference:
             results, 1e3 * (filled - start), 1e3 * (inferred - filled), 1e3 * (decoded - inferred)
         )
 
-    def _writer(self, data: NDArray[Any]) -> Callable[..., BoxMapping]:
+    def writer(self, data: NDArray[Any]) -> Callable[..., BoxMapping]:
+        """What fills the input tensors with an image or a window, as `run` takes it."""
+
         def write(tensor: NDArray[Any], *others: NDArray[Any]) -> BoxMapping:
             for other, spec in zip(others, self.engine.inputs[1:], strict=True):
                 write_zero(other, spec)

@@ -20,7 +20,7 @@ from edge_agent.engines.base import Engine, Rounding
 from edge_agent.engines.modelfile import load_labels, read_model_info
 from edge_agent.engines.state import StatefulEngine, Wire, state_wires, without_state
 from edge_agent.engines.streams import EnginePerStream
-from edge_agent.errors import ConfigError, ModelError, StateError, StateInUse
+from edge_agent.errors import ConfigError, EdgeAgentError, ModelError, StateError, StateInUse
 from edge_agent.event import ModelRef
 from edge_agent.message import Message
 from edge_agent.model import ModelInfo, TensorSpec
@@ -47,6 +47,7 @@ from edge_agent.runtime.composites import Composites
 from edge_agent.runtime.describe import Description
 from edge_agent.runtime.enrolment import enroll
 from edge_agent.runtime.exporter import Exporter
+from edge_agent.runtime.golden import check_golden
 from edge_agent.runtime.governor import Governor, Limits, Load
 from edge_agent.runtime.health import HealthReport
 from edge_agent.runtime.inference import Inference
@@ -87,8 +88,8 @@ def open_inference(
     one. Raises ModelError or DelegateError that says what is wrong and what to do.
     """
     info, preprocessor, decoder, why, labels, wires = _made_ready(name, model, any_input)
+    golden = golden_samples(model.file) if trials is not None else ()
     if trials is not None:
-        golden = golden_samples(model.file)
         trials.check(model.file, info.sha256, model.engine, model.delegate, golden)
     if callable(rounding):
         rounding = rounding(info, decoder.kind)
@@ -98,7 +99,8 @@ def open_inference(
     inference = Inference(ref, info, engine, preprocessor, decoder, why, labels)
     try:
         enroll(inference, repr(model.preprocess), kept)
-    except ModelError:
+        check_golden(inference, golden)
+    except EdgeAgentError:
         inference.close()
         raise
     return inference

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from edge_agent.modelstore.store import ModelStore
-from tests.support.cli import MODEL, Terminal
+from tests.support.cli import MODEL, Terminal, belt_frame
+from tests.support.variants import write_other
 
 
 @pytest.fixture
@@ -66,6 +67,20 @@ def test_verify_and_roll_back(terminal: Terminal, tmp_path: Path, store: ModelSt
     assert terminal("models", "verify").code == 0
 
 
+def test_golden_samples_are_recorded(terminal: Terminal, tmp_path: Path) -> None:
+    """A picture becomes the input tensors with what the model makes of them; another is refused."""
+    picture = belt_frame(tmp_path / "belt.png")
+    answer = terminal("models", "add", MODEL, "--name", "door", "--golden", picture, "--json")
+    assert list(answer.json["golden"]) == ["golden-1.npz"]
+    recorded = Path(answer.json["path"]).with_name("golden-1.npz")
+    other = write_other(tmp_path / "other.tflite")
+    refusal = terminal("models", "add", other, "--name", "door", "--golden", recorded)
+    assert refusal.code == 1
+    assert "does not give the results of its golden sample" in refusal.complaint
+    again = terminal("models", "add", MODEL, "--name", "again", "--golden", recorded, "--json")
+    assert Path(again.json["path"]).with_name("golden-1.npz").read_bytes() == recorded.read_bytes()
+
+
 def test_what_is_no_model(terminal: Terminal, tmp_path: Path, store: ModelStore) -> None:
     """It does not come into the store."""
     file = tmp_path / "x.tflite"
@@ -89,7 +104,7 @@ def test_the_store_of_a_configuration(terminal: Terminal, tmp_path: Path) -> Non
     [
         (("rollback", "door"), "has no 'door' (it is empty: edge-agent models get NAME)"),
         (("get", "coco_sdd"), "the catalogue has no model 'coco_sdd' (did you mean coco_ssd?)"),
-        (("add", MODEL, "--golden", "none.npz"), "--golden none.npz is no .npz file"),
+        (("add", MODEL, "--golden", "none.npz"), "--golden none.npz: there is no such file"),
     ],
 )
 def test_mistakes(terminal: Terminal, words: tuple[str, ...], complaint: str) -> None:

@@ -44,9 +44,9 @@ def write_colour_classifier(path: Path) -> Path:
     return write_model(path, graph)
 
 
-def write_colour_embedding(path: Path) -> Path:
+def write_colour_embedding(path: Path, bias: float = -0.5) -> Path:
     """Gives the mean colour less grey, as a vector of three."""
-    return write_model(path, _colour_graph(np.eye(3).tolist(), [-0.5] * 3))
+    return write_model(path, _colour_graph(np.eye(3).tolist(), [bias] * 3))
 
 
 COLOURS = {"red": (0, 0, 255), "green": (0, 255, 0), "blue": (255, 0, 0)}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import mmap
 from pathlib import Path
 
 from edge_agent.engines.modelfile.schema import IDENTIFIER
 from edge_agent.errors import ModelError
 
+_HEAD = 64  # bytes that tell what a file is
 _CONVERT = "convert it to .tflite first"
 _AGAIN = "download the file itself, not the page about it"
 _NAME_IT = "name the .tflite file"
@@ -36,24 +36,32 @@ _SUFFIXES = {
 }
 
 
-def map_model_file(path: Path) -> memoryview:
-    """The bytes of the file, mapped and read-only; ModelError with the cure where that fails."""
+def read_model_file(path: Path) -> bytes:
+    """The bytes of the file; ModelError with the cure where that fails.
+
+    They are read and not mapped: who writes another model over the file would change, or end, the
+    process that runs it.
+    """
     try:
         with path.open("rb") as file:
-            data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+            head = file.read(_HEAD)
+            if head[4:8] == IDENTIFIER:
+                file.seek(0)
+                return file.read()
     except FileNotFoundError as error:
         raise ModelError(f"model {path} does not exist", "check the path") from error
     except IsADirectoryError as error:
         raise ModelError(f"model {path} is a folder", "name the .tflite file in it") from error
     except PermissionError as error:
         raise ModelError(f"model {path} may not be read", f"run: chmod a+r {path}") from error
-    except ValueError as error:
-        raise ModelError(f"model {path} is empty", "download or export it again") from error
     except OSError as error:
         raise ModelError(f"model {path} cannot be read: {error.strerror}") from error
-    if bytes(data[4:8]) != IDENTIFIER:
-        _refuse_foreign(path, bytes(data[:64]))
-    return data
+    except MemoryError as error:
+        raise ModelError(f"model {path} is too large for this machine") from error
+    if not head:
+        raise ModelError(f"model {path} is empty", "download or export it again")
+    _refuse_foreign(path, head)
+    return head
 
 
 def _refuse_foreign(path: Path, head: bytes) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.engines.modelfile.archive import appended_texts
-from edge_agent.engines.modelfile.files import map_model_file
+from edge_agent.engines.modelfile.files import read_model_file
 from edge_agent.engines.modelfile.flexbuffer import decode_flexbuffer
 from edge_agent.engines.modelfile.graph import Model, Operator
 from edge_agent.engines.modelfile.metadata import read_notes
@@ -23,11 +23,11 @@ _MAX_CUSTOM_OPTIONS = 64 << 10
 
 
 def open_model(path: Path) -> Model:
-    """The checked graph of a .tflite file; its constants are views of the mapped file.
+    """The checked graph of a .tflite file; its constants are views of the bytes that were read.
 
     Raises ModelError that says what is wrong, where, and what to do.
     """
-    return parse_model(map_model_file(path), str(path))
+    return parse_model(memoryview(read_model_file(path)), str(path))
 
 
 def read_model_info(path: Path) -> ModelInfo:
@@ -38,7 +38,7 @@ def read_model_info(path: Path) -> ModelInfo:
     """
     if is_npz(path):
         return _npz_info(path)
-    data = map_model_file(path)
+    data = memoryview(read_model_file(path))
     model = parse_model(data, str(path))
     notes = read_notes(model.metadata, appended_texts(path, data), str(path))
     main = model.main
