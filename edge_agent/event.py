@@ -20,6 +20,7 @@ Change = Literal[
     "surer",
 ]
 EventKind = Literal["object", "class", "keyword", "anomaly", "reading", "text", "line", "zone"]
+SwapStage = Literal["trying", "refused", "swapped", "kept", "rolled_back"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +79,24 @@ class Event:
     stationary: bool = field(default=False, kw_only=True)
     sublabel: str | None = field(default=None, kw_only=True)
     sublabel_score: float | None = field(default=None, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStep:
+    """One step of a model that is to take another's place in a running agent.
+
+    `trying`: a child process has it on trial; `refused`: it never came into use; `swapped`: it is
+    in use and watched; `kept`: it did well; `rolled_back`: the one before is in use again.
+
+    `model` is the name in the configuration, `version` that in the store, None for a file outside
+    of it; `before` is the SHA-256 of the model in use until then, empty where there was none.
+    `reason` is empty where all is well, `time` epoch seconds.
+    """
+
+    model: str
+    stage: SwapStage
+    sha256: str
+    version: str | None
+    before: str
+    reason: str
+    time: float

@@ -5,6 +5,6 @@ says which version is in use and which were before.
 """
 
 from edge_agent.modelstore.manifest import Manifest, golden_samples, stored_labels
-from edge_agent.modelstore.store import ModelStore, store_folder
+from edge_agent.modelstore.store import Entry, ModelStore, store_folder
 
-__all__ = ["Manifest", "ModelStore", "golden_samples", "store_folder", "stored_labels"]
+__all__ = ["Entry", "Manifest", "ModelStore", "golden_samples", "store_folder", "stored_labels"]

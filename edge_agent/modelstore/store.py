@@ -127,6 +127,34 @@ class ModelStore:
         assert found is not None
         return found
 
+    def entry_of(self, path: Path) -> Entry | None:
+        """The version that a file is the model of; None for a file outside of the store."""
+        folder = path.parent
+        if folder.parent.parent != self.folder or not (folder / MANIFEST).is_file():
+            return None
+        name = folder.parent.name
+        return Entry(read_manifest(folder), folder, self._history(name)[-1] == folder.name)
+
+    def changed(self, name: str) -> int:
+        """A number that is another one after the version in use has changed; 0 without a model."""
+        try:
+            return (self.folder / name / _INDEX).stat().st_mtime_ns
+        except OSError:
+            return 0
+
+    def use(self, name: str, version: str) -> Entry:
+        """Put a version that the store holds to use."""
+        with told(self.folder, f"{name} cannot be put to use"), self._locked():
+            if version not in self._known(name):
+                kept = ", ".join(self._known(name))
+                raise StoreError(f"the store has no version {version} of {name}", f"it has {kept}")
+            if fault := fault_of(self.folder / name / version):
+                raise StoreError(f"{name} {version} is damaged: {fault}", "install it again")
+            self._put_to_use(name, version)
+        found = self.find(name)
+        assert found is not None
+        return found
+
     def rollback(self, name: str) -> Entry:
         """Put the version to use that was in use before; the newer one is used no more."""
         with told(self.folder, f"{name} cannot be rolled back"), self._locked():

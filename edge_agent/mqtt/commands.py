@@ -1,6 +1,7 @@
 """Commands that come in over MQTT: read, checked and limited here, carried out elsewhere.
 
-A command names a pipeline of the configuration and a value, nothing else: no path, no program.
+A command names a pipeline or a model of the configuration and a value, nothing else: no path, no
+program.
 What is malformed, oversized, unknown or too much is refused with the reason. A retained command is
 refused too: it would be carried out again at every connection.
 """
@@ -21,8 +22,8 @@ from edge_agent.mqtt.topics import Topics, safe_name
 
 _log = logging.getLogger(__name__)
 
-DEVICE_COMMANDS = ("snapshot", "reload", "restart", "ping", "inspect")
-"""Commands below `cmd/`; `snapshot` alone may name a pipeline."""
+DEVICE_COMMANDS = ("snapshot", "reload", "restart", "ping", "inspect", "model")
+"""Commands below `cmd/`; `snapshot` may name a pipeline, `model` names a model."""
 
 _LARGEST = 1024  # bytes of a payload
 _LARGEST_TOPIC = 256
@@ -49,13 +50,16 @@ class Reply:
 class Command:
     """A command that makes sense: `enabled` and `threshold` have a value.
 
-    `pipeline` is the name in the configuration, None for all or for the device.
+    `pipeline` is the name in the configuration, None for all or for the device; `model` is there
+    for the command of that name, with the version that is wanted, None for the one in use.
     """
 
     name: str
     reply: Reply
     pipeline: str | None = None
     value: bool | float | None = None
+    model: str | None = None
+    version: str | None = None
 
 
 class TokenBucket:
@@ -146,6 +150,8 @@ class CommandListener:
         if payload.strip() in _NOTHING:
             return Command(name, reply)
         given = _read_object(payload)
+        if name == "model":
+            return _read_model(given, reply)
         if set(given) - ({"pipeline"} if name == "snapshot" else set()):
             allowed = ' or {"pipeline": NAME}' if name == "snapshot" else ""
             raise CommandRefused(f"the payload must be empty{allowed}")
@@ -184,6 +190,15 @@ class CommandListener:
         except CommandRefused:
             reply = self._default_reply(received)
         return (self._messages.answer(reply.topic, reply.correlation, name, error=why),)
+
+
+def _read_model(given: dict[str, object], reply: Reply) -> Command:
+    """Names alone: which there are is looked up where the command is carried out."""
+    model, version = given.get("model"), given.get("version")
+    fits = isinstance(model, str) and isinstance(version, str | None)
+    if set(given) - {"model", "version"} or not fits:
+        raise CommandRefused('the payload must be {"model": NAME} with or without "version": TEXT')
+    return Command("model", reply, model=str(model), version=version)  # type: ignore[arg-type]
 
 
 def _read_switch(payload: bytes) -> bool:

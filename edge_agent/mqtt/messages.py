@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
-from edge_agent.event import Event
+from edge_agent.event import Event, ModelStep
 from edge_agent.message import Delivery, Message
 from edge_agent.mqtt import payloads
 from edge_agent.mqtt.payloads import FrameResults, Health, Info
@@ -85,6 +85,18 @@ class Messages:
             content_type=_JSON,
             expiry=self._event_expiry,
             properties=self._properties(payloads.EVENT_SCHEMA),
+        )
+
+    def model_step(self, step: ModelStep) -> Message:
+        """What became of a model that is to take another's place."""
+        return Message(
+            self._topics.model,
+            payloads.model_payload(self._topics.device, step),
+            Delivery.EVENT,
+            qos=1,
+            content_type=_JSON,
+            expiry=self._event_expiry,
+            properties=self._properties(payloads.MODEL_SCHEMA),
         )
 
     def detections(self, found: FrameResults) -> Message:

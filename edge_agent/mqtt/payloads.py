@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any, Literal
 
-from edge_agent.event import Event, ModelRef
+from edge_agent.event import Event, ModelRef, ModelStep
 from edge_agent.geometry import Box, Point
 from edge_agent.result import ClassArea, ClassScore, Detection, Keypoint, Reading
 
@@ -24,8 +24,9 @@ INFO_SCHEMA = "edge-agent/info/1"
 HEALTH_SCHEMA = "edge-agent/health/1"
 ANSWER_SCHEMA = "edge-agent/answer/1"
 READING_SCHEMA = "edge-agent/reading/1"
+MODEL_SCHEMA = "edge-agent/model/1"
 
-SCHEMAS = ("event", "detections", "reading", "info", "health", "answer")
+SCHEMAS = ("event", "detections", "reading", "info", "health", "answer", "model")
 """Names of the payloads that have a JSON Schema."""
 
 
@@ -222,6 +223,24 @@ def reading_payload(device: str, pipeline: str, reading: Reading, time: float) -
             "state": reading.state,
             "score": _number(reading.score, 4),
             "limit": limit,
+        }
+    )
+
+
+def model_payload(device: str, step: ModelStep) -> bytes:
+    """A step of a model that is to take another's place."""
+    return _json(
+        {
+            "schema": MODEL_SCHEMA,
+            "device": device,
+            "model": step.model,
+            "stage": step.stage,
+            "sha256": step.sha256,
+            "version": step.version,
+            "before": step.before or None,
+            "reason": step.reason or None,
+            "time": _number(step.time, 3),
+            "replayed": False,  # last: as_replayed() finds it there
         }
     )
 

@@ -65,6 +65,11 @@ class Topics:
         return f"{self.base}/health"
 
     @property
+    def model(self) -> str:
+        """What becomes of models that are to take another's place."""
+        return f"{self.base}/model"
+
+    @property
     def doctor(self) -> str:
         """Where `edge-agent doctor` tries out what it may write and read."""
         return f"{self.base}/doctor"

@@ -29,11 +29,13 @@ from edge_agent.runtime.metrics import PipelineMetrics
 from edge_agent.runtime.notify import Systemd
 from edge_agent.runtime.pipeline import Pipeline
 from edge_agent.runtime.supervisor import Ward
+from edge_agent.runtime.swapping import Swaps
 from edge_agent.runtime.watchdog import Watchdog
 
 _log = logging.getLogger(__name__)
 
-_ROOTS = ("agent", "mqtt", "outbox", "prometheus", "page")  # sections that all the rest stands on
+# Sections that all the rest stands on.
+_ROOTS = ("agent", "mqtt", "outbox", "prometheus", "page", "updates")
 _TICK = 0.1  # seconds between looks at everything
 _SOON = 1.0  # seconds after which a reader who just came is told the health
 _STOP_LIMIT = 4.5  # seconds in which everything has stopped
@@ -64,6 +66,7 @@ class Agent:
         governor: Governor,
         health: HealthReport,
         exporters: Sequence[Exporter],
+        swaps: Swaps,
     ) -> None:
         self._config = config
         self._assembly = assembly
@@ -82,6 +85,8 @@ class Agent:
         self._health = health
         self._watchdog = Watchdog(assembly, systemd, outbox)
         self._exporters = tuple(exporters)
+        self._swaps = swaps
+        swaps.rebuild = self._fit
         self._health_due = time.monotonic() + config.agent.health_interval
         self._told_connects = 0
         self._told_models: tuple[ModelRef, ...] | None = None
@@ -123,6 +128,7 @@ class Agent:
 
     def start(self) -> None:
         """Start all threads; opening happens in them, so this returns at once."""
+        self._swaps.recover()
         for pipeline in self.pipelines:  # puts right what a crash may have left on the broker
             self._outbox.put(self._messages.pipeline_status(pipeline.name, online=False))
         self._serve()
@@ -137,6 +143,7 @@ class Agent:
     def look(self) -> None:
         """See to whatever is due; called every now and then by one thread."""
         self._watchdog.look()
+        self._swaps.look()
         for pipeline in self.pipelines:
             pipeline.tick()
         self._composites.look({each.name: each.status.online for each in self.pipelines})
@@ -157,6 +164,18 @@ class Agent:
             return False
         if not config.running:
             raise ConfigError(("no pipeline is enabled: there would be nothing to do",))
+        self._fit(self._swaps.hold(config))
+        return True
+
+    def renew_models(self) -> bool:
+        """Try model files that are other ones under the same names; True where there are any."""
+        return self._swaps.renew()
+
+    def swap_model(self, name: str | None, version: str | None) -> Mapping[str, Any]:
+        """Try another model in the place of that one; raises CommandRefused."""
+        return self._swaps.request(name, version)
+
+    def _fit(self, config: Config) -> None:
         try:
             change = self._assembly.fit(config)
         except ValueError as error:
@@ -173,7 +192,6 @@ class Agent:
         self._assembly.attach(change)
         for ward in change.started:
             ward.start()
-        return True
 
     def inspect(self) -> Mapping[str, Any]:
         """What runs and how it does, as their messages tell."""
@@ -213,6 +231,7 @@ class Agent:
         else:  # the same process goes on: systemd must not wait for its end
             self._systemd.reloading()
         until = time.monotonic() + _STOP_LIMIT
+        self._swaps.stop()
         for exporter in self._exporters:
             exporter.stop()
         for pipeline in self.pipelines:
@@ -233,7 +252,10 @@ class Agent:
     def _over(self) -> int | None:
         """Exit code once nothing is left to do, None while there is."""
         hopeless = {
-            name for ward in self._assembly.models if ward.hopeless for name in ward.unit.serves
+            name
+            for ward in self._assembly.models
+            if ward.hopeless and not self._swaps.busy_with(ward.unit.name)
+            for name in ward.unit.serves
         }
         left = [p for p in self.pipelines if not p.finished.is_set() and p.name not in hopeless]
         if left:

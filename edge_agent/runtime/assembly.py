@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from edge_agent.config.schema import Config, PipelineConfig
+from edge_agent.config.schema import Config, ModelConfig, PipelineConfig
 from edge_agent.event import Event
 from edge_agent.frame import Frame
 from edge_agent.mqtt.messages import Messages
@@ -90,6 +90,7 @@ class Assembly:
         self._fed: Mapping[str, tuple[Pipeline, ...]] = {}  # by source
         self._served: Mapping[str, tuple[Customer, ...]] = {}  # by model
         self._statuses: dict[str, SourceStatus] = {}
+        self._spare: dict[str, Inference] = {}  # by model
         self._status_lock = threading.Lock()
 
     @property
@@ -115,6 +116,25 @@ class Assembly:
     def customers(self, model: str) -> tuple[Customer, ...]:
         """Who uses the model of that name."""
         return self._served.get(model, ())
+
+    def model(self, name: str) -> Ward[ModelWorker] | None:
+        """The thread of the model of that name; None where it is not in use."""
+        return self._models.get(name)
+
+    def users(self, model: str) -> Mapping[str, Pipeline]:
+        """The pipelines whose own model that is, by name."""
+        chosen = self._chosen.items()
+        return {name: self._built[name] for name, item in chosen if item.model_name == model}
+
+    def adopt(self, name: str, model: ModelConfig, spare: Inference | None = None) -> None:
+        """From now on open the model as this says; `spare` is open and used the next time."""
+        models = {**self._config.models, name: model}
+        self._config = self._config.model_copy(update={"models": models})
+        before = self._spare.pop(name, None)
+        if before is not None:
+            before.close()
+        if spare is not None:
+            self._spare[name] = spare
 
     @property
     def open_models(self) -> tuple[Inference, ...]:
@@ -259,7 +279,7 @@ class Assembly:
         return Ward(f"model {name}", build, fail)
 
     def _open(self, name: str) -> Inference:
-        inference = self._open_model(self._config, name)
+        inference = self._spare.pop(name, None) or self._open_model(self._config, name)
         _log.info(
             "model %s: %s on %s, %s",
             name, inference.engine.runtime, inference.engine.device, inference.decoder_why,

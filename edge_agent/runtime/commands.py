@@ -35,6 +35,12 @@ class Workplace(Protocol):
     def apply(self, config: Config) -> bool:
         """Bring it in line with a configuration; False where that takes a new agent."""
 
+    def renew_models(self) -> bool:
+        """Try model files that are other ones under the same names; True where there are any."""
+
+    def swap_model(self, name: str | None, version: str | None) -> Result:
+        """Try another model in the place of that one; raises CommandRefused."""
+
 
 class CommandDesk:
     """Where commands wait until the agent carries them out.
@@ -112,7 +118,8 @@ class CommandDesk:
                 self.wish = "reload"
         except ConfigError as error:
             raise CommandRefused(_mistakes(error)) from error
-        return {"changed": fresh is not None}
+        has_models = self.wish is None and place.renew_models()
+        return {"changed": fresh is not None or has_models}
 
     def _reload_by_signal(self, place: Workplace) -> None:
         try:
@@ -134,6 +141,8 @@ class CommandDesk:
                 return {**place.inspect(), "settings": self._settings()}
             case "reload":
                 return self._reload_now(place)
+            case "model":
+                return place.swap_model(command.model, command.version)
         return self._restart()
 
     def _restart(self) -> Result:

@@ -14,8 +14,6 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.engines.state import Memory, StatefulEngine
-from edge_agent.engines.streams import EnginePerStream
 from edge_agent.errors import InferenceError, ModelError
 from edge_agent.geometry import BoxMapping, iou
 from edge_agent.model import TensorSpec, dequantize
@@ -76,7 +74,7 @@ def make_golden(inference: Inference, fill: Callable[..., object], target: Path)
     inputs = inference.engine.fill(copy)
     named = {spec.name: each for spec, each in zip(inference.engine.inputs, inputs, strict=True)}
     outputs = [each.copy() for each in inference.engine.run()]
-    _forget(inference)
+    inference.forget()
     results = {f"{_OUTPUT}{number}": each for number, each in enumerate(outputs)}
     with target.open("wb") as file:
         np.savez_compressed(file, **named, **results)  # type: ignore[arg-type]
@@ -107,14 +105,7 @@ def _run(inference: Inference, path: Path, arrays: dict[str, NDArray[Any]]) -> T
     except InferenceError as error:
         raise ModelError(f"the golden sample {path} does not fit the model: {error}") from error
     finally:
-        _forget(inference)
-
-
-def _forget(inference: Inference) -> None:
-    engine = inference.engine
-    engine.reset()
-    if isinstance(engine, StatefulEngine | EnginePerStream):
-        engine.memory = Memory()
+        inference.forget()
 
 
 def _apart(inference: Inference, expected: Tensors, found: Tensors) -> str:

@@ -105,6 +105,20 @@ class Inference:
 
         return write
 
+    def warm_up(self) -> None:
+        """Run once on nothing, so that the first frame takes no longer than others."""
+        if any(-1 in spec.shape for spec in self.engine.inputs):
+            return
+        self.engine.fill(lambda *tensors: [tensor.fill(0) for tensor in tensors])
+        self.engine.run()
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget what came in without the memory of a stream."""
+        self.engine.reset()
+        if isinstance(self.engine, StatefulEngine | EnginePerStream):
+            self.engine.memory = Memory()
+
     def close(self) -> None:
         """Free the engine."""
         self.engine.close()

@@ -227,13 +227,16 @@ class Pipeline:
     # Model's worker
 
     def model_opened(self, ref: ModelRef, kind: Kind, labels: Sequence[str] | None = None) -> None:
-        """Take note of the model, which decides what is tracked and, with few labels, counted."""
+        """Take note of the model, which decides what is tracked and, with few labels, counted.
+
+        What is followed is followed on where another one of the same kind takes over.
+        """
         with self._lock:
             self._expected = few_labels(labels) if self.settings.labels is None else ()
             by_model: EventKind = "keyword" if kind == "keyword" else "class"
             self._reporter.whole_frame = self.settings.event_kind or by_model
             self._rules.expect(self._expected)
-            if self._tracker is None or self._model != (ref, kind):
+            if self._tracker is None or self._model is None or self._model[1] != kind:
                 self._end_all()
                 self._tracker = self._stages.tracker(kind)
             self._model = (ref, kind)

@@ -87,11 +87,18 @@ def labels_of(item: PipelineConfig) -> Sequence[str]:
     return item.labels or ()
 
 
+def is_calibrated(item: PipelineConfig) -> bool:
+    """Whether a pipeline judges by what it learnt of its present model."""
+    options = item.anomaly
+    if options is None:
+        return False
+    method = method_of(item, options)
+    return method == "distance" or (options.limit is None and method != "robust_z")
+
+
 def _anomaly(config: Config, name: str, item: PipelineConfig, options: AnomalyOptions) -> Scorer:
     method = method_of(item, options)
-    known = None
-    if method == "distance" or (options.limit is None and method != "robust_z"):
-        known = _calibrated(config, name)
+    known = _calibrated(config, name) if is_calibrated(item) else None
     limit = options.limit
     if limit is None:
         limit = _USUAL_Z if known is None else known.limit

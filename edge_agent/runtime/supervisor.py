@@ -90,6 +90,11 @@ class Ward(Generic[R]):
         self._abandoned.append(self.unit)
         self._failed(TimeoutError(reason), time.monotonic())
 
+    def hurry(self) -> None:
+        """Try again at once if it failed, since the reason for that is gone."""
+        if self._retry_at is not None:
+            self._restart()
+
     @property
     def hanging(self) -> int:
         """How many threads were given up and have not ended yet."""

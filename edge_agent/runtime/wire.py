@@ -21,10 +21,10 @@ from edge_agent.engines.modelfile import load_labels, read_model_info
 from edge_agent.engines.state import StatefulEngine, Wire, state_wires, without_state
 from edge_agent.engines.streams import EnginePerStream
 from edge_agent.errors import ConfigError, EdgeAgentError, ModelError, StateError, StateInUse
-from edge_agent.event import ModelRef
+from edge_agent.event import ModelRef, ModelStep
 from edge_agent.message import Message
 from edge_agent.model import ModelInfo, TensorSpec
-from edge_agent.modelstore import golden_samples, stored_labels
+from edge_agent.modelstore import ModelStore, golden_samples, store_folder, stored_labels
 from edge_agent.mqtt.client import MqttClient
 from edge_agent.mqtt.commands import CommandListener
 from edge_agent.mqtt.dialect import Dialect, JsonDialect
@@ -51,12 +51,14 @@ from edge_agent.runtime.golden import check_golden
 from edge_agent.runtime.governor import Governor, Limits, Load
 from edge_agent.runtime.health import HealthReport
 from edge_agent.runtime.inference import Inference
+from edge_agent.runtime.marks import Marks
 from edge_agent.runtime.metrics import PipelineMetrics
 from edge_agent.runtime.no_model import WithoutModel
 from edge_agent.runtime.notify import Systemd
 from edge_agent.runtime.overrides import Overrides
 from edge_agent.runtime.reporter import Identity
 from edge_agent.runtime.scoring import ScorerFactory, make_scorer
+from edge_agent.runtime.swapping import Swaps
 from edge_agent.runtime.system import (
     cpu_seconds,
     cpu_temperature,
@@ -257,7 +259,13 @@ def build_agent(
         composites = Composites(identity, messages, outbox, recent.note)
         note = both(recent.note, composites.note)
         assembly = Assembly(identity, messages, outbox, open_for, note, metrics, scorer)
+        store, marks = _store_of(config), Marks(_kept(config.agent.state_dir, _marks_of(config)))
+
+        def tell(step: ModelStep) -> None:
+            outbox.put(messages.model_step(step))
+
         assembly.fit(config)
+        swaps = Swaps(assembly, open_for, store, config.updates, marks, tell)
         desk = CommandDesk(overrides or Overrides(), messages, outbox, reload)
         birth = threading.Event()
         announcer = announcer_of(config.mqtt, topics, outbox.put, birth.set)
@@ -290,7 +298,19 @@ def build_agent(
         governor=governor,
         health=health,
         exporters=exporters,
+        swaps=swaps,
     )
+
+
+def _store_of(config: Config) -> ModelStore | None:
+    try:
+        return ModelStore(store_folder(config.agent.state_dir))
+    except RuntimeError:
+        return None
+
+
+def _marks_of(config: Config) -> str:
+    return f"{config.agent.name}.probation.json"
 
 
 def _kept(state_dir: Path | None, what: str) -> Path | None:

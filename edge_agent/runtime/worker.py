@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -14,6 +15,7 @@ from edge_agent.event import ModelRef
 from edge_agent.result import Kind
 from edge_agent.runtime.inbox import Inbox, Job
 from edge_agent.runtime.inference import Inference, Outcome
+from edge_agent.runtime.probation import RECENT, Probation, took
 from edge_agent.runtime.tiling import Tiling
 
 _log = logging.getLogger(__name__)
@@ -72,7 +74,8 @@ class ModelWorker:
     """Serves those who use one model round robin, the newest frame of each.
 
     The model is opened inside the thread, so that a slow or failing one holds up nobody else.
-    A thread that ends without `stop()` leaves the reason in `failure`.
+    A thread that ends without `stop()` leaves the reason in `failure`. Another model can take its
+    place between two frames; while that is on `probation` the one before stays open.
     """
 
     def __init__(
@@ -85,12 +88,16 @@ class ModelWorker:
         self.name = name
         self.failure: BaseException | None = None
         self.inference: Inference | None = None
+        self.probation: Probation | None = None
         self._open_model = open_model
         self._pipelines = tuple(pipelines)
         self._ready = ready
         self._next = 0
         self._failures = 0
+        self._took: deque[float] = deque(maxlen=RECENT)
+        self._errands: deque[Callable[[], None]] = deque()
         self._stopping = False
+        self._is_given_up = False
         self._busy_since: float | None = None
         self._thread = threading.Thread(target=self._run, name=f"model-{name}", daemon=True)
 
@@ -118,6 +125,26 @@ class ModelWorker:
         """Seconds that the frame in work has taken so far."""
         since = self._busy_since
         return 0.0 if since is None else time.monotonic() - since
+
+    def swap(self, fresh: Inference, slowdown: float) -> None:
+        """Use another model, which is open, from the next frame on; see `Probation`."""
+        self._between_frames(lambda: self._swap(fresh, slowdown))
+
+    def keep(self) -> None:
+        """The model on probation stays; the one before is closed."""
+        self._between_frames(self._keep)
+
+    def take_back(self, reason: str) -> None:
+        """The model on probation has a fault that it does not see itself: use the one before."""
+        self._between_frames(lambda: self._take_back(reason))
+
+    def give_up(self) -> Inference | None:
+        """Heed no more what this thread says, which hangs; the model before the one on probation.
+
+        That is not closed by this thread any more.
+        """
+        self._is_given_up = True
+        return self._release()
 
     def start(self) -> None:
         """Open the model and begin, in the background."""
@@ -147,25 +174,73 @@ class ModelWorker:
 
     def _run(self) -> None:
         try:
-            self._serve(self.open())
+            self.open()
+            self._serve()
         except EdgeAgentError as error:
             self.failure = error
         except Exception as error:  # noqa: BLE001 - the thread's edge
             _log.exception("model %s: the worker failed", self.name)
             self.failure = error
         finally:
-            if self.inference is not None:
-                self.inference.close()
+            self._close()
 
-    def _serve(self, inference: Inference) -> None:
+    def _close(self) -> None:
+        before = self._release()
+        for inference in (self.inference, before):
+            if inference is not None:
+                inference.close()
+
+    def _serve(self) -> None:
         while True:
             with self._ready:
                 self._ready.wait_for(self._anything)
                 if self._stopping:
                     return
-                pipeline = self._choose()
-                job = pipeline.inbox.take()
-            self._take_on(pipeline, job, inference)
+                errand = self._errands.popleft() if self._errands else None
+                if errand is None:
+                    pipeline = self._choose()
+                    job = pipeline.inbox.take()
+            if errand is not None:
+                errand()
+            else:
+                assert self.inference is not None
+                self._take_on(pipeline, job, self.inference)
+
+    def _between_frames(self, errand: Callable[[], None]) -> None:
+        with self._ready:
+            self._errands.append(errand)
+            self._ready.notify_all()
+
+    def _swap(self, fresh: Inference, slowdown: float) -> None:
+        assert self.inference is not None
+        self._keep()
+        self.probation = Probation(fresh, self.inference, tuple(self._took), slowdown)
+        self._use(fresh)
+
+    def _release(self) -> Inference | None:
+        with self._ready:
+            probation, self.probation = self.probation, None
+        return None if probation is None or probation.fault else probation.before
+
+    def _keep(self) -> None:
+        before = self._release()
+        if before is not None:
+            before.close()
+
+    def _take_back(self, reason: str) -> None:
+        if self.probation is not None and not self.probation.fault:
+            self.probation.fault = reason
+            self._go_back(self.probation)
+
+    def _go_back(self, probation: Probation) -> None:
+        """The reason stays in `probation.fault`."""
+        self._use(probation.before)
+        probation.fresh.close()
+
+    def _use(self, inference: Inference) -> None:
+        self.inference = inference
+        self._took.clear()
+        self._introduce(inference, self._pipelines)
 
     def _take_on(self, pipeline: Customer, job: Job | None, inference: Inference) -> None:
         if job is None:
@@ -179,7 +254,9 @@ class ModelWorker:
             pipeline.model_opened(inference.ref, inference.decoder.kind, inference.labels)
 
     def _anything(self) -> bool:
-        return self._stopping or any(p.inbox.pending() for p in self._pipelines)
+        return (
+            self._stopping or bool(self._errands) or any(p.inbox.pending() for p in self._pipelines)
+        )
 
     def _choose(self) -> Customer:
         """Next pipeline with something to do, after the one served last."""
@@ -194,9 +271,7 @@ class ModelWorker:
     def _work(self, pipeline: Customer, job: Job, inference: Inference) -> None:
         self._busy_since = time.monotonic()
         try:
-            outcome = pipeline.tiling.run(
-                inference, job.frame.data, job.regions, pipeline.least_score, pipeline.memory
-            )
+            outcome = self._infer(pipeline, job, inference)
             self._failures = 0
         except SignalMismatch as error:
             pipeline.refused(error)
@@ -210,4 +285,22 @@ class ModelWorker:
             return
         finally:
             self._busy_since = None
-        pipeline.complete(job, outcome)
+        if not self._is_given_up:
+            pipeline.complete(job, outcome)
+
+    def _infer(self, pipeline: Customer, job: Job, inference: Inference) -> Outcome:
+        def infer(inference: Inference, memory: Memory) -> Outcome:
+            return pipeline.tiling.run(
+                inference, job.frame.data, job.regions, pipeline.least_score, memory
+            )
+
+        probation = self.probation
+        is_over = probation is None or bool(probation.fault)
+        if probation is None or is_over:
+            outcome = infer(inference, pipeline.memory)
+        else:
+            outcome = probation.run(infer, pipeline.memory)
+            if probation.fault:
+                self._go_back(probation)
+        self._took.append(took(outcome))
+        return outcome

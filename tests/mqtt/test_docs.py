@@ -33,7 +33,7 @@ from edge_agent.result import Reading
 from tests.mqtt.conftest import Factory
 from tests.support.agent import ROOT, AgentProcess, belt_config
 from tests.support.broker import Mosquitto, wait_until
-from tests.support.samples import FRAME, HEALTH, INFO, event
+from tests.support.samples import FRAME, HEALTH, INFO, STEP, event
 
 DOCS = ROOT / "docs"
 TEXT = (DOCS / "mqtt.md").read_text("utf-8")
@@ -56,6 +56,7 @@ PUBLISHED = {
     "threshold": MESSAGES.threshold("{pipeline}", 0.5),
     "snapshot": MESSAGES.snapshot("{pipeline}", b""),
     "reading": MESSAGES.reading("{pipeline}", Reading(0.0, 0.0, "normal"), 0.0),
+    "model_step": MESSAGES.model_step(STEP),
     "answer": MESSAGES.answer(TOPICS.response("{name}"), b"", "ping"),
 }
 

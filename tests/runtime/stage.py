@@ -11,6 +11,7 @@ from edge_agent.backoff import Backoff
 from edge_agent.config.schema import AgentConfig, Config
 from edge_agent.errors import ModelError
 from edge_agent.frame import Frame
+from edge_agent.modelstore.options import UpdatesOptions
 from edge_agent.mqtt.client import ConnectionState, MqttClient
 from edge_agent.mqtt.commands import CommandListener
 from edge_agent.mqtt.topics import Topics
@@ -22,11 +23,13 @@ from edge_agent.runtime.composites import Composites
 from edge_agent.runtime.governor import Governor, Limits, Load
 from edge_agent.runtime.health import HealthReport
 from edge_agent.runtime.inference import Inference
+from edge_agent.runtime.marks import Marks
 from edge_agent.runtime.notify import Systemd
 from edge_agent.runtime.overrides import Overrides
 from edge_agent.runtime.pipeline import Pipeline
 from edge_agent.runtime.reporter import Identity
 from edge_agent.runtime.supervisor import Ward
+from edge_agent.runtime.swapping import Swaps
 from edge_agent.runtime.worker import ModelWorker
 from edge_agent.sources.base import Source
 from edge_agent.sources.reader import SourceReader, SourceStatus
@@ -112,6 +115,7 @@ class Ensemble:
     pipelines: tuple[Pipeline, ...]
     sources: tuple[Ward[SourceReader], ...]
     models: tuple[Ward[ModelWorker], ...]
+    config: Config = Config()  # noqa: RUF009 - it does not change
 
     @property
     def open_models(self) -> tuple[Inference, ...]:
@@ -163,6 +167,14 @@ class Stage:
             governor=governor,
             health=HealthReport("dev", assembly.pipelines, self.outbox, client, governor),
             exporters=(),
+            swaps=Swaps(
+                cast("Assembly", assembly),
+                lambda _config, _name: open_cats(),
+                None,
+                UpdatesOptions(),
+                Marks(None),
+                lambda _step: None,
+            ),
         )
 
     def _ward(self, rig: Rig, opener: Callable[[], Inference]) -> Ward[ModelWorker]:

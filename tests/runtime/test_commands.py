@@ -10,7 +10,7 @@ import pytest
 
 from edge_agent.config.schema import Config
 from edge_agent.errors import ConfigError
-from edge_agent.mqtt.commands import Command, Reply
+from edge_agent.mqtt.commands import Command, CommandRefused, Reply
 from edge_agent.runtime.commands import CommandDesk
 from edge_agent.runtime.overrides import Overrides
 from tests.support.runtime import MESSAGES, Rig, Told, cat, outcome
@@ -24,6 +24,7 @@ class Office:
         self.rigs = {name: Rig(name, outbox=self.outbox) for name in "pq"}
         self.applied: list[Any] = []
         self.can_apply = True
+        self.has_models = False
         self.desk = CommandDesk(overrides or Overrides(), MESSAGES, self.outbox, reload)
         self.desk.serve([rig.pipeline for rig in self.rigs.values()])
         for rig in self.rigs.values():
@@ -37,6 +38,16 @@ class Office:
         """Note a new configuration."""
         self.applied.append(config)
         return self.can_apply
+
+    def renew_models(self) -> bool:
+        """No file of a model has changed, unless the test says so."""
+        return self.has_models
+
+    def swap_model(self, name: str | None, version: str | None) -> dict[str, Any]:
+        """Stands for a swap that begins."""
+        if name == "none":
+            raise CommandRefused("there is none")
+        return {"model": name, "version": version}
 
     def ask(self, name: str, **more: Any) -> dict[str, Any]:
         """The answer to a command."""
@@ -148,6 +159,16 @@ def test_reload() -> None:
     office.desk.work(office)
     assert office.applied == [fresh, fresh]
     assert office.desk.wish is None
+
+
+def test_another_model() -> None:
+    """A command names it; a reload finds the file that is another one under the same name."""
+    office = Office(reload=lambda: None)
+    answer = office.ask("model", model="coco", version="2")
+    assert answer["result"] == {"model": "coco", "version": "2"}
+    assert office.ask("model", model="none")["error"] == "there is none"
+    office.has_models = True
+    assert office.ask("reload")["result"] == {"changed": True}
 
 
 def test_what_takes_a_new_agent() -> None:

@@ -30,17 +30,17 @@ def test_frames_are_dropped_while_the_model_is_down(live: bool) -> None:
 
 
 def test_model_opened_anew(rig: Rig) -> None:
-    """The same model goes on with the objects; another one ends them and begins afresh."""
+    """One of the same kind goes on with the objects; another kind ends them and begins afresh."""
     rig.see(cat())
-    rig.pipeline.model_opened(REF, "object")
-    rig.see(cat())
-    assert rig.outbox.types() == ["new"]
     other = ModelRef("m", "66" * 32, "tflite")
     rig.pipeline.model_opened(other, "object")
     rig.see(cat())
+    assert rig.outbox.types() == ["new"]
+    rig.pipeline.model_opened(other, "keypoints")
+    rig.see(cat())
     assert rig.outbox.types() == ["new", "end", "new"]
     hashes = [event["model"]["sha256"] for event in rig.outbox.events()]
-    assert hashes == [REF.sha256, REF.sha256, other.sha256]
+    assert hashes == [REF.sha256, other.sha256, other.sha256]
 
 
 def test_stalled_model(rig: Rig) -> None:

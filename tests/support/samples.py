@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from edge_agent.event import ClockStamp, Event, ModelRef
+from edge_agent.event import ClockStamp, Event, ModelRef, ModelStep
 from edge_agent.mqtt.payloads import (
     FrameResults,
     Health,
@@ -68,6 +68,9 @@ FRAME = FrameResults(
     MODEL,
 )
 INFO = Info("dev", "0.1.0", "boot-1", 1780000000.0, {"door": PipelineInfo("cam", "coco")}, [MODEL])
+STEP = ModelStep(
+    "coco", "rolled_back", "0" * 64, "2", MODEL.sha256, "it fails on a frame", 1780000000.0
+)
 HEALTH = Health(
     "dev",
     1780000000.0,

@@ -8,7 +8,7 @@ from typing import Literal
 
 from edge_agent.clock import boot_id
 from edge_agent.config.schema import Config, PipelineConfig
-from edge_agent.event import ClockStamp, Event, ModelRef
+from edge_agent.event import ClockStamp, Event, ModelRef, ModelStep
 from edge_agent.message import Delivery, Message
 from edge_agent.mqtt.commands import CommandListener
 from edge_agent.mqtt.healing import Healer
@@ -21,7 +21,7 @@ from edge_agent.runtime.wire import announcer_of, dialect_of
 
 Kind = Literal[
     "state", "count", "event", "detections", "reading", "picture", "health", "info", "answer",
-    "discovery", "removal",
+    "model", "discovery", "removal",
 ]  # fmt: skip
 Pixels = Literal["no", "blurred", "partly blurred", "full"]
 
@@ -39,6 +39,7 @@ KINDS: Mapping[str, tuple[Kind, str]] = {
     "threshold": ("state", "a number"),
     "snapshot": ("picture", "a JPEG of each new object, and of the frame after a command"),
     "reading": ("reading", "the newest number of a sensor, what it means, when it was taken"),
+    "model_step": ("model", "which model takes another's place, and what became of it"),
     "answer": ("answer", "what became of a command; settings and health after `inspect`"),
     "discovery": ("discovery", "names of pipelines, labels, zones and lines, and their topics"),
     "retraction": ("discovery", "empty: takes back what an earlier run announced"),
@@ -145,6 +146,7 @@ def _of_device(config: Config, topics: Topics, messages: Messages) -> Iterator[t
     description = Description(config, 0.0)
     yield "info", messages.info(description.info(()))
     yield "health", messages.health(_HEALTH)
+    yield "model_step", messages.model_step(ModelStep("", "trying", "", None, "", "", 0.0))
     for topic in (topics.response("{command}"), ANYWHERE):
         yield "answer", messages.answer(topic, b"", "ping")
     announced: list[Message] = []

@@ -1,0 +1,62 @@
+"""Which models are on probation, kept on disk: a start after a crash does without them."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+from edge_agent.modelstore import Entry
+from edge_agent.modelstore.files import write_durably
+
+_log = logging.getLogger(__name__)
+
+
+class Marks:
+    """Keeps them in `file`, None for nowhere."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        self._marks: dict[str, dict[str, str]] = {}
+
+    def read(self) -> Mapping[str, Mapping[str, str]]:
+        """What an agent left that came to no good end, by model: see `marked`."""
+        if self._file is None:
+            return {}
+        try:
+            kept = json.loads(self._file.read_bytes())
+            return {str(m): {str(k): str(v) for k, v in each.items()} for m, each in kept.items()}
+        except (OSError, ValueError, AttributeError):
+            return {}
+
+    def set(self, model: str, entry: Entry) -> None:
+        """Note that this version of a model is on probation."""
+        self._marks[model] = marked(entry)
+        self._write()
+
+    def clear(self, model: str) -> None:
+        """It is over for this one."""
+        if self._marks.pop(model, None) is not None:
+            self._write()
+
+    def forget(self) -> None:
+        """It is over for all, also for those of an agent before."""
+        self._marks.clear()
+        if self._file is not None:
+            self._file.unlink(missing_ok=True)
+
+    def _write(self) -> None:
+        if self._file is None:
+            return
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            write_durably(self._file, json.dumps(self._marks).encode())
+        except OSError as error:
+            _log.warning("%s cannot be kept: %s", self._file, error.strerror or error)
+
+
+def marked(entry: Entry) -> dict[str, str]:
+    """What tells a version of the store from all others."""
+    manifest = entry.manifest
+    return {"name": manifest.name, "version": manifest.version, "sha256": manifest.sha256}

@@ -1,0 +1,240 @@
+"""One model on its way into the place of another, step by step, in the agent's thread."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+from edge_agent.config.schema import ModelConfig, PipelineConfig
+from edge_agent.errors import EdgeAgentError
+from edge_agent.event import SwapStage
+from edge_agent.modelstore.options import UpdatesOptions
+from edge_agent.runtime.assembly import Assembly
+from edge_agent.runtime.inference import Inference
+from edge_agent.runtime.scoring import is_calibrated
+from edge_agent.runtime.status import PipelineStatus
+from edge_agent.runtime.supervisor import Ward
+from edge_agent.runtime.worker import ModelWorker
+
+_log = logging.getLogger(__name__)
+
+_OPENING = 300.0  # seconds after which opening a model hangs; its child has less
+_ENOUGH = 20  # frames that a model must have seen before it is kept ...
+_LONGEST = 10.0  # ... or so many times the time of watching
+_HANGS = 5.0  # seconds over one frame after which a new model hangs ...
+_TIMES = 50.0  # ... or so many times as long as the one before took
+
+Outcome = Literal["kept", "refused", "rolled_back", "rebuild"]
+
+
+class Opening:
+    """Opens a model in the background and runs it once, then has an `inference` or `error`."""
+
+    def __init__(self, open_model: Callable[[], Inference]) -> None:
+        self.inference: Inference | None = None
+        self.error = ""
+        self._open = open_model
+        self._is_discarded = False
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="model-opening", daemon=True)
+        self._thread.start()
+
+    @property
+    def done(self) -> bool:
+        """Whether it has come to an end."""
+        return not self._thread.is_alive()
+
+    def discard(self) -> None:
+        """Close the model, now or when it comes."""
+        with self._lock:
+            self._is_discarded = True
+            if self.inference is not None:
+                self.inference.close()
+
+    def _run(self) -> None:
+        try:
+            inference = self._open()
+            inference.warm_up()
+        except EdgeAgentError as error:
+            self.error = str(error)
+        except Exception as error:  # noqa: BLE001 - the thread's edge
+            _log.exception("a model cannot be opened")
+            self.error = f"internal error: {error!r}"
+        else:
+            with self._lock:
+                self.inference = inference
+                if self._is_discarded:
+                    inference.close()
+
+
+class Swap:
+    """Brings a model in: tries it, uses it from one frame to the next, watches it, keeps it or not.
+
+    `look` belongs to the agent's thread; it returns how all ended, None while it goes on. `enter`
+    is called right before the model comes into use, `tell` at each step with the reason.
+    """
+
+    def __init__(
+        self,
+        assembly: Assembly,
+        name: str,
+        wanted: ModelConfig,
+        open_model: Callable[[], Inference],
+        options: UpdatesOptions,
+        enter: Callable[[], None],
+        tell: Callable[[SwapStage, str], None],
+    ) -> None:
+        self.name = name
+        self._assembly = assembly
+        self._wanted = wanted
+        self._before = assembly.config.models[name]
+        self._options = options
+        self._enter = enter
+        self._tell = tell
+        self._began = time.monotonic()
+        self._fine: frozenset[str] = frozenset()
+        self._worker: ModelWorker | None = None
+        self._look: Callable[[], Outcome | None] = self._try
+        tell("trying", "")
+        self._opening = Opening(open_model)
+
+    def look(self) -> Outcome | None:
+        """Go on as far as possible; how it ended, None while it goes on."""
+        return self._look()
+
+    def stop(self) -> None:
+        """Leave everything as it is: the agent ends."""
+        if self._worker is None:
+            self._opening.discard()
+
+    def _try(self) -> Outcome | None:
+        if not self._opening.done:
+            hangs = time.monotonic() - self._began > _OPENING
+            return self._refuse(f"it is not open after {_OPENING:g} s") if hangs else None
+        fresh, ward = self._opening.inference, self._assembly.model(self.name)
+        if fresh is None or ward is None:
+            return self._refuse(self._opening.error or "it is not used any more")
+        present = ward.unit.inference
+        if present is None or ward.failed:
+            return self._open_at_last(ward, fresh)
+        if fresh.decoder.kind != present.decoder.kind:
+            self._opening.discard()
+            return "rebuild"
+        if why := why_not(fresh, present, self._items()):
+            return self._refuse(why)
+        self._enter()
+        users = self._assembly.users(self.name).items()
+        self._fine = frozenset(name for name, pipeline in users if not _trouble(pipeline.status))
+        self._worker = ward.unit
+        self._worker.swap(fresh, self._options.slowdown)
+        self._look = self._place
+        return None
+
+    def _open_at_last(self, ward: Ward[ModelWorker], fresh: Inference) -> Outcome:
+        """No model was open, so there is none to go back to."""
+        self._enter()
+        self._tell("swapped", "")
+        self._assembly.adopt(self.name, self._wanted, fresh)
+        ward.hurry()
+        self._tell("kept", "")
+        return "kept"
+
+    def _place(self) -> Outcome | None:
+        assert self._worker is not None
+        probation = self._worker.probation
+        if probation is not None and probation.fresh is self._opening.inference:
+            self._assembly.adopt(self.name, self._wanted)
+            self._tell("swapped", "")
+            self._began = time.monotonic()
+            self._look = self._watch
+            return None
+        if self._thread_failure():
+            return self._refuse("the model before failed meanwhile")
+        return None
+
+    def _watch(self) -> Outcome | None:
+        assert self._worker is not None
+        probation = self._worker.probation
+        watched = time.monotonic() - self._began
+        if why := self._fault():
+            return self._roll_back(why)
+        seen = probation.frames if probation is not None else 0
+        enough = seen >= _ENOUGH or watched >= _LONGEST * self._options.watch
+        if watched < self._options.watch or not enough:
+            return None
+        self._worker.keep()
+        self._tell("kept", "")
+        return "kept"
+
+    def _fault(self) -> str:
+        """In which way the new model does worse; empty where it does not."""
+        if failure := self._thread_failure():
+            return failure
+        assert self._worker is not None
+        probation = self._worker.probation
+        if probation is not None and probation.fault:
+            return probation.fault
+        usual = probation.usual if probation is not None else 0.0
+        limit = max(_HANGS, _TIMES * usual / 1e3)
+        if self._worker.busy_for() > limit:
+            return f"it does not answer for {limit:g} s"
+        for name, pipeline in self._assembly.users(self.name).items():
+            if name in self._fine and (trouble := _trouble(pipeline.status)):
+                return f"pipeline {name}: {trouble}"
+        return ""
+
+    def _thread_failure(self) -> str:
+        ward = self._assembly.model(self.name)
+        assert self._worker is not None
+        if ward is None:
+            return "it is not used any more"
+        if ward.unit is self._worker and not ward.failed and self._worker.alive:
+            return ""
+        return f"its thread ended: {self._worker.failure or 'it was begun anew'}"
+
+    def _refuse(self, reason: str) -> Outcome:
+        self._opening.discard()
+        self._tell("refused", reason)
+        return "refused"
+
+    def _roll_back(self, reason: str) -> Outcome:
+        worker, ward = self._worker, self._assembly.model(self.name)
+        assert worker is not None
+        spare = None
+        if ward is not None and ward.unit is worker and worker.alive:
+            if worker.busy_for() > _HANGS:
+                spare = worker.give_up()
+                ward.abandon(reason)
+            else:
+                worker.take_back(reason)
+                worker.keep()
+        self._assembly.adopt(self.name, self._before, spare)
+        if ward is not None:
+            ward.hurry()
+        self._tell("rolled_back", reason)
+        return "rolled_back"
+
+    def _items(self) -> Mapping[str, PipelineConfig]:
+        pipelines = self._assembly.config.pipelines
+        return {name: pipelines[name] for name in self._assembly.users(self.name)}
+
+
+def why_not(fresh: Inference, present: Inference, pipelines: Mapping[str, PipelineConfig]) -> str:
+    """Why pipelines that use a model could not go on with another; empty where they could."""
+    for name, item in pipelines.items():
+        if is_calibrated(item):
+            return (
+                f"pipeline {name} is calibrated for the model in use (stop the agent, put the new "
+                "one to use, run edge-agent calibrate)"
+            )
+        for label in dict.fromkeys([*(item.labels or ()), *item.filters]):
+            if label in (present.labels or ()) and label not in (fresh.labels or (label,)):
+                return f"it has no label {label!r}, which pipeline {name} looks for"
+    return ""
+
+
+def _trouble(status: PipelineStatus) -> str:
+    return status.trouble_of("model") or status.trouble_of("pipeline")

@@ -1,0 +1,334 @@
+"""Models that take another's place while the agent runs: who asked for it, and what is kept of it.
+
+A command, a reload, the model store or a failure proposes; `Swap` does it; what it says goes out as
+an event. The store is brought in line: what does worse is in use there no more, so that the next
+start opens the right one.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from edge_agent.config.schema import Config, ModelConfig
+from edge_agent.errors import ConfigError, EdgeAgentError, ModelError, StoreError
+from edge_agent.event import ModelStep, SwapStage
+from edge_agent.modelstore import Entry, ModelStore
+from edge_agent.modelstore.files import sha256_of
+from edge_agent.modelstore.options import UpdatesOptions
+from edge_agent.mqtt.commands import CommandRefused
+from edge_agent.runtime.assembly import Assembly, OpenModel
+from edge_agent.runtime.inference import Inference
+from edge_agent.runtime.marks import Marks, marked
+from edge_agent.runtime.supervisor import Ward
+from edge_agent.runtime.swap import Swap
+from edge_agent.runtime.worker import ModelWorker
+
+_log = logging.getLogger(__name__)
+
+_FOLLOW = 1.0  # seconds between looks at the store
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """A model that is to be tried; `entry` is its version in the store, if it has one."""
+
+    model: ModelConfig
+    sha256: str
+    entry: Entry | None
+    by_reload: bool = False
+
+
+class Swaps:
+    """Lets models take the place of others; all methods belong to the agent's thread.
+
+    `store` is None where there is no folder for it. `rebuild` brings the agent in line with a
+    configuration as if it began anew; it is called where a reload makes a model another kind.
+    """
+
+    def __init__(
+        self,
+        assembly: Assembly,
+        open_model: OpenModel,
+        store: ModelStore | None,
+        options: UpdatesOptions,
+        marks: Marks,
+        tell: Callable[[ModelStep], None],
+    ) -> None:
+        self.rebuild: Callable[[Config], None] = lambda _config: None
+        self._assembly = assembly
+        self._open_model = open_model
+        self._store = store
+        self._options = options
+        self._marks = marks
+        self._tell = tell
+        self._wishes: dict[str, _Wish] = {}
+        self._swaps: dict[str, tuple[Swap, _Wish, str]] = {}
+        self._given_up: set[str] = set()  # SHA-256 of what did no good, or has none before it
+        self._seen: dict[str, int] = {}
+        self._follow_at = 0.0
+
+    def recover(self) -> None:
+        """Do without the versions on probation under which the agent ended: before any is opened.
+
+        They may have been the cause, so the store goes back to the ones before.
+        """
+        for name, mark in self._marks.read().items():
+            model = self._assembly.config.models.get(name)
+            try:
+                entry = None if model is None else self._entry(model)
+                if entry is not None and mark == marked(entry):
+                    assert model is not None
+                    self._recover_from(name, model, entry)
+            except StoreError as error:
+                _log.warning("model %s: %s", name, error)
+        self._marks.forget()
+
+    def _recover_from(self, name: str, model: ModelConfig, entry: Entry) -> None:
+        assert self._store is not None
+        before = self._store.rollback(entry.manifest.name)
+        self._given_up.add(entry.manifest.sha256)
+        self._assembly.adopt(name, model.model_copy(update={"file": before.path}))
+        reason = "the agent ended while it was watched, so it may be the cause"
+        wish = self._stored_wish(model, entry)
+        self._say(name, wish, before.manifest.sha256, "rolled_back", reason)
+
+    def request(self, name: str | None, version: str | None) -> Mapping[str, Any]:
+        """Try what the store or the file has now, or a version of the store; for a command.
+
+        Returns what is tried. Raises CommandRefused.
+        """
+        models = [ward.unit.name for ward in self._assembly.models]
+        if name is None and len(models) == 1:
+            (name,) = models
+        if name not in models or name not in self._assembly.config.models:
+            raise CommandRefused(f"name one of the models in use: {', '.join(models)}")
+        if name in self._swaps:
+            raise CommandRefused(f"another model is on its way into the place of {name}")
+        try:
+            wish = self._wish_for(name, version)
+        except (EdgeAgentError, OSError) as error:
+            raise CommandRefused(str(error)) from error
+        changed = wish.sha256 != self._running(name)
+        if changed:
+            self._given_up.discard(wish.sha256)
+            self._wishes[name] = wish
+        return {"model": name, "sha256": wish.sha256, "changed": changed}
+
+    def hold(self, config: Config) -> Config:
+        """A configuration with the models in use left as they are: those that changed are tried."""
+        models = dict(config.models)
+        for ward in self._open():
+            name = ward.unit.name
+            present, wanted = self._assembly.config.models.get(name), models.get(name)
+            if present is None or wanted is None or present == wanted:
+                continue
+            try:
+                self._wishes[name] = self._wish(wanted, by_reload=True)
+            except (EdgeAgentError, OSError):
+                continue  # told by whoever opens it
+            models[name] = present
+        return config.model_copy(update={"models": models})
+
+    def renew(self) -> bool:
+        """Try model files that are other ones under the same names; True where there are any."""
+        for ward in self._open():
+            name = ward.unit.name
+            model = self._assembly.config.models.get(name)
+            if model is None or name in self._swaps or name in self._wishes:
+                continue
+            try:
+                wish = self._wish(model, by_reload=True)
+            except (EdgeAgentError, OSError) as error:
+                _log.warning("model %s: %s", name, error)
+                continue
+            if wish.sha256 != self._running(name):
+                self._wishes[name] = wish
+        return bool(self._wishes)
+
+    def look(self) -> None:
+        """Go on with all that is under way, and see what the store has."""
+        self._follow()
+        for name, (swap, wish, before) in list(self._swaps.items()):
+            outcome = swap.look()
+            if outcome is None:
+                continue
+            del self._swaps[name]
+            if outcome == "rebuild":
+                self._other_kind(name, wish, before)
+            elif outcome != "kept":
+                self._give_up(wish)
+            self._marks.clear(name)
+        for name in [each for each in self._wishes if each not in self._swaps]:
+            wish = self._wishes.pop(name)
+            if self._is_due(name, wish):
+                self._begin(name, wish)
+
+    def busy_with(self, name: str) -> bool:
+        """Whether a model is on its way into the place of that one."""
+        return name in self._swaps or name in self._wishes
+
+    def stop(self) -> None:
+        """The agent ends in good order: what it has stays in use."""
+        for swap, *_ in self._swaps.values():
+            swap.stop()
+        self._marks.forget()
+
+    # How it begins and ends
+
+    def _is_due(self, name: str, wish: _Wish) -> bool:
+        """Whether it is still used, and not there already."""
+        present = self._assembly.config.models.get(name)
+        is_there = present == wish.model and self._running(name) == wish.sha256
+        return present is not None and not is_there
+
+    def _begin(self, name: str, wish: _Wish) -> None:
+        before = self._running(name)
+
+        def open_model() -> Inference:
+            config = self._assembly.config
+            models = {**config.models, name: wish.model}
+            return self._open_model(config.model_copy(update={"models": models}), name)
+
+        def enter() -> None:
+            if wish.entry is not None:
+                self._marks.set(name, wish.entry)
+                self._put_to_use(wish.entry)
+
+        def tell(stage: SwapStage, reason: str) -> None:
+            self._say(name, wish, before, stage, reason)
+
+        swap = Swap(
+            self._assembly, name, wish.model, open_model, self._options, enter, tell
+        )  # fmt: skip
+        self._swaps[name] = (swap, wish, before)
+
+    def _say(self, name: str, wish: _Wish, before: str, stage: SwapStage, reason: str) -> None:
+        version = None if wish.entry is None else wish.entry.manifest.version
+        told = f"version {version}" if version else str(wish.model.file)
+        level = logging.WARNING if reason else logging.INFO
+        _log.log(level, "model %s, %s: %s%s", name, told, stage, f": {reason}" if reason else "")
+        self._tell(ModelStep(name, stage, wish.sha256, version, before, reason, time.time()))
+
+    def _other_kind(self, name: str, wish: _Wish, before: str) -> None:
+        reason = "its results are of another kind (name it in the YAML, then reload)"
+        if wish.by_reload:
+            config = self._assembly.config
+            models = {**config.models, name: wish.model}
+            try:
+                self.rebuild(config.model_copy(update={"models": models}))
+            except ConfigError as error:
+                reason = str(error)
+            else:
+                self._say(name, wish, before, "swapped", "")
+                self._say(name, wish, before, "kept", "")
+                return
+        self._say(name, wish, before, "refused", reason)
+        self._give_up(wish)
+
+    def _give_up(self, wish: _Wish) -> None:
+        """The store goes back to the version before, where it put this one to use."""
+        self._given_up.add(wish.sha256)
+        if wish.entry is None or self._store is None:
+            return
+        try:
+            found = self._store.find(wish.entry.manifest.name)
+            if found is not None and found.folder == wish.entry.folder:
+                self._store.rollback(wish.entry.manifest.name)
+        except StoreError as error:
+            _log.warning("%s", error)
+
+    def _put_to_use(self, entry: Entry) -> None:
+        if entry.in_use or self._store is None:
+            return
+        try:
+            self._store.use(entry.manifest.name, entry.manifest.version)
+        except StoreError as error:
+            _log.warning("%s", error)
+
+    # What is to be tried
+
+    def _wish_for(self, name: str, version: str | None) -> _Wish:
+        model = self._assembly.config.models[name]
+        entry = self._entry(model)
+        if version is None and entry is None:
+            return self._wish(model)
+        if entry is None or self._store is None:
+            raise CommandRefused(f"{model.file} is no model of the store, so it has no versions")
+        entries = self._store.entries(entry.manifest.name)
+        for each in entries:
+            if each.manifest.version == version or (version is None and each.in_use):
+                return self._stored_wish(model, each)
+        known = ", ".join(each.manifest.version for each in entries)
+        raise CommandRefused(
+            f"the store has no such version of {entry.manifest.name}; it has {known}"
+        )
+
+    def _wish(self, model: ModelConfig, by_reload: bool = False) -> _Wish:
+        return _Wish(model, sha256_of(model.file), self._entry(model), by_reload)
+
+    @staticmethod
+    def _stored_wish(model: ModelConfig, entry: Entry) -> _Wish:
+        return _Wish(model.model_copy(update={"file": entry.path}), entry.manifest.sha256, entry)
+
+    def _entry(self, model: ModelConfig) -> Entry | None:
+        return None if self._store is None else self._store.entry_of(model.file)
+
+    def _follow(self) -> None:
+        """See which models do not open, and now and then which versions the store has in use."""
+        now = time.monotonic()
+        is_due = now >= self._follow_at
+        if is_due:
+            self._follow_at = now + _FOLLOW
+        for ward in self._assembly.models:
+            name = ward.unit.name
+            model = self._assembly.config.models.get(name)
+            is_hopeless = ward.hopeless and isinstance(ward.unit.failure, ModelError)
+            if model is None or self.busy_with(name) or not (is_due or is_hopeless):
+                continue
+            try:
+                entry = self._entry(model)
+                if entry is not None and is_hopeless:
+                    self._try_version_before(name, model, entry, str(ward.unit.failure))
+                elif entry is not None:
+                    self._follow_one(name, model, entry)
+            except StoreError as error:
+                _log.warning("model %s: %s", name, error)
+
+    def _follow_one(self, name: str, model: ModelConfig, entry: Entry) -> None:
+        assert self._store is not None
+        stored = entry.manifest.name
+        changed = self._store.changed(stored)
+        if changed == self._seen.get(name):
+            return
+        self._seen[name] = changed
+        found = self._store.find(stored)
+        if found is None or found.folder == entry.folder:
+            return
+        if found.manifest.sha256 not in self._given_up:
+            self._wishes[name] = self._stored_wish(model, found)
+
+    def _try_version_before(self, name: str, model: ModelConfig, entry: Entry, reason: str) -> None:
+        """What is in use in the store does not open here: what was in use before may."""
+        assert self._store is not None
+        if entry.manifest.sha256 not in self._given_up:
+            self._given_up.add(entry.manifest.sha256)
+            self._say(name, self._stored_wish(model, entry), "", "refused", reason)
+        for each in reversed(self._store.entries(entry.manifest.name)):
+            if each.manifest.sha256 not in self._given_up:
+                self._wishes[name] = self._stored_wish(model, each)
+                return
+
+    def _open(self) -> list[Ward[ModelWorker]]:
+        """The models that are open and work."""
+        wards = self._assembly.models
+        return [each for each in wards if each.unit.inference is not None and not each.failed]
+
+    def _running(self, name: str) -> str:
+        """SHA-256 of the model in use, empty where none is open."""
+        ward = self._assembly.model(name)
+        inference = None if ward is None or ward.failed else ward.unit.inference
+        return "" if inference is None else inference.ref.sha256
