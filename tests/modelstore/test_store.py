@@ -248,3 +248,38 @@ def test_remove(store: ModelStore) -> None:
     assert (store.names(), leftovers(store)) == (["other"], [])
     with pytest.raises(StoreError, match=r"has no 'door' \(there is other\)"):
         store.rollback("door")
+
+
+def test_a_version_is_put_to_use(store: ModelStore) -> None:
+    """One that the store holds and that is sound; the number of changes is another one."""
+    install(store, b"one", version="1")
+    install(store, b"two", version="2")
+    before = store.changed("door")
+    assert store.use("door", "1").manifest.version == "1"
+    assert store.changed("door") != before
+    assert store.rollback("door").manifest.version == "2"
+    with pytest.raises(StoreError, match=r"no version 9 of door \(it has 2\)"):
+        store.use("door", "9")
+    assert store.changed("none") == 0
+
+
+def test_a_damaged_version_is_not_put_to_use(store: ModelStore) -> None:
+    """It is hashed again first."""
+    one = install(store, b"one", version="1")
+    install(store, b"two", version="2")
+    one.path.write_bytes(b"bad")
+    with pytest.raises(StoreError, match="door 1 is damaged"):
+        store.use("door", "1")
+    assert [each.in_use for each in store.entries("door")] == [False, True]
+
+
+def test_the_version_of_a_file(store: ModelStore, tmp_path: Path) -> None:
+    """By its path; a file elsewhere is none of the store's."""
+    one, two = install(store, b"one", version="1"), install(store, b"two", version="2")
+    found = [store.entry_of(each.path) for each in (one, two)]
+    assert [each and (each.manifest.version, each.in_use) for each in found] == [
+        ("1", False),
+        ("2", True),
+    ]
+    assert store.entry_of(tmp_path / "a.tflite") is None
+    assert store.entry_of(store.folder / "door" / "3" / "door.tflite") is None

@@ -70,6 +70,7 @@ def why(messages: list[Message]) -> str:
         ("cmd/restart", b"{}", ("restart", None, None)),
         ("cmd/snapshot", b'{"pipeline": "door"}', ("snapshot", "door", None)),
         ("cmd/snapshot", b"", ("snapshot", None, None)),
+        ("cmd/model", b"", ("model", None, None)),
     ],
 )
 def test_what_makes_sense_is_handed_on(
@@ -219,3 +220,26 @@ def test_a_retained_command_at_a_real_broker(
     other.paho.publish("edge/dev/cmd/ping", b"", 1).wait_for_publish(5)
     wait_until(lambda: desk.commands, what="no command")
     assert [command.name for command in desk.commands] == ["ping"]
+
+
+def test_a_model_with_and_without_a_version() -> None:
+    """Names alone; which there are is known elsewhere."""
+    desk = Desk()
+    assert desk.send("cmd/model", b'{"model": "coco"}') == []
+    assert desk.send("cmd/model", b'{"model": "coco", "version": "2"}') == []
+    found = [(each.name, each.model, each.version) for each in desk.commands]
+    assert found == [("model", "coco", None), ("model", "coco", "2")]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b'{"model": 1}',
+        b'{"version": "2"}',
+        b'{"model": "a", "version": 2}',
+        b'{"model": "a", "x": 1}',
+    ],
+)
+def test_a_model_that_is_not_named(payload: bytes) -> None:
+    """The answer shows the form."""
+    assert 'must be {"model": NAME}' in why(Desk().send("cmd/model", payload))

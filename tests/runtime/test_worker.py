@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from edge_agent.errors import InferenceError, ModelError
+from edge_agent.event import ModelRef
 from edge_agent.result import Result
 from edge_agent.rules.options import FilterOptions
 from edge_agent.runtime.worker import ModelWorker
@@ -267,3 +268,83 @@ def test_each_pipeline_has_its_own_memory() -> None:
     first, second, after, other = crew.inference.memories
     assert first is second is not None
     assert len({id(memory) for memory in (first, after, other)}) == 3
+
+
+OTHER = ModelRef("m", "77" * 32, "tflite")
+
+
+def swapped(crew: Crew, fresh: FakeInference) -> None:
+    """Let another model take the place of the first."""
+    crew.worker.swap(fresh, 2.0)
+    wait_until(lambda: crew.worker.inference is fresh)
+
+
+def test_another_model_takes_over_between_two_frames() -> None:
+    """The pipelines are told, and the one before is closed once the new one is kept."""
+    crew, fresh = Crew(lambda number: [cat()], 2), FakeInference(lambda number: [cat()], OTHER)
+    with at_work(crew):
+        crew.feed()
+        swapped(crew, fresh)
+        crew.rigs[0].take_in()
+        wait_until(lambda: fresh.seen)
+        crew.worker.keep()
+        wait_until(lambda: crew.inference.closed)
+        assert crew.worker.probation is None
+    assert fresh.closed == 1
+    assert crew.inference.seen == [0]
+    assert [rig.statuses[1:] for rig in crew.rigs] == [[(True, "")], [(True, "")]]
+
+
+def test_a_model_that_fails_goes_back() -> None:
+    """The frame is not lost, and the pipeline is told of the model of before again."""
+    crew, fresh = (
+        Crew(lambda number: [cat()]),
+        FakeInference(failing(InferenceError("no luck"), 1), OTHER),
+    )
+    with at_work(crew):
+        crew.feed()
+        swapped(crew, fresh)
+        crew.rigs[0].take_in()
+        wait_until(lambda: len(crew.inference.seen) == 2)
+        wait_until(lambda: crew.worker.inference is crew.inference)
+        wait_until(lambda: crew.rigs[0].pipeline.metrics.counts.inferred == 2)
+        probation = crew.worker.probation
+        assert probation is not None
+        assert probation.fault == "it fails on a frame: no luck"
+        crew.worker.keep()
+        wait_until(lambda: crew.worker.probation is None)
+    assert fresh.closed == 1
+    assert crew.rigs[0].pipeline.metrics.counts.errors == 0
+
+
+def test_a_model_is_taken_back_on_request() -> None:
+    """For a fault that shows elsewhere."""
+    crew, fresh = Crew(lambda number: [cat()]), FakeInference(lambda number: [], OTHER)
+    with at_work(crew):
+        crew.feed()
+        swapped(crew, fresh)
+        crew.worker.take_back("a pipeline fails")
+        wait_until(lambda: crew.worker.inference is crew.inference)
+        wait_until(lambda: fresh.closed)
+
+
+def test_a_model_that_hangs_is_given_up() -> None:
+    """The one before is taken out of its thread, whose late answer nobody hears."""
+    going_on = threading.Event()
+
+    def hang(number: int) -> Sequence[Result]:
+        going_on.wait(LIMIT)
+        return [cat()]
+
+    crew, fresh = Crew(lambda number: [cat()]), FakeInference(hang, OTHER)
+    crew.worker.start()
+    crew.feed()
+    swapped(crew, fresh)
+    crew.rigs[0].take_in()
+    wait_until(lambda: fresh.seen)
+    assert crew.worker.give_up() is crew.inference
+    crew.worker.stop(0.0)
+    going_on.set()
+    crew.wait_for_the_end()
+    assert (fresh.closed, crew.inference.closed) == (1, 0)
+    assert crew.rigs[0].pipeline.metrics.counts.inferred == 1
