@@ -1,4 +1,4 @@
-"""Models that remember in variables of their own, such as those of wake words: one for a stream."""
+"""Models that remember in variables of their own, such as those of wake words."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edge_agent.engines.state import Memory
 
 
 class EnginePerStream:
-    """Opens the model once for each stream, since its variables cannot be taken out of it.
+    """Opens the model once for each stream, since its variables cannot all be taken out of it.
 
     `memory` is that of the stream in work, and holds its engine: with it that is gone. `first` is
     the engine of the stream that comes first; `another` opens one more.
@@ -55,3 +55,38 @@ class EnginePerStream:
             self._opened.add(engine)
             self.memory.own = (self, engine)
         return self.memory.own[1]
+
+
+class Forgetful:
+    """Begins anew with each run: what follows in the stream has nothing to do with what was.
+
+    Recurrent layers that were trained on whole windows need it, since TFLite would go on with the
+    state that the last window left.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.name = engine.name
+        self.runtime = engine.runtime
+        self.device = engine.device
+        self.fallback_reason = engine.fallback_reason
+        self.inputs = engine.inputs
+        self.outputs = engine.outputs
+
+    def run(self, *tensors: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+        """Outputs in their native dtypes; see `Engine.run`."""
+        try:
+            return self._engine.run(*tensors)
+        finally:
+            self._engine.reset()  # not before: the inputs may be filled already
+
+    def fill(self, write: Callable[..., T]) -> T:
+        """Call `write` with the inputs; see `Engine.fill`."""
+        return self._engine.fill(write)
+
+    def reset(self) -> None:
+        """Nothing is left to forget."""
+
+    def close(self) -> None:
+        """Free the model; safe twice."""
+        self._engine.close()
