@@ -97,6 +97,7 @@ _FIELDS: Mapping[str, Mapping[str, _Field]] = {
         "cell_clip": _Field(1, F32, 0.0),
         "projection_clip": _Field(2, F32, 0.0),
         "time_major": _Field(3, BOOL, False),
+        "asymmetric": _Field(4, BOOL, False),
     },
     "CALL_ONCE": {"graph": _Field(0, I32)},
     "VAR_HANDLE": {"container": _Field(0, _TEXT, ""), "shared_name": _Field(1, _TEXT, "")},

@@ -13,7 +13,7 @@ from edge_agent.engines.base import Rounding
 from edge_agent.engines.numpy.engine import NumpyEngine
 from edge_agent.errors import ModelError
 from tests.engines.numpy.moves import Array
-from tests.support.reference import IS_HERE, RUNTIME
+from tests.support.reference import IS_HERE, run_stream
 from tests.support.tflite_writer import SVDF_OPTIONS, GraphDef, OpDef, TensorDef, write_model
 
 needs_reference = pytest.mark.skipif(not IS_HERE, reason="no TFLite runtime is installed")
@@ -62,19 +62,6 @@ def _inputs(graph: GraphDef, seed: int, count: int = 20) -> list[Array]:
     return list(noise.normal(0, 1, shape).astype(np.float32))
 
 
-def _told(path: Path, kernels: str, inputs: list[Array]) -> list[Array]:
-    """What TFLite answers to a stream."""
-    kind = RUNTIME.OpResolverType[kernels]
-    interpreter: Any = RUNTIME.Interpreter(str(path), experimental_op_resolver_type=kind)
-    interpreter.allocate_tensors()
-    answers = []
-    for x in inputs:
-        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], x)
-        interpreter.invoke()
-        answers.append(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]))
-    return answers
-
-
 @needs_reference
 @pytest.mark.parametrize("rounding", KERNELS)
 @pytest.mark.parametrize("seed", range(20))
@@ -83,7 +70,7 @@ def test_whole_numbers(seed: int, rounding: Rounding, tmp_path: Path) -> None:
     graph = _graph(seed, whole=True, batch=1 + seed % 2)
     path = write_model(tmp_path / "m.tflite", graph)
     inputs = _inputs(graph, seed)
-    expected = np.array(_told(path, KERNELS[rounding], inputs))
+    expected = np.array(run_stream(path, KERNELS[rounding], inputs))
     assert len(np.unique(expected)) > 2, "nothing to compare"
     engine = NumpyEngine(path, rounding=rounding)
     for _ in range(2):
@@ -99,7 +86,7 @@ def test_real_numbers(seed: int, activation: int, tmp_path: Path) -> None:
     graph = _graph(seed, whole=False, activation=activation, batch=1 + seed % 2)
     path = write_model(tmp_path / "m.tflite", graph)
     inputs = _inputs(graph, seed)
-    expected = np.array(_told(path, "BUILTIN_REF", inputs))
+    expected = np.array(run_stream(path, "BUILTIN_REF", inputs))
     engine = NumpyEngine(path)
     for _ in range(2):
         found = np.array([engine.run(x)[0].copy() for x in inputs])
