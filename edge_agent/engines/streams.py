@@ -15,8 +15,9 @@ from edge_agent.engines.state import Memory
 class EnginePerStream:
     """Opens the model once for each stream, since its variables cannot all be taken out of it.
 
-    `memory` is that of the stream in work, and holds its engine: with it that is gone. `first` is
-    the engine of the stream that comes first; `another` opens one more.
+    `memory` is that of the stream in work. Its seat holds the engine, which begins anew with the
+    next stream there, and is gone with the seat. `first` is the engine of the stream that comes
+    first; `another` opens one more.
     """
 
     def __init__(self, first: Engine, another: Callable[[], Engine]) -> None:
@@ -49,12 +50,16 @@ class EnginePerStream:
             engine.close()
 
     def _own(self) -> Engine:
-        """The engine of the stream, a new one where it begins or was that of another model."""
-        if self.memory.own is None or self.memory.own[0] is not self:
+        """The engine of the stream, a new one where the seat has none or that of another model."""
+        memory, seat = self.memory, self.memory.seat
+        if seat.own is None or seat.own[0] is not self:
             engine, self._spare = self._spare or self._another(), None
             self._opened.add(engine)
-            self.memory.own = (self, engine)
-        return self.memory.own[1]
+            seat.own = (self, engine)
+        elif seat.stream is not memory.stream:
+            seat.own[1].reset()
+        seat.stream = memory.stream
+        return seat.own[1]
 
 
 class Forgetful:

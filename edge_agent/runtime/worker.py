@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from edge_agent.engines.state import Memory
 from edge_agent.errors import EdgeAgentError, SignalMismatch
 from edge_agent.event import ModelRef
 from edge_agent.result import Kind
@@ -34,10 +33,6 @@ class Customer(Protocol):
     @property
     def least_score(self) -> float:
         """Score below which no result is of any use."""
-
-    @property
-    def memory(self) -> Memory:
-        """What a model that feeds outputs back remembers of its frames."""
 
     @property
     def tiling(self) -> Tiling:
@@ -195,7 +190,7 @@ class ModelWorker:
         self._busy_since = time.monotonic()
         try:
             outcome = pipeline.tiling.run(
-                inference, job.frame.data, job.regions, pipeline.least_score, pipeline.memory
+                inference, job.frame.data, job.regions, pipeline.least_score, job.memory
             )
             self._failures = 0
         except SignalMismatch as error:

@@ -1,7 +1,8 @@
-"""Two sources that share a model which remembers: each is heard alone."""
+"""Sources that share a model which remembers: each is heard alone."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,11 @@ from tests.support.broker import Mosquitto, Subscriber
 from tests.support.tflite_writer import GraphDef, OpDef, TensorDef, memory_graph, write_model
 
 RATE, COUNT = 50, 60
-LEVELS = {"high": 3.0, "low": -3.0}
+LEVELS: Mapping[str, list[float]] = {
+    "high": [3.0, 3.0],
+    "low": [-3.0, -3.0],
+    "broken": [3.0, math.nan],
+}
 MODELS: Mapping[str, dict[str, Any]] = {
     "tflite": {"engine": "tflite"},
     "numpy": {"engine": "numpy"},
@@ -24,15 +29,17 @@ MODELS: Mapping[str, dict[str, Any]] = {
 
 @pytest.fixture
 def config(tmp_path: Path, broker: Mosquitto) -> dict[str, Any]:
-    """Each level through each model: the logistic of a number and the one before it."""
+    """Each source through each model: the logistic of a number and the one before it."""
     graph = memory_graph()
     tensors = [*graph.tensors, TensorDef("word", (1, 1))]
     path = write_model(
         tmp_path / "word.tflite",
         GraphDef(tensors, [*graph.operators, OpDef("LOGISTIC", (4,), (5,))], (0,), (5,)),
     )
-    for name, level in LEVELS.items():
-        np.save(tmp_path / f"{name}.npy", np.full((COUNT, 1), level, np.float32))
+    for name, levels in LEVELS.items():
+        np.save(
+            tmp_path / f"{name}.npy", np.tile(np.array(levels, np.float32), COUNT // 2)[:, None]
+        )
     one = {"window": {"length": 1, "hop": 1}, "track": {"hits": 1, "of": 1}, "threshold": 0.99}
     return {
         "agent": {"name": DEVICE},
@@ -43,9 +50,9 @@ def config(tmp_path: Path, broker: Mosquitto) -> dict[str, Any]:
             for name in LEVELS
         },
         "pipelines": {
-            f"{model}-{level}": {"source": level, "model": model, **one}
+            f"{model}-{name}": {"source": name, "model": model, **one}
             for model in MODELS
-            for level in LEVELS
+            for name in LEVELS
         },
     }
 
@@ -55,7 +62,8 @@ def test_streams_of_one_model(
 ) -> None:
     """Two high numbers are the word, in both engines, whatever the other source says between.
 
-    A model that begins anew with each number never hears two.
+    A model that begins anew with each number never hears two, and no model does where every other
+    number is missing.
     """
     with AgentProcess(tmp_path, config) as agent:
         assert agent.wait() == 0, agent.said
