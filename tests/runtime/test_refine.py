@@ -108,7 +108,7 @@ def test_detections_carry_the_name() -> None:
 
 
 def test_no_crop_follows_from_another() -> None:
-    """A second model that remembers begins anew with each crop, and is opened for the first only."""
+    """A second model that remembers begins anew with each crop and is opened once."""
     pair = Pair()
     pair.rig.see(cat(), cat(0.8))
     with pair.ready:
