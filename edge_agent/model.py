@@ -41,7 +41,8 @@ class ModelInfo:
     `operators` are the operators in graph order by TFLite name (custom ones by their own);
     `origins` stands beside `outputs`; `custom_options` holds the decoded options of each custom
     operator by name; `labels` are those found inside the file; `metadata` is what its maker wrote
-    there (for example `task`, `imgsz`, `mean`, `std`, each by its lower-case name).
+    there (for example `task`, `imgsz`, `mean`, `std`, each by its lower-case name). Where it
+    `has_variables`, tensors of its own keep their values from run to run.
     """
 
     path: Path
@@ -55,11 +56,15 @@ class ModelInfo:
     labels: tuple[str, ...] | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     custom_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    has_variables: bool = False
 
     @property
     def remembers(self) -> bool:
-        """Whether the model keeps what it was given before in variables of its own."""
-        return "VAR_HANDLE" in self.operators
+        """Whether the model keeps what it was given before in variables of its own.
+
+        Those are resources, or tensors as SVDF and the LSTMs have them.
+        """
+        return self.has_variables or "VAR_HANDLE" in self.operators
 
 
 def dequantize(values: NDArray[Any], spec: TensorSpec) -> NDArray[np.float32]:

@@ -134,7 +134,9 @@ class ModelConfig(Section):
         dict[str, str] | None,
         Doc(
             "Outputs that are inputs of the next frame, OUTPUT: INPUT by their names; default: "
-            "those of equal shape, type and quantisation where the names leave no doubt."
+            "those of equal shape, type and quantisation where the names leave no doubt. {}: it "
+            "begins anew with each frame, also what it keeps in variables of its own, as an LSTM "
+            "that was trained on whole windows needs it."
         ),
     ] = None
     preprocess: Annotated[PreprocessOptions, Doc("How a frame becomes the model's input.")] = (

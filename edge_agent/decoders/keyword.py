@@ -35,6 +35,6 @@ class KeywordDecoder(ClassificationDecoder):
     @classmethod
     def match(cls, info: ModelInfo) -> str | None:
         """One probability of a model that remembers what it heard."""
-        if class_count(info) != 1 or not info.remembers:
+        if class_count(info) != 1 or not info.remembers or super().match(info) is None:
             return None
         return "output 0 is one probability, and the model remembers its stream"

@@ -32,18 +32,36 @@ class Wire:
     input: int
 
 
+class Seat:
+    """The model that only one stream at a time has, where it remembers inside.
+
+    `own` is that model with whoever opened it, `stream` stands for the one that it heard last.
+    """
+
+    __slots__ = ("own", "stream")
+
+    def __init__(self) -> None:
+        self.own: tuple[object, Engine] | None = None
+        self.stream: object = None
+
+
 class Memory:
     """What a model remembers of one stream; empty at its beginning, and given to one model only.
 
-    `own` is the model that only this stream has, with whoever opened it, where it remembers inside.
+    `stream` stands for the stream, which has the `seat` until the next one comes into it.
     """
 
-    __slots__ = ("engine", "own", "tensors")
+    __slots__ = ("engine", "seat", "stream", "tensors")
 
-    def __init__(self) -> None:
+    def __init__(self, seat: Seat | None = None) -> None:
         self.engine: object = None
-        self.own: tuple[object, Engine] | None = None
+        self.seat = seat or Seat()
+        self.stream = object()
         self.tensors: tuple[NDArray[Any], ...] = ()
+
+    def anew(self) -> Memory:
+        """An empty one, for the stream that comes when this one is over."""
+        return Memory(self.seat)
 
 
 class StatefulEngine:

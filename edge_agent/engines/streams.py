@@ -1,4 +1,4 @@
-"""Models that remember in variables of their own, such as those of wake words: one for a stream."""
+"""Models that remember in variables of their own, such as those of wake words."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from edge_agent.engines.state import Memory
 
 
 class EnginePerStream:
-    """Opens the model once for each stream, since its variables cannot be taken out of it.
+    """Opens the model once for each stream, since its variables cannot all be taken out of it.
 
-    `memory` is that of the stream in work, and holds its engine: with it that is gone. `first` is
-    the engine of the stream that comes first; `another` opens one more.
+    `memory` is that of the stream in work. Its seat holds the engine, which begins anew with the
+    next stream there, and is gone with the seat. `first` is the engine of the stream that comes
+    first; `another` opens one more.
     """
 
     def __init__(self, first: Engine, another: Callable[[], Engine]) -> None:
@@ -43,15 +44,61 @@ class EnginePerStream:
         """Forget the stream in work."""
         self._own().reset()
 
+    def give_back(self) -> None:
+        """Forget the stream in work; the next one that begins has its engine."""
+        own, self.memory = self.memory.seat.own, Memory()
+        if own is not None and own[0] is self and self._spare is None:
+            own[1].reset()
+            self._spare = own[1]
+
     def close(self) -> None:
         """Free the model of every stream; safe twice."""
         for engine in list(self._opened):
             engine.close()
 
     def _own(self) -> Engine:
-        """The engine of the stream, a new one where it begins or was that of another model."""
-        if self.memory.own is None or self.memory.own[0] is not self:
+        """The engine of the stream, a new one where the seat has none or that of another model."""
+        memory, seat = self.memory, self.memory.seat
+        if seat.own is None or seat.own[0] is not self:
             engine, self._spare = self._spare or self._another(), None
             self._opened.add(engine)
-            self.memory.own = (self, engine)
-        return self.memory.own[1]
+            seat.own = (self, engine)
+        elif seat.stream is not memory.stream:
+            seat.own[1].reset()
+        seat.stream = memory.stream
+        return seat.own[1]
+
+
+class Forgetful:
+    """Begins anew with each run: what follows in the stream has nothing to do with what was.
+
+    Recurrent layers that were trained on whole windows need it, since TFLite would go on with the
+    state that the last window left.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.name = engine.name
+        self.runtime = engine.runtime
+        self.device = engine.device
+        self.fallback_reason = engine.fallback_reason
+        self.inputs = engine.inputs
+        self.outputs = engine.outputs
+
+    def run(self, *tensors: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+        """Outputs in their native dtypes; see `Engine.run`."""
+        try:
+            return self._engine.run(*tensors)
+        finally:
+            self._engine.reset()  # not before: the inputs may be filled already
+
+    def fill(self, write: Callable[..., T]) -> T:
+        """Call `write` with the inputs; see `Engine.fill`."""
+        return self._engine.fill(write)
+
+    def reset(self) -> None:
+        """Nothing is left to forget."""
+
+    def close(self) -> None:
+        """Free the model; safe twice."""
+        self._engine.close()

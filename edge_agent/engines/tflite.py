@@ -73,7 +73,7 @@ class TfliteEngine:
         model = parse_model(memoryview(self._content), str(path))
         operators = {operator.name for operator in model.operators()}
         self._has_resources = bool(operators & _RESOURCES)
-        self._has_variables = any(tensor.is_variable for tensor in model.main.tensors)
+        self._has_variables = model.has_variables
         self.inputs = tuple(model.main.tensors[index].spec() for index in model.main.inputs)
         self._refuse_texts(model)
         self._runtime = find_runtime()

@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from dataclasses import dataclass
 
+from edge_agent.engines.state import Memory
 from edge_agent.frame import Frame
 from edge_agent.geometry import Box
 
@@ -16,12 +17,14 @@ _WAITING = 2  # frames of a recording that may wait at least: decoding runs besi
 class Job:
     """A frame that passed the gate, with what the gate found and took.
 
-    `track` is set where it is only the part of a frame that shows that object.
+    `memory` is that of the stream that the frame belongs to. `track` is set where it is only the
+    part of a frame that shows that object.
     """
 
     frame: Frame
     regions: tuple[Box, ...]
     gate_ms: float
+    memory: Memory
     track: int | None = None
 
 

@@ -115,8 +115,11 @@ class Inference:
 
     def forget(self) -> None:
         """Forget what came in without the memory of a stream."""
+        if isinstance(self.engine, EnginePerStream):
+            self.engine.give_back()
+            return
         self.engine.reset()
-        if isinstance(self.engine, StatefulEngine | EnginePerStream):
+        if isinstance(self.engine, StatefulEngine):
             self.engine.memory = Memory()
 
     def close(self) -> None:

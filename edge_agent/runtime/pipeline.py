@@ -57,8 +57,7 @@ class Pipeline:
 
     `threshold` is the least score of a result whose label has none of its own; of the frames of a
     live source that pass the gate one of `divisor` is inferred. Both may be changed at any time.
-    `memory` is what a model that feeds outputs back remembers of this pipeline's frames; it begins
-    anew wherever these break off.
+    What a model remembers of this pipeline's frames begins anew wherever these break off.
     `intake` runs in the source's thread, `complete` and `finish` in the model's worker, `tick` in
     the supervisor. A stage that raises takes only this pipeline out: its objects are ended, it is
     offline with the reason, and its stages are made anew after a back-off.
@@ -81,7 +80,7 @@ class Pipeline:
         self.threshold = settings.threshold
         self.snapshots = snapshots or NoSnapshots()
         self.divisor = 1
-        self.memory = Memory()
+        self._memory = Memory()
         self._turn = 0
         self.inbox = inbox
         self.metrics = metrics or PipelineMetrics()
@@ -155,6 +154,8 @@ class Pipeline:
             self.metrics.took()
             self.metrics.counts.dropped += 1
             return
+        if frame.signal is not None and frame.signal.is_gap:
+            self._memory = self._memory.anew()
         self._take(partial(self._framing.cut, frame))
 
     def _take(self, pieces: Callable[[], Iterable[Frame]]) -> None:
@@ -199,7 +200,7 @@ class Pipeline:
         if not verdict.passed or (frame.is_picture and self._is_left_out()):
             self.metrics.counts.gated += 1
             return None
-        return Job(visible, verdict.regions, gate_ms)
+        return Job(visible, verdict.regions, gate_ms, self._memory)
 
     def _is_left_out(self) -> bool:
         """Whether this frame is not the one of `divisor` that is inferred."""
@@ -221,7 +222,7 @@ class Pipeline:
 
     def _break_off(self) -> None:
         """Forget what belongs to the frames so far: the next one does not follow them."""
-        self.memory = Memory()
+        self._memory = self._memory.anew()
         self._scorer.reset()
 
     # Model's worker

@@ -47,16 +47,12 @@ class Refiner:
         self._answered = threading.Condition()
         self._asked = 0  # crops that were not answered yet
         self._ref: ModelRef | None = None
+        self._memory = Memory()
 
     @property
     def least_score(self) -> float:
         """Score below which a class is of no use."""
         return self._threshold
-
-    @property
-    def memory(self) -> Memory:
-        """None to speak of: one crop does not follow from another."""
-        return Memory()
 
     @property
     def tiling(self) -> Tiling:
@@ -82,7 +78,10 @@ class Refiner:
             if self._is_idle or not due:
                 return
             self._asked = len(due)
-        self.inbox.replace(*(_crop_job(frame, each, self._margin) for each in due))
+        # No crop follows from another, so each has a memory of its own.
+        self.inbox.replace(
+            *(_crop_job(frame, each, self._margin, self._memory.anew()) for each in due)
+        )
 
     def named(self, track: Track) -> Track:
         """The track with the name that was found for it, if any."""
@@ -238,10 +237,10 @@ def _marked(result: Result, tracks: Sequence[Track]) -> Result:
     return replace(result, sublabel=best.sublabel, sublabel_score=best.sublabel_score)
 
 
-def _crop_job(frame: Frame, track: Track, margin: float) -> Job:
+def _crop_job(frame: Frame, track: Track, margin: float, memory: Memory) -> Job:
     assert track.box is not None
     left, top, right, bottom = crop_area(track.box, margin, frame.size)
-    return Job(replace(frame, data=frame.data[top:bottom, left:right]), (), 0.0, track.id)
+    return Job(replace(frame, data=frame.data[top:bottom, left:right]), (), 0.0, memory, track.id)
 
 
 def crop_area(box: Box, margin: float, size: tuple[int, int]) -> tuple[int, int, int, int]:

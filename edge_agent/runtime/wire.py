@@ -19,7 +19,7 @@ from edge_agent.engines import open_engine
 from edge_agent.engines.base import Engine, Rounding
 from edge_agent.engines.modelfile import load_labels, read_model_info
 from edge_agent.engines.state import StatefulEngine, Wire, state_wires, without_state
-from edge_agent.engines.streams import EnginePerStream
+from edge_agent.engines.streams import EnginePerStream, Forgetful
 from edge_agent.errors import ConfigError, EdgeAgentError, ModelError, StateError, StateInUse
 from edge_agent.event import ModelRef, ModelStep
 from edge_agent.message import Message
@@ -95,8 +95,7 @@ def open_inference(
         trials.check(model.file, info.sha256, model.engine, model.delegate, golden)
     if callable(rounding):
         rounding = rounding(info, decoder.kind)
-    open_one = partial(_opened, model, rounding, wires)
-    engine = EnginePerStream(open_one(), open_one) if info.remembers else open_one()
+    engine = _engine(model, info, partial(_opened, model, rounding, wires))
     ref = ModelRef(name, info.sha256, engine.name)
     inference = Inference(ref, info, engine, preprocessor, decoder, why, labels)
     try:
@@ -106,6 +105,13 @@ def open_inference(
         inference.close()
         raise
     return inference
+
+
+def _engine(model: ModelConfig, info: ModelInfo, open_one: Callable[[], Engine]) -> Engine:
+    """One that keeps streams apart, where the model remembers any."""
+    if not info.remembers:
+        return open_one()
+    return EnginePerStream(open_one(), open_one) if model.state != {} else Forgetful(open_one())
 
 
 def _opened(model: ModelConfig, rounding: Rounding | None, wires: Sequence[Wire]) -> Engine:

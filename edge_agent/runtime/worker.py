@@ -38,10 +38,6 @@ class Customer(Protocol):
         """Score below which no result is of any use."""
 
     @property
-    def memory(self) -> Memory:
-        """What a model that feeds outputs back remembers of its frames."""
-
-    @property
     def tiling(self) -> Tiling:
         """How its frames go through the model."""
 
@@ -297,9 +293,9 @@ class ModelWorker:
         probation = self.probation
         is_over = probation is None or bool(probation.fault)
         if probation is None or is_over:
-            outcome = infer(inference, pipeline.memory)
+            outcome = infer(inference, job.memory)
         else:
-            outcome = probation.run(infer, pipeline.memory)
+            outcome = probation.run(infer, job.memory)
             if probation.fault:
                 self._go_back(probation)
         self._took.append(took(outcome))

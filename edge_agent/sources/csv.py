@@ -20,7 +20,7 @@ from edge_agent.sources.base import SYSTEM_CLOCK, Medium, Pace, Stamp
 from edge_agent.sources.conditioning import Conditioner, Fill, Missing, Run
 from edge_agent.sources.guard import Guard
 from edge_agent.sources.resample import Method, Resampler
-from edge_agent.sources.tablefile import TableFile, TableForm, open_table
+from edge_agent.sources.tablefile import TableFile, TableForm, is_array, open_table
 from edge_agent.sources.timeline import Timeline
 from edge_agent.sources.zone import zone_of
 
@@ -65,7 +65,10 @@ class CsvOptions(words.Options):
     timezone: Annotated[str, Doc("Time zone of times without an offset.")] = "UTC"
     rate: Annotated[
         Positive | None,
-        Doc("Rows per second of a file without times; a file with times is resampled to it."),
+        Doc(
+            "Rows per second of a file without times, such as any .npy or .npz; a file with times "
+            "is resampled to it."
+        ),
     ] = None
     resample: Annotated[
         Method, Doc("linear: on the line between two rows; hold: the newest row so far.")
@@ -103,7 +106,12 @@ class CsvOptions(words.Options):
 
     @property
     def form(self) -> TableForm:
-        """How the file is to be read."""
+        """How the file is to be read; raises ValueError where that cannot be told."""
+        if self.rate is None and is_array(self.file):
+            raise ValueError(
+                f"{self.file.name} is an array, which has no times: set rate to how many of its "
+                "rows make a second"
+            )
         return TableForm(
             self.columns, self.time, self.time_format, self.zone, self.rate,
             self.separator, self.decimal, self.header, self.array,

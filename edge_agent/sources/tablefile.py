@@ -222,15 +222,12 @@ class ArrayTable:
     is_epoch = False
 
     def __init__(self, path: Path, form: TableForm) -> None:
-        if form.rate is None:
-            text = f"file {path} has no times"
-            raise SourceUnusable(text, "set rate to how many rows make a second")
+        self._grid = _made_times(form.rate)
         self._array = _rows_of(path, form.array)
         width = self._array.shape[1]
         names = tuple(f"column{n + 1}" for n in range(width))
         self._wanted = [choose(each, names, "column") for each in form.columns] or [*range(width)]
         self.channels = tuple(names[n] for n in self._wanted)
-        self._grid = Grid(form.rate)
 
     def rows(self) -> Iterator[Rows]:
         """All rows, some thousand at a time."""
@@ -259,8 +256,13 @@ def _rows_of(path: Path, name: str | None) -> NDArray[np.generic]:
     return array if array.ndim == 2 else array[:, None]
 
 
+def is_array(path: Path) -> bool:
+    """Whether the file's ending says that it is NumPy's."""
+    return path.suffix.lower() in (".npy", ".npz")
+
+
 def open_table(path: Path, form: TableForm) -> TableFile:
     """The file, read as its ending says; raises SourceUnusable."""
-    if path.suffix.lower() in (".npy", ".npz"):
+    if is_array(path):
         return ArrayTable(path, form)
     return TextTable(path, form)

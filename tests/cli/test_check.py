@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
@@ -226,6 +227,22 @@ def test_what_only_a_stage_can_judge(
     answer = capsys.readouterr()
     assert answer.out == f"{file}:{told}\n"
     assert "warning" not in answer.err
+
+
+def test_an_array_without_a_rate(terminal: Terminal, tmp_path: Path) -> None:
+    """That nothing tells its times is found before it runs."""
+    np.save(tmp_path / "shaft.npy", np.zeros((8, 3), np.float32))
+    file = tmp_path / "c.yaml"
+    file.write_text(
+        "sources: {shaft: {type: csv, file: shaft.npy}}\n"
+        "pipelines: {p: {source: shaft, window: {length: 4}, reading: {above: 3}}}\n"
+    )
+    answer = terminal("check", "-c", file)
+    assert answer.code == 78
+    assert answer.out == (
+        f"{file}:1:11: sources.shaft: shaft.npy is an array, which has no times: set rate to how "
+        "many of its rows make a second\n"
+    )
 
 
 def test_what_a_model_tells(terminal: Terminal, tmp_path: Path) -> None:

@@ -78,10 +78,21 @@ def test_a_stream_that_is_gone_takes_its_model_along(engine: EnginePerStream) ->
     """A source that comes and goes for months leaves nothing behind."""
     engine.memory = Memory()
     engine.run(heard("mww_alexa_1")[0])
-    assert engine.memory.own is not None
-    gone = ref(engine.memory.own[1])
+    assert engine.memory.seat.own is not None
+    gone = ref(engine.memory.seat.own[1])
     engine.memory = Memory()
     assert gone() is None
+
+
+def test_the_next_stream_in_a_place_takes_its_model_over(engine: EnginePerStream) -> None:
+    """It begins anew, and no model is opened for it."""
+    rows = heard("mww_alexa_1")[:30]
+    whole = [score(engine, row) for row in rows]
+    opened = engine.memory.seat.own
+    for _ in range(2):
+        engine.memory = engine.memory.anew()
+        assert [score(engine, row) for row in rows] == whole
+        assert engine.memory.seat.own is opened
 
 
 def test_memory_of_another_model_is_none(engine: EnginePerStream) -> None:
@@ -92,8 +103,8 @@ def test_memory_of_another_model_is_none(engine: EnginePerStream) -> None:
     with closing(EnginePerStream(one(), one)) as other:
         other.memory = engine.memory
         assert score(other, row) == fresh
-        assert other.memory.own is not None
-        assert other.memory.own[0] is other
+        assert other.memory.seat.own is not None
+        assert other.memory.seat.own[0] is other
 
 
 def test_which_models_remember() -> None:
@@ -102,3 +113,18 @@ def test_which_models_remember() -> None:
         read_model_info(data_file(f"models/{n}.tflite")) for n in ("mww_vad", "mlperf_kws_ref_int8")
     ]
     assert [info.remembers for info in infos] == [True, False]
+
+
+def test_an_engine_that_was_given_back(engine: EnginePerStream) -> None:
+    """What ran for a trial opens nothing more: the first stream has its engine, which is clear."""
+    rows = heard("mww_alexa_1")
+    score(engine, rows[0])
+    first = engine.memory.seat.own
+    engine.give_back()
+    engine.memory = Memory()
+    found = [score(engine, row) for row in rows]
+    assert first is not None
+    assert engine.memory.seat.own is not None
+    assert engine.memory.seat.own[1] is first[1]
+    engine.memory = Memory()
+    assert found == [score(engine, row) for row in rows]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from edge_agent.engines.state import Memory
 from edge_agent.runtime.inbox import Inbox, Job
 from tests.support.broker import wait_until
 from tests.support.reading import LIMIT
@@ -49,7 +50,7 @@ class Producer:
 
 def job(number: int) -> Job:
     """A frame by its number."""
-    return Job(live_frame(number), (), 0.0)
+    return Job(live_frame(number), (), 0.0, Memory())
 
 
 def taken(inbox: Inbox, ready: threading.Condition) -> list[int | None]:

@@ -107,6 +107,16 @@ def test_detections_carry_the_name() -> None:
     assert [each.sublabel for each in read.results] == ["tabby", None]
 
 
+def test_no_crop_follows_from_another() -> None:
+    """A second model that remembers begins anew with each crop and is opened once."""
+    pair = Pair()
+    pair.rig.see(cat(), cat(0.8))
+    with pair.ready:
+        memories = [job.memory for job in pair.refiner.inbox._jobs]
+    assert len({memory.stream for memory in memories}) == 2
+    assert len({memory.seat for memory in memories}) == 1
+
+
 def test_unlikely_classes_do_not_vote() -> None:
     """Where the model finds nothing above the threshold there is no name."""
     pair = Pair()

@@ -302,6 +302,13 @@ def test_unknown_time_zone(tmp_path: Path) -> None:
         _source(tmp_path / "a.csv", timezone="Mars/Olympus")
 
 
+@pytest.mark.parametrize("name", ["a.npy", "a.NPZ"])
+def test_an_array_needs_a_rate(name: str) -> None:
+    """That it has no times is known before the file is there."""
+    with pytest.raises(ValueError, match=f"{name} is an array, which has no times: set rate"):
+        CsvSource("table", CsvOptions(Path(name)))
+
+
 def test_arrays(tmp_path: Path) -> None:
     """Arrays of NumPy are rows too."""
     rows = np.arange(30_000, dtype=np.int16).reshape(-1, 3)

@@ -48,6 +48,23 @@ def run_reference(content: bytes, inputs: Arrays) -> list[NDArray[Any]]:
     return [interpreter.get_tensor(each["index"]) for each in interpreter.get_output_details()]
 
 
+def run_stream(path: Path, kernels: str, inputs: Arrays) -> list[NDArray[Any]]:
+    """Answers of a model with one input and one output, which may remember; by kernels of TFLite's.
+
+    `kernels` is a name of its OpResolverType, such as "BUILTIN_REF".
+    """
+    kind = RUNTIME.OpResolverType[kernels]
+    interpreter = RUNTIME.Interpreter(str(path), experimental_op_resolver_type=kind)
+    interpreter.allocate_tensors()
+    (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
+    answers = []
+    for x in inputs:
+        interpreter.set_tensor(taken["index"], x)
+        interpreter.invoke()
+        answers.append(interpreter.get_tensor(given["index"]))
+    return answers
+
+
 def one_operator(
     name: str, tensors: Sequence[TensorDef], options: tuple[int, Table] = (0, {})
 ) -> GraphDef:

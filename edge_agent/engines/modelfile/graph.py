@@ -120,6 +120,11 @@ class Model:
         """The subgraph that runs."""
         return self.subgraphs[0]
 
+    @property
+    def has_variables(self) -> bool:
+        """Whether a tensor of any subgraph keeps its value from run to run."""
+        return any(tensor.is_variable for graph in self.subgraphs for tensor in graph.tensors)
+
     def operators(self) -> Iterator[Operator]:
         """All operators of all subgraphs."""
         for subgraph in self.subgraphs:

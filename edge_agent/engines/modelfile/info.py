@@ -54,6 +54,7 @@ def read_model_info(path: Path) -> ModelInfo:
         labels=notes.labels,
         metadata=notes.values,
         custom_options=_custom_options(model),
+        has_variables=model.has_variables,
     )
 
 
@@ -75,6 +76,7 @@ def _npz_info(path: Path) -> ModelInfo:
         custom_options={
             op.name: op.options for op in main.operators if op.name not in BUILTIN_OPERATORS
         },
+        has_variables=any(t.is_variable for graph in loaded.graphs for t in graph.tensors),
     )
 
 

@@ -90,12 +90,14 @@ _FIELDS: Mapping[str, Mapping[str, _Field]] = {
     "MIRROR_PAD": {"mode": _Field(0, I8)},
     "PACK": {"count": _Field(0, I32), "axis": _Field(1, I32)},
     "UNPACK": {"count": _Field(0, I32), "axis": _Field(1, I32)},
+    "SVDF": {"rank": _Field(0, I32), "activation": _Field(1, I8)},
     "LEAKY_RELU": {"alpha": _Field(0, F32, 0.0)},
     "UNIDIRECTIONAL_SEQUENCE_LSTM": {
         "activation": _Field(0, I8),
         "cell_clip": _Field(1, F32, 0.0),
         "projection_clip": _Field(2, F32, 0.0),
         "time_major": _Field(3, BOOL, False),
+        "asymmetric": _Field(4, BOOL, False),
     },
     "CALL_ONCE": {"graph": _Field(0, I32)},
     "VAR_HANDLE": {"container": _Field(0, _TEXT, ""), "shared_name": _Field(1, _TEXT, "")},
@@ -109,7 +111,7 @@ _FIELDS: Mapping[str, Mapping[str, _Field]] = {
 }
 
 _TYPES: Mapping[str, int] = {
-    "CONV_2D": 1, "DEPTHWISE_CONV_2D": 2, "AVERAGE_POOL_2D": 5, "MAX_POOL_2D": 5,
+    "CONV_2D": 1, "DEPTHWISE_CONV_2D": 2, "AVERAGE_POOL_2D": 5, "MAX_POOL_2D": 5, "SVDF": 6,
     "FULLY_CONNECTED": 8, "SOFTMAX": 9, "CONCATENATION": 10, "ADD": 11, "RESIZE_BILINEAR": 15,
     "RESHAPE": 17, "SPACE_TO_DEPTH": 19, "MUL": 21, "PAD": 22, "GATHER": 23, "TRANSPOSE": 26,
     "MEAN": 27, "SUM": 27, "REDUCE_MAX": 27, "REDUCE_MIN": 27, "SUB": 28, "DIV": 29, "SQUEEZE": 30,

@@ -47,7 +47,12 @@ _CHANGED = frozenset(
 ).union(_TABLES, _WEIGHTED)
 _INEXACT = frozenset(
     {"AVERAGE_POOL_2D", "COMPLEX_ABS", "EXP", "HARD_SWISH", "LOG", "MEAN", "POW", "RESIZE_BILINEAR"}
-).union({"RFFT2D", "RSQRT", "SOFTMAX", "SQRT", "SUM"}, _TABLES, _WEIGHTED)
+).union(
+    {"RFFT2D", "RSQRT", "SOFTMAX", "SQRT", "SUM", "SVDF"},
+    {"UNIDIRECTIONAL_SEQUENCE_LSTM"},
+    _TABLES,
+    _WEIGHTED,
+)
 
 
 def objection(operator: Operator, graph: Graph) -> str:

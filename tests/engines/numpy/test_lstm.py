@@ -1,4 +1,4 @@
-"""The whole-number LSTM, and the functions inside it."""
+"""The LSTM in whole and in real numbers, and the functions inside it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edge_agent.engines.numpy.operators.fixed_point import logistic_table, tanh_
 from edge_agent.errors import ModelError
 from tests.engines.numpy.moves import Array
 from tests.support.data import data_file
-from tests.support.reference import IS_HERE, run_reference
+from tests.support.reference import IS_HERE, run_reference, run_stream
 from tests.support.tflite_writer import GraphDef, OpDef, TensorDef, model, write_model
 
 LSTM = 71
@@ -48,6 +48,68 @@ def _cell(seed: int, time: int = 5, width: int = 6, cells: int = 4) -> GraphDef:
     operator = OpDef("UNIDIRECTIONAL_SEQUENCE_LSTM", places, (15,), LSTM, options)
     operator.intermediates = range(16, 21)
     return GraphDef(tensors, [operator], (0,), (15,))
+
+
+def _real_cell(seed: int, has_bytes: bool, batch: int = 1) -> GraphDef:
+    """In float32, with weights of 8 bits or of float32."""
+    noise = np.random.default_rng(seed)
+    time, width, cells = (int(noise.integers(1, most)) for most in (7, 20, 12))
+    is_time_first = bool(noise.integers(2))
+
+    def sequence(name: str, size: int) -> TensorDef:
+        return TensorDef(name, (time, batch, size) if is_time_first else (batch, time, size))
+
+    tensors = [sequence("x", width)]
+    for gate in range(8):
+        values = noise.normal(0, 0.5, (cells, width if gate < 4 else cells)).astype(np.float32)
+        step = float(np.abs(values).max() / 127)
+        tensors.append(
+            _plain(
+                f"w{gate}", values.shape, data=np.rint(values / step).astype(np.int8), scale=[step]
+            )
+            if has_bytes
+            else TensorDef(f"w{gate}", values.shape, data=values)
+        )
+    for gate in range(4):
+        data = noise.normal(0, 0.5, cells).astype(np.float32)
+        tensors.append(TensorDef(f"b{gate}", (cells,), data=data))
+    tensors += [TensorDef(name, (batch, cells), is_variable=True) for name in ("hidden", "cell")]
+    tensors.append(sequence("y", cells))
+    places = (*range(9), -1, -1, -1, *range(9, 13), -1, -1, 13, 14, -1, -1, -1, -1)
+    options = {0: ("<b", 4), 1: ("<f", 0.5 * (seed % 3)), 3: ("<?", is_time_first)}
+    return GraphDef(
+        tensors,
+        [OpDef("UNIDIRECTIONAL_SEQUENCE_LSTM", places, (15,), LSTM, options)],
+        (0,),
+        (15,),
+    )
+
+
+@pytest.mark.skipif(not IS_HERE, reason="no TFLite runtime is installed")
+@pytest.mark.parametrize("has_bytes", [False, True])
+@pytest.mark.parametrize("seed", range(12))
+def test_cells_of_real_numbers(seed: int, has_bytes: bool, tmp_path: Path) -> None:
+    """Three sequences in a row are as TFLite has them, and the first again after a reset."""
+    graph = _real_cell(seed, has_bytes, batch=1 + seed % 2)
+    noise = np.random.default_rng(seed)
+    inputs = noise.normal(0, 1, (3, *graph.tensors[0].shape)).astype(np.float32)
+    path = write_model(tmp_path / "m.tflite", graph)
+    engine = NumpyEngine(path)
+    found = [engine.run(x)[0].copy() for x in inputs]
+    expected = run_stream(path, "BUILTIN_REF", list(inputs))
+    np.testing.assert_allclose(found, expected, atol=2e-6)
+    engine.reset()
+    np.testing.assert_array_equal(engine.run(inputs[0])[0], found[0])
+
+
+def test_steps_of_their_own_are_refused(tmp_path: Path) -> None:
+    """8-bit weights for inputs that are quantised with a zero point are not known."""
+    graph = _real_cell(0, has_bytes=True)
+    (operator,) = graph.operators
+    assert operator.options is not None
+    operator.options[4] = ("<?", True)
+    with pytest.raises(ModelError, match="float32 with weights of int8"):
+        NumpyEngine(write_model(tmp_path / "m.tflite", graph))
 
 
 @pytest.mark.skipif(not IS_HERE, reason="no TFLite runtime is installed")

@@ -102,6 +102,6 @@ def test_numbers_of_the_tables_are_those_of_the_schema() -> None:
             "DepthwiseConv2D": "DepthwiseConv2D", "AveragePool2D": "Pool2D", "MaxPool2D": "Pool2D",
             "Mean": "Reducer", "Sum": "Reducer", "ReduceMax": "Reducer", "ReduceMin": "Reducer",
             "Maximum": "MaximumMinimum", "Minimum": "MaximumMinimum", "BatchMatmul": "BatchMatMul",
-            "UnidirectionalSequenceLstm": "UnidirectionalSequenceLSTM",
+            "UnidirectionalSequenceLstm": "UnidirectionalSequenceLSTM", "Svdf": "SVDF",
         }.get(plain, plain)  # fmt: skip
         assert getattr(schema, f"{renamed}Options") == number, name

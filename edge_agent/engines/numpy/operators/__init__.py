@@ -24,6 +24,7 @@ from edge_agent.engines.numpy.operators import (
     slicing,
     softmax,
     spectral,
+    svdf,
     variables,
 )
 from edge_agent.engines.numpy.plan import Plan
@@ -47,6 +48,7 @@ PLANNERS: Mapping[str, Planner] = {
     **slicing.PLANNERS,
     **softmax.PLANNERS,
     **spectral.PLANNERS,
+    **svdf.PLANNERS,
     **variables.PLANNERS,
 }
 """Planners by the TFLite name of the operator."""

@@ -32,9 +32,9 @@ def _weights(plan: Plan, w: Tensor) -> Array:
     return plan.constant(w)
 
 
-def _finish(plan: Plan, operator: Operator, sums: Array, y: Tensor) -> None:
+def finish(plan: Plan, operator: Operator, sums: Array, y: Tensor, bias_place: int = 2) -> None:
     """Bias, activation, and to where it belongs."""
-    bias = plan.optional(operator, 2)
+    bias = plan.optional(operator, bias_place)
     if bias is not None:
         plan.call(np.add, sums, plan.constant(bias), sums)
     limits = _LIMITS.get(operator.number("activation"))
@@ -58,7 +58,7 @@ def plan_conv(operator: Operator, plan: Plan) -> None:
     plan.call(np.copyto, columns.reshape(patches.shape), patches)
     flat = np.ascontiguousarray(weights.reshape(count, -1).T)
     plan.call(np.matmul, columns, flat, sums)
-    _finish(plan, operator, sums, y)
+    finish(plan, operator, sums, y)
 
 
 def plan_depthwise(operator: Operator, plan: Plan) -> None:
@@ -77,7 +77,7 @@ def plan_depthwise(operator: Operator, plan: Plan) -> None:
         np.einsum("hwijc,ijcm->hwcm", patches, taps, out=sums)
 
     plan.call(multiply, patches, taps, sums)
-    _finish(plan, operator, sums.reshape(-1, count), y)
+    finish(plan, operator, sums.reshape(-1, count), y)
 
 
 def plan_dense(operator: Operator, plan: Plan) -> None:
@@ -89,4 +89,4 @@ def plan_dense(operator: Operator, plan: Plan) -> None:
     rows = values.reshape(-1, weights.shape[1])
     sums = plan.scratch((len(rows), len(weights)))
     plan.call(np.matmul, rows, np.ascontiguousarray(weights.T), sums)
-    _finish(plan, operator, sums, y)
+    finish(plan, operator, sums, y)

@@ -1,8 +1,7 @@
 """UNIDIRECTIONAL_SEQUENCE_LSTM in whole numbers: 8-bit inputs and weights, a 16-bit cell.
 
 Source: LstmStepInteger8x8_16 in kernels/lstm_eval.cc and PopulateQuantizedLstmParams8x8_16 in
-kernels/unidirectional_sequence_lstm.cc of TFLite 2.14. Its variants with peepholes, projection,
-layer normalization or without an input gate are refused.
+kernels/unidirectional_sequence_lstm.cc of TFLite 2.14.
 """
 
 from __future__ import annotations
@@ -20,14 +19,20 @@ from edge_agent.engines.numpy.arithmetic import (
     rounding_shift_right,
 )
 from edge_agent.engines.numpy.operators.fixed_point import logistic_table, tanh_table
+from edge_agent.engines.numpy.operators.lstm_cell import (
+    BIASES,
+    CELL_STATE,
+    GATES,
+    INPUT_WEIGHTS,
+    OUTPUT_STATE,
+    RECURRENT_WEIGHTS,
+    check_plain,
+    in_steps,
+)
+from edge_agent.engines.numpy.operators.lstm_float import plan_float_lstm
 from edge_agent.engines.numpy.plan import Array, Plan, Unsupported
-from edge_agent.engines.numpy.program import ABSENT, Operator, Tensor
+from edge_agent.engines.numpy.program import Operator, Tensor
 
-_GATES = ("input", "forget", "cell", "output")
-_INPUT_WEIGHTS, _RECURRENT_WEIGHTS, _BIASES = 1, 5, 12
-_OUTPUT_STATE, _CELL_STATE = 18, 19
-_NOT_KNOWN = (*range(9, 12), 16, 17, *range(20, 24))
-_TANH = 4
 _GATE_BITS = 3  # integer bits of a gate before its activation
 _LOW, _HIGH = -(1 << 15), (1 << 15) - 1
 
@@ -48,16 +53,28 @@ class _Side:
 
 
 def plan_lstm(operator: Operator, plan: Plan) -> None:
+    """In the numbers that its input has."""
+    x = plan.input(operator, 0)
+    if len(x.shape) != 3:
+        raise Unsupported(f"an input of shape {x.shape}")
+    check_plain(operator)
+    if x.dtype == np.float32:
+        plan_float_lstm(operator, plan)
+    elif x.dtype == np.int8 and x.is_quantized:
+        _plan_whole_numbers(operator, plan)
+    else:
+        raise Unsupported(f"a sequence of {x.dtype}")
+
+
+def _plan_whole_numbers(operator: Operator, plan: Plan) -> None:
     """The input's part of all steps at once, then step by step."""
     x, y = plan.input(operator, 0), plan.output(operator)
-    _check(operator, plan, x)
-    state, cell = plan.input(operator, _OUTPUT_STATE), plan.input(operator, _CELL_STATE)
-    given = _side(operator, plan, x.step, _INPUT_WEIGHTS, has_bias=True)
-    again = _side(operator, plan, state.step, _RECURRENT_WEIGHTS, has_bias=False)
+    _check(operator, plan)
+    state, cell = plan.input(operator, OUTPUT_STATE), plan.input(operator, CELL_STATE)
+    given = _side(operator, plan, x.step, INPUT_WEIGHTS, has_bias=True)
+    again = _side(operator, plan, state.step, RECURRENT_WEIGHTS, has_bias=False)
     step = _Step(operator, plan, again)
-    source, target = plan.array(x), plan.array(y)
-    if not operator.options["time_major"]:
-        source, target = source.transpose(1, 0, 2), target.transpose(1, 0, 2)
+    source, target = in_steps(operator, plan.array(x)), in_steps(operator, plan.array(y))
     hidden, kept = plan.array(state), plan.array(cell)
     offset = np.float32(state.zero - y.zero)
 
@@ -74,7 +91,7 @@ class _Step:
     """One step of the cell."""
 
     def __init__(self, operator: Operator, plan: Plan, again: _Side) -> None:
-        state, cell = plan.input(operator, _OUTPUT_STATE), plan.input(operator, _CELL_STATE)
+        state, cell = plan.input(operator, OUTPUT_STATE), plan.input(operator, CELL_STATE)
         self._again = again
         self._exponent = _log2(cell)
         self._clip = _cell_clip(operator, cell)
@@ -106,33 +123,28 @@ def _product(a: Any, b: Any, shift: int) -> Any:
     return rounding_shift_right(a * b, shift)
 
 
-def _check(operator: Operator, plan: Plan, x: Tensor) -> None:
-    if x.dtype != np.int8 or not x.is_quantized or len(x.shape) != 3:
-        raise Unsupported(f"{x.dtype} of shape {x.shape}; only int8 sequences are known")
-    given = [place for place in _NOT_KNOWN if operator.inputs[place : place + 1] not in ((), (-1,))]
-    if given or ABSENT in operator.inputs[1:9] or len(operator.intermediates) != 5:
-        raise Unsupported(f"inputs {given}: only a plain cell with all four gates is known")
-    if operator.number("activation") != _TANH:
-        raise Unsupported(f"activation {operator.number('activation')}")
-    state, cell = plan.input(operator, _OUTPUT_STATE), plan.input(operator, _CELL_STATE)
+def _check(operator: Operator, plan: Plan) -> None:
+    if len(operator.intermediates) != 5:
+        raise Unsupported(f"{len(operator.intermediates)} scales of steps inside the cell")
+    state, cell = plan.input(operator, OUTPUT_STATE), plan.input(operator, CELL_STATE)
     if state.dtype != np.int8 or not state.is_quantized or cell.dtype != np.int16:
         raise Unsupported(f"states of {state.dtype} and {cell.dtype}")
 
 
 def _side(operator: Operator, plan: Plan, step: np.float32, first: int, has_bias: bool) -> _Side:
     weights, biases, multipliers, shifts = [], [], [], []
-    for gate in range(len(_GATES)):
+    for gate in range(len(GATES)):
         w = plan.input(operator, first + gate)
         values = plan.constant(w).astype(np.int64)
         if values.dtype != np.int64 or w.dtype != np.int8 or not w.is_quantized or w.zero != 0:
-            raise Unsupported(f"weights of {w.dtype} for the {_GATES[gate]} gate")
+            raise Unsupported(f"weights of {w.dtype} for the {GATES[gate]} gate")
         real = step * w.step / np.float32(2.0**-12)
         multiplier, shift = quantize_multiplier(float(real))
         weights.append(values.T)
         multipliers += [multiplier] * len(values)
         shifts += [shift] * len(values)
         if has_bias:
-            biases.append(plan.constant(plan.input(operator, _BIASES + gate)).astype(np.int64))
+            biases.append(plan.constant(plan.input(operator, BIASES + gate)).astype(np.int64))
     return _Side(
         np.concatenate(weights, axis=1).astype(np.float64),
         np.concatenate(biases) if has_bias else 0,
