@@ -53,7 +53,7 @@ def main() -> None:
 
 def _configuration(folder: Path) -> Path:
     clip = folder / "camera.mp4"
-    _clip(clip)
+    clip_of(clip, _FPS)
     cameras = [f"camera{number}" for number in range(1, _CAMERAS + 1)]
     values: dict[str, Any] = {
         "agent": {"name": "bench", "log_level": "warning"},
@@ -66,10 +66,10 @@ def _configuration(folder: Path) -> Path:
     return file
 
 
-def _clip(path: Path) -> None:
-    """The bundled clip in the size and rate of a camera."""
+def clip_of(path: Path, fps: float) -> None:
+    """Write the bundled clip in the size of a camera, `fps` frames a second."""
     capture = cv2.VideoCapture(str(_ASSETS / "belt.mp4"))
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), _FPS, _SIZE)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), fps, _SIZE)
     while (read := capture.read())[0]:
         writer.write(cv2.resize(read[1], _SIZE))
     writer.release()
@@ -80,8 +80,8 @@ def _run(file: Path, seconds: float, delay: float) -> tuple[dict[str, Any], list
     run = Inference.run
     ages: list[float] = []
 
-    def slow(self: Inference, frame: Any, threshold: float) -> Outcome:
-        outcome = run(self, frame, threshold)
+    def slow(self: Inference, frame: Any, threshold: float, memory: Any = None) -> Outcome:
+        outcome = run(self, frame, threshold, memory)
         time.sleep(delay)
         return Outcome(
             outcome.results,
