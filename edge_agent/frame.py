@@ -30,6 +30,20 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Which rows of its signal a window holds.
+
+    `count` rows from row `first` on, counted from the beginning of the unbroken part `part` of the
+    signal: a gap begins another. The next window begins `hop` rows later.
+    """
+
+    part: int
+    first: int
+    count: int
+    hop: int
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """One frame of a source.
 
@@ -39,7 +53,7 @@ class Frame:
     durations, in seconds: the monotonic clock for a live source, the position in the recording
     (rising through loops) for a recorded one, so that a recording gives the same events at any
     pace. `media_time` is seconds into the recording, None for live sources. The times of a block
-    are those of its last row.
+    are those of its last row. `place` is where in its signal a window is.
     """
 
     source: str
@@ -51,6 +65,7 @@ class Frame:
     media_time: float | None = None
     signal: Signal | None = None
     text: str | None = None
+    place: Place | None = None
 
     @property
     def is_picture(self) -> bool:

@@ -11,7 +11,7 @@ from annotated_types import Ge, Gt
 from numpy.typing import NDArray
 
 from edge_agent.errors import SignalMismatch
-from edge_agent.frame import Frame, Signal
+from edge_agent.frame import Frame, Place, Signal
 from edge_agent.options import Doc, Duration, Options
 from edge_agent.preprocess.signal import (
     STREAM_STAGES,
@@ -127,6 +127,7 @@ class SignalFraming:
         self._windows = Windows(1, 1, 1)
         self._rate: float | None = None
         self._rows = 0  # that came before this block
+        self._part = 0  # of the signal: each gap begins another
         self._last: Frame | None = None
         self._seq = 0
         self.dropped = 0
@@ -147,14 +148,14 @@ class SignalFraming:
         for first, window in self._windows.push(rows):
             # It ends in this block, or it would have been full before.
             end = times[first + self._windows.length - 1 - self._rows]
-            yield from self._used(frame, window, float(end))
+            yield from self._used(frame, window, first, float(end))
         self._rows += len(rows)
 
     def flush(self) -> Iterator[Frame]:
         """The last window, where it is filled up."""
         if self._last is not None:
-            for _, window in self._windows.flush():
-                yield from self._used(self._last, window, self._last.timeline)
+            for first, window in self._windows.flush():
+                yield from self._used(self._last, window, first, self._last.timeline)
 
     def reset(self) -> None:
         """Forget the past."""
@@ -162,6 +163,7 @@ class SignalFraming:
             stage.reset()
         self._windows.reset()
         self._rows = 0
+        self._part += 1
         self._last = None
 
     def _fit(self, signal: Signal) -> None:
@@ -181,12 +183,12 @@ class SignalFraming:
         times: NDArray[np.float64] = signal.times[-1] - np.arange(count - 1, -1, -1) / self._rate
         return times
 
-    def _used(self, block: Frame, window: Block, end: float) -> Iterator[Frame]:
+    def _used(self, block: Frame, window: Block, first: int, end: float) -> Iterator[Frame]:
         made = self._made(window)
         if made is None:
             self.dropped += 1
         else:
-            yield self._frame(block, made, end)
+            yield self._frame(block, made, first, end)
 
     def _made(self, window: Block) -> NDArray[Any] | None:
         """The features of a window in memory of their own; None where numbers are missing."""
@@ -197,7 +199,7 @@ class SignalFraming:
             return None
         return values if self._after else values.copy()
 
-    def _frame(self, block: Frame, values: NDArray[Any], end: float) -> Frame:
+    def _frame(self, block: Frame, values: NDArray[Any], first: int, end: float) -> Frame:
         back = block.timeline - end
         self._seq += 1
         return replace(
@@ -209,6 +211,7 @@ class SignalFraming:
             timeline=end,
             media_time=None if block.media_time is None else block.media_time - back,
             signal=None,
+            place=Place(self._part, first, self._windows.length, self._windows.hop),
         )
 
 

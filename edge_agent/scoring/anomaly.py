@@ -35,8 +35,14 @@ class AnomalyScorer:
         self._is_on = False
 
     def apply(self, frame: Frame, results: Sequence[Result]) -> Sequence[Scored]:
-        """The reading, with the anomaly while there is one; raises SignalMismatch."""
-        value = self._average.add(self._deviation.of(frame.data, results))
+        """The reading, with the anomaly while there is one; raises SignalMismatch.
+
+        Nothing for a window of which nothing can be said.
+        """
+        deviation = self._deviation.of(frame, results)
+        if deviation is None:
+            return ()
+        value = self._average.add(deviation)
         self._is_on = value > (self._end if self._is_on else self._limit)
         score = value / (value + self._limit)
         state = LABEL if self._is_on else "normal"

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.errors import SignalMismatch
+from edge_agent.frame import Frame
 from edge_agent.result import RawOutput, Result
 from edge_agent.scoring.calibration import Calibration
 
@@ -22,10 +23,13 @@ _RANGE_TO_STD = 1.0 / (2.0 * 1.96)  # of a normal distribution
 
 
 class Deviation(Protocol):
-    """Gives a window a value: the higher, the less normal; 0 while it cannot tell."""
+    """Gives a window a value: the higher, the less normal."""
 
-    def of(self, window: NDArray[Any], results: Sequence[Result]) -> float:
-        """The value of a window and what the model put out for it; raises SignalMismatch."""
+    def of(self, frame: Frame, results: Sequence[Result]) -> float | None:
+        """The value of a window and what the model put out for it; raises SignalMismatch.
+
+        None where nothing can be said of that window.
+        """
 
     def reset(self) -> None:
         """The stream broke off."""
@@ -34,9 +38,9 @@ class Deviation(Protocol):
 class Reconstruction:
     """Mean squared difference between the window and what an autoencoder makes of it."""
 
-    def of(self, window: NDArray[Any], results: Sequence[Result]) -> float:
+    def of(self, frame: Frame, results: Sequence[Result]) -> float:
         """The mean squared error."""
-        made = put_out(results)
+        made, window = put_out(results), frame.data
         if made.size != window.size:
             raise SignalMismatch(
                 f"the model puts out {made.size} numbers for a window of {window.size}, so it is "
@@ -61,9 +65,9 @@ class Distance:
         self._mean = calibration.mean
         self._std = calibration.std
 
-    def of(self, window: NDArray[Any], results: Sequence[Result]) -> float:
+    def of(self, frame: Frame, results: Sequence[Result]) -> float:
         """The distance."""
-        del window
+        del frame
         values = put_out(results)
         if values.size != self._mean.size:
             raise SignalMismatch(
@@ -99,9 +103,9 @@ class RobustZ:
         self._median: Vector = np.empty(0)
         self._spread: Vector = np.empty(0)
 
-    def of(self, window: NDArray[Any], results: Sequence[Result]) -> float:
+    def of(self, frame: Frame, results: Sequence[Result]) -> float:
         """The score, 0 until there is some history."""
-        del window
+        del frame
         values = put_out(results)
         if self._past.shape[1:] != values.shape:
             self._past, self._count = np.empty((self._length, values.size)), 0

@@ -94,6 +94,21 @@ def test_missing_numbers() -> None:
     assert cutter.dropped == 2
 
 
+def test_the_place_of_a_window() -> None:
+    """Its first row, counted from the last gap on, each of which begins another part."""
+    stage = framing(2, 1)
+    parts = [
+        block([1, np.nan, 3, 4, 5], 0.4),
+        block([6, 7, 8], 0.9, is_gap=True),
+    ]
+    places = [window.place for each in parts for window in stage.cut(each)]
+    assert all(place is not None and (place.count, place.hop) == (2, 1) for place in places)
+    assert [place.first for place in places if place] == [2, 3, 0, 1]
+    first, second, *after = [place.part for place in places if place]
+    assert first == second
+    assert after == [first + 1] * 2
+
+
 def test_another_number_of_channels() -> None:
     """A signal that changes its form begins anew."""
     cutter = framing(2)
