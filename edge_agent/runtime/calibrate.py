@@ -96,7 +96,8 @@ def calibrate(
     _run(alone, collector, seconds, stop, progress)
     if collector.seen < LEAST_WINDOWS:
         raise SignalMismatch(
-            f"only {collector.seen} windows could be judged, and normal takes {LEAST_WINDOWS} at least",
+            f"only {collector.seen} windows could be judged, and it takes {LEAST_WINDOWS} to know "
+            "what is normal",
             "let it run for longer (--for), or see what edge-agent doctor says of the source",
         )
     return _made(basis_of(config, name), collector, item.anomaly)
