@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -54,6 +54,10 @@ class Frame:
     (rising through loops) for a recorded one, so that a recording gives the same events at any
     pace. `media_time` is seconds into the recording, None for live sources. The times of a block
     are those of its last row. `place` is where in its signal a window is.
+
+    Windows of a recording that nothing but a look will be taken at may come stacked: then `data`
+    has them one behind the other, and `ends` are their timelines (float64 [n], rising). All else
+    is that of the block that they were cut of; `window` gives one of them as it comes by itself.
     """
 
     source: str
@@ -66,6 +70,7 @@ class Frame:
     signal: Signal | None = None
     text: str | None = None
     place: Place | None = None
+    ends: NDArray[np.float64] | None = None
 
     @property
     def is_picture(self) -> bool:
@@ -76,3 +81,29 @@ class Frame:
     def size(self) -> tuple[int, int]:
         """Width and height in pixels; zero for what is no picture."""
         return (self.data.shape[1], self.data.shape[0]) if self.is_picture else (0, 0)
+
+    @property
+    def count(self) -> int:
+        """How many frames it is: one, or as many as are stacked."""
+        return 1 if self.ends is None else len(self.ends)
+
+    def window(self, number: int) -> Frame:
+        """One of those that are stacked."""
+        assert self.ends is not None
+        return self.part(self.seq + number, self.data[number], float(self.ends[number]))
+
+    def part(self, seq: int, data: NDArray[Any], end: float, place: Place | None = None) -> Frame:
+        """What was made of rows of this block of which the last was at that timeline."""
+        back = self.timeline - end
+        return replace(
+            self,
+            seq=seq,
+            data=data,
+            wall=self.wall - back,
+            monotonic_ns=self.monotonic_ns - round(1e9 * back),
+            timeline=end,
+            media_time=None if self.media_time is None else self.media_time - back,
+            signal=None,
+            place=place,
+            ends=None,
+        )

@@ -39,7 +39,19 @@ class AnomalyScorer:
 
         Nothing for a window of which nothing can be said.
         """
-        deviation = self._deviation.of(frame, results)
+        return self._judged(self._deviation.of(frame, results))
+
+    def apply_each(self, frame: Frame, results: Sequence[Result]) -> Sequence[Sequence[Scored]]:
+        """The same for each of the windows that are stacked."""
+        return [self._judged(value) for value in self._deviation.of_each(frame, results)]
+
+    def reset(self) -> None:
+        """Forget the windows before."""
+        self._average.reset()
+        self._deviation.reset()
+        self._is_on = False
+
+    def _judged(self, deviation: float | None) -> Sequence[Scored]:
         if deviation is None:
             return ()
         value = self._average.add(deviation)
@@ -49,9 +61,3 @@ class AnomalyScorer:
         reading = Reading(value, score, state, limit=self._limit)
         # It goes on below its limit while the hysteresis lasts.
         return [reading, ClassScore(LABEL, max(score, 0.5), 0)] if self._is_on else [reading]
-
-    def reset(self) -> None:
-        """Forget the windows before."""
-        self._average.reset()
-        self._deviation.reset()
-        self._is_on = False

@@ -31,11 +31,19 @@ class Deviation(Protocol):
         None where nothing can be said of that window.
         """
 
+    def of_each(self, frame: Frame, results: Sequence[Result]) -> Sequence[float | None]:
+        """The values of windows that are stacked, as if each came by itself."""
+        raw = [each for each in results if isinstance(each, RawOutput)]
+        return [
+            self.of(frame.window(n), [RawOutput(each.name, each.values[n]) for each in raw])
+            for n in range(frame.count)
+        ]
+
     def reset(self) -> None:
         """The stream broke off."""
 
 
-class Reconstruction:
+class Reconstruction(Deviation):
     """Mean squared difference between the window and what an autoencoder makes of it."""
 
     def of(self, frame: Frame, results: Sequence[Result]) -> float:
@@ -53,7 +61,7 @@ class Reconstruction:
         """Do nothing."""
 
 
-class Distance:
+class Distance(Deviation):
     """Root mean square distance to the nearest normal window, in standard deviations of normal.
 
     The nearest-neighbour rule of novelty detection (Ramaswamy, Rastogi and Shim 2000) on
@@ -86,7 +94,7 @@ class Distance:
         """Do nothing."""
 
 
-class RobustZ:
+class RobustZ(Deviation):
     """Robust z-score of the window against the `history` windows before it, the largest of all.
 
     |x - median| / (1.4826 MAD), for each number of the window (Iglewicz and Hoaglin 1993). Where
@@ -106,20 +114,40 @@ class RobustZ:
     def of(self, frame: Frame, results: Sequence[Result]) -> float:
         """The score, 0 until there is some history."""
         del frame
-        values = put_out(results)
-        if self._past.shape[1:] != values.shape:
-            self._past, self._count = np.empty((self._length, values.size)), 0
+        return self._scores(put_out(results)[np.newaxis])[0]
+
+    def of_each(self, frame: Frame, results: Sequence[Result]) -> Sequence[float]:
+        """The scores, all at once between one look at the history and the next."""
+        return self._scores(put_out(results).reshape(frame.count, -1))
+
+    def _scores(self, windows: Vector) -> list[float]:
+        """Those of windows one behind the other, a row each."""
+        if self._past.shape[1:] != windows.shape[1:]:
+            self._past, self._count = np.empty((self._length, windows.shape[1])), 0
             self._spread = np.empty(0)
+        scores: list[float] = []
+        while len(scores) < len(windows):
+            scores += self._judged(windows[len(scores) :][: self._ahead()])
+        return scores
+
+    def _ahead(self) -> int:
+        """How many windows there are until the history is looked at, or written from its start."""
+        count, warm = self._count, -(-self._length // _WARM_UP)
+        until_look = warm - count if count < warm else self._every - count % self._every
+        return min(until_look, self._length - count % self._length)
+
+    def _judged(self, windows: Vector) -> list[float]:
         known = min(self._count, self._length)
         is_warm = known * _WARM_UP >= self._length
         if is_warm and (self._count % self._every == 0 or not self._spread.size):
             self._look(self._past[:known])
-        value = 0.0
-        if is_warm:
-            value = float((np.abs(values - self._median) / self._spread).max())
-        self._past[self._count % self._length] = values
-        self._count += 1
-        return value
+        place = self._count % self._length
+        self._past[place : place + len(windows)] = windows
+        self._count += len(windows)
+        if not is_warm:
+            return [0.0] * len(windows)
+        scores: list[float] = (np.abs(windows - self._median) / self._spread).max(axis=1).tolist()
+        return scores
 
     def reset(self) -> None:
         """What was usual before stays so."""

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from edge_agent.errors import SignalMismatch
 from edge_agent.frame import Frame, Place
 from edge_agent.result import Result
-from edge_agent.scoring.deviation import Vector, put_out
+from edge_agent.scoring.deviation import Deviation, Vector, put_out
 
 _NO_PLACE = Place(-1, 0, 0, 1)
 
 
-class Forecast:
+class Forecast(Deviation):
     """Root mean square difference between the rows that came and what was predicted of them.
 
     The model puts out the rows that follow its window, row by row, in the units of its input. The

@@ -12,11 +12,11 @@ from edge_agent.frame import Frame
 from edge_agent.result import ClassScore, Reading, Result
 from edge_agent.scoring.anomaly import AnomalyScorer
 from edge_agent.scoring.calibration import make_calibration
-from edge_agent.scoring.deviation import Distance, Reconstruction, RobustZ
+from edge_agent.scoring.deviation import Deviation, Distance, Reconstruction, RobustZ
 from tests.scoring.frames import put, window
 
 
-class Given:
+class Given(Deviation):
     """The value is the window's first number."""
 
     def of(self, frame: Frame, results: Sequence[Result]) -> float | None:

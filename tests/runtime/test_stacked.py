@@ -1,0 +1,95 @@
+"""A recording whose windows come stacked tells the same as one by one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge_agent.config.load import config_from_values
+from edge_agent.runtime import assembly, stages
+from edge_agent.runtime.inbox import Inbox, Job
+from edge_agent.runtime.wire import build_agent
+from tests.support.runtime import Told
+
+SPIKES: Mapping[str, Any] = {"hits": 1, "of": 1, "lost": "1s"}
+OF_RUNS = {"latency_ms", "clock", "id"}
+
+
+def recording(file: Path, seed: int, rows: int) -> None:
+    """A signal at 10 Hz since 2026 with spikes, numbers that are missing, and a gap."""
+    dice = np.random.default_rng(seed)
+    values = dice.normal(0.0, 1.0, rows) + 40.0 * (dice.random(rows) < 0.01)
+    times = 1_780_000_000 + np.arange(rows) / 10.0 + 60.0 * (np.arange(rows) > rows // 2)
+    values[dice.random(rows) < 0.02] = np.nan
+    lines = (f"{at:.1f},{value:.4f}" for at, value in zip(times, values, strict=True))
+    file.write_text("\n".join(["time,x", *lines]))
+
+
+class Noting(Inbox):
+    """One that notes how many windows come at once."""
+
+    most = 0
+
+    def append(self, job: Job) -> None:
+        """Note it and put it in."""
+        Noting.most = max(Noting.most, job.frame.count)
+        super().append(job)
+
+
+def ran(file: Path, stacked: bool, pipeline: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Counts, events and readings of the recording, and the topics of all that was told."""
+    source = {"type": "csv", "file": str(file), "pace": "fast", "missing": "nan"}
+    if "stream" in pipeline:
+        source["rate"] = "10"
+    values = {"sources": {"s": source}, "pipelines": {"p": {"source": "s", **pipeline}}}
+    outbox, Noting.most = Told(), 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(assembly, "Inbox", Noting)
+        if not stacked:
+            patch.setattr(stages, "_may_stack", lambda *_: False)
+        config = config_from_values({"agent": {"name": "dev"}, **values}, Path())
+        agent = build_agent(config, outbox, publish=False)
+    agent.run(threading.Event())
+    metrics = agent.pipelines[0].metrics
+    assert metrics.counts.errors == 0
+    assert Noting.most <= 1 or stacked
+    assert metrics.counts.taken < 300 or Noting.most > 100 or not stacked
+    events = [{k: v for k, v in e.items() if k not in OF_RUNS} for e in outbox.events()]
+    histograms = [samples.histogram()[0][-1] for samples in metrics.latency.values()]
+    topics = [message.topic for message in outbox.messages if "/p/" in message.topic]
+    return (metrics.counts, histograms), events, outbox.json("p/reading"), topics
+
+
+@given(
+    st.integers(0, 999),
+    st.integers(1, 700),
+    st.sampled_from(
+        [
+            {"anomaly": {"history": 50}},
+            {"anomaly": {"history": 50, "average": 2}, "window": {"length": 4, "hop": 3}},
+            {"anomaly": {"history": 16, "limit": 3}, "publish": {"reading_every": "1s"}},
+            {
+                "anomaly": {"history": 50},
+                "window": {"length": 8, "pad": "edge"},
+                "features": {"difference": {}},
+                "stream": {"difference": {}},
+            },
+        ]
+    ),
+)
+@settings(max_examples=8)
+def test_the_same_is_told(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, rows: int, pipeline: dict[str, Any]
+) -> None:
+    """Events, readings, counts and what the health says of each frame, message by message."""
+    file = tmp_path_factory.mktemp("stacked") / "s.csv"
+    recording(file, seed, rows)
+    alone, together = (ran(file, each, {"track": SPIKES, **pipeline}) for each in (False, True))
+    assert together == alone
