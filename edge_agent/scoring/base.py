@@ -26,7 +26,7 @@ class Scorer(Protocol):
 
 @runtime_checkable
 class StackScorer(Scorer, Protocol):
-    """One that takes windows stacked as well, and several such frames cheaper than one by one."""
+    """One that takes windows stacked as well, which costs less than one by one."""
 
     def apply_each(self, frame: Frame, results: Sequence[Result]) -> Sequence[Sequence[Scored]]:
         """What `apply` gives for each of the windows, in their order."""

@@ -82,6 +82,11 @@ def _predicted(numbers: Vector, channels: int, place: Place) -> Vector:
             "these are no rows that it predicts",
             "use a model that puts out the rows that come next, each with all channels",
         )
+    if not np.isfinite(numbers).all():
+        raise SignalMismatch(
+            "the model predicts numbers that are not finite",
+            "scale the signal as that which it was trained on, by z_score or min_max",
+        )
     most = min(horizon, place.count)
     if place.hop > most:
         raise SignalMismatch(

@@ -107,6 +107,7 @@ def test_a_new_stream() -> None:
     [
         (rows([[0, 0, 0]] * 2), range(4), r"4 numbers for a signal of 3 channels.*rows that come"),
         (rows([0, 0]), (), r"0 numbers for a signal of 1 channels"),
+        (rows([0, 0]), (1, np.inf), r"not finite"),
         (rows([0] * 8, hop=8), range(2), r"8 rows apart.*predicts 2.*window.hop to 2 or less"),
         (rows([0] * 2, hop=3), range(9), r"2 rows begin 3 rows apart.*window.hop to 2 or less"),
         (Frame("s", 0, np.zeros(5), 0, 0, 0), (0,), r"5 numbers.*in stream"),

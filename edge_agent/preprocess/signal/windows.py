@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from edge_agent.preprocess.signal.base import Block
@@ -117,9 +116,9 @@ class Windows:
         count = (self._end - self._start - self.length) // self.hop + 1
         if count < 1:
             return
-        first, rows = self._first, self._rows[self._start : self._end]
+        first, start = self._first, self._start
         self._first += count * self.hop
         self._start += count * self.hop
-        row, number = rows.strides
+        row, number = self._rows.strides
         shape, strides = (count, self.length, self.channels), (row * self.hop, row, number)
-        yield first, as_strided(rows, shape, strides, writeable=False)
+        yield first, np.ndarray(shape, np.float32, self._rows, start * row, strides)
