@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,20 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Which rows of its signal a window holds.
+
+    `count` rows from row `first` on, counted from the beginning of the unbroken part `part` of the
+    signal: a gap begins another. The next window begins `hop` rows later.
+    """
+
+    part: int
+    first: int
+    count: int
+    hop: int
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """One frame of a source.
 
@@ -39,7 +53,11 @@ class Frame:
     durations, in seconds: the monotonic clock for a live source, the position in the recording
     (rising through loops) for a recorded one, so that a recording gives the same events at any
     pace. `media_time` is seconds into the recording, None for live sources. The times of a block
-    are those of its last row.
+    are those of its last row. `place` is where in its signal a window is.
+
+    Windows of a recording that nothing but a look will be taken at may come stacked: then `data`
+    has them one behind the other, and `ends` are their timelines (float64 [n], rising). All else
+    is that of the block that they were cut of; `window` gives one of them as it comes by itself.
     """
 
     source: str
@@ -51,6 +69,8 @@ class Frame:
     media_time: float | None = None
     signal: Signal | None = None
     text: str | None = None
+    place: Place | None = None
+    ends: NDArray[np.float64] | None = None
 
     @property
     def is_picture(self) -> bool:
@@ -61,3 +81,29 @@ class Frame:
     def size(self) -> tuple[int, int]:
         """Width and height in pixels; zero for what is no picture."""
         return (self.data.shape[1], self.data.shape[0]) if self.is_picture else (0, 0)
+
+    @property
+    def count(self) -> int:
+        """How many frames it is: one, or as many as are stacked."""
+        return 1 if self.ends is None else len(self.ends)
+
+    def window(self, number: int) -> Frame:
+        """One of those that are stacked."""
+        assert self.ends is not None
+        return self.part(self.seq + number, self.data[number], float(self.ends[number]))
+
+    def part(self, seq: int, data: NDArray[Any], end: float, place: Place | None = None) -> Frame:
+        """What was made of rows of this block of which the last was at that timeline."""
+        back = self.timeline - end
+        return replace(
+            self,
+            seq=seq,
+            data=data,
+            wall=self.wall - back,
+            monotonic_ns=self.monotonic_ns - round(1e9 * back),
+            timeline=end,
+            media_time=None if self.media_time is None else self.media_time - back,
+            signal=None,
+            place=place,
+            ends=None,
+        )

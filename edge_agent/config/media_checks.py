@@ -10,12 +10,14 @@ from edge_agent.config.problem import Mistake, YamlPath
 from edge_agent.config.schema import NO_MODEL
 from edge_agent.config.validate import node_at
 from edge_agent.config.yaml_tree import Mapping, Scalar, Sequence
+from edge_agent.preprocess.signal import WINDOW_STAGES
 from edge_agent.registry import UnknownName
 from edge_agent.sources import SOURCES
 
 _log = logging.getLogger(__name__)
 
 _SCORERS = ("anomaly", "reading", "smooth")
+_BY_MODEL = ("reconstruction", "forecast")
 _OF_SIGNALS = (("stream",), ("features",))
 _OF_TEXT = (("text",),)
 _OF_PICTURES = (("zones",), ("lines",), ("privacy", "mask"), ("gate", "motion"))
@@ -39,6 +41,41 @@ def one_scorer(root: Mapping) -> Iterator[Mistake]:
             message = f"stands beside {found[0]}, and a pipeline has one of them"
             cure = "make a second pipeline of the same source"
             yield Mistake(("pipelines", pipeline, other), message, cure, at_key=True)
+
+
+def methods(root: Mapping) -> Iterator[Mistake]:
+    """A forecast, or a reconstruction, is a model's; a forecast is of rows that come."""
+    for pipeline in entries(root, "pipelines"):
+        path = ("pipelines", pipeline)
+        method = text_at(root, *path, "anomaly", "method")
+        if method in _BY_MODEL and not text_at(root, *path, "model"):
+            message = f"is {method}, and pipeline {pipeline} has no model"
+            yield Mistake((*path, "anomaly", "method"), message, "set model, or another method")
+        if method == "forecast":
+            yield from _unlike_rows(root, path)
+
+
+def _unlike_rows(root: Mapping, path: tuple[str, str]) -> Iterator[Mistake]:
+    """What makes something else than the rows of the signal of a window."""
+    if text_at(root, *path, "window", "pad") in ("zero", "edge"):
+        message = "makes rows up, and a forecast is compared with those that come"
+        yield Mistake((*path, "window", "pad"), message, "leave it out")
+    for name in entries(root, *path, "features"):
+        if not _is_by_rows(name):
+            message = "does not leave a window the rows that a forecast is compared with"
+            cure = "put it under stream, or leave it out"
+            yield Mistake((*path, "features", name), message, cure, at_key=True)
+
+
+def _is_by_rows(feature: str) -> bool:
+    """Whether it makes of each row a row; one that is not there is another check's."""
+    try:
+        return getattr(WINDOW_STAGES.load(feature), "by_rows", False)
+    except UnknownName:
+        return True
+    except Exception:  # noqa: BLE001 - a plug-in may fail in any way; its own check tells
+        _log.debug("features.%s cannot be loaded", feature, exc_info=True)
+        return True
 
 
 def media(root: Mapping) -> Iterator[Mistake]:
@@ -99,4 +136,4 @@ def _medium(kind: str) -> str | None:
     return medium
 
 
-ERRORS: tuple[Check, ...] = (needed_models, one_scorer, media, reserved_model)
+ERRORS: tuple[Check, ...] = (needed_models, one_scorer, methods, media, reserved_model)

@@ -11,7 +11,7 @@ from annotated_types import Ge, Gt
 from numpy.typing import NDArray
 
 from edge_agent.errors import SignalMismatch
-from edge_agent.frame import Frame, Signal
+from edge_agent.frame import Frame, Place, Signal
 from edge_agent.options import Doc, Duration, Options
 from edge_agent.preprocess.signal import (
     STREAM_STAGES,
@@ -21,8 +21,12 @@ from edge_agent.preprocess.signal import (
     Windows,
     WindowStage,
 )
-from edge_agent.preprocess.signal.windows import Pad
+from edge_agent.preprocess.signal.windows import Pad, Stack
 from edge_agent.preprocess.text import TEXT_STAGES, TextStage
+
+_STACKED = 16_384  # numbers in a stack of windows
+
+Times = NDArray[np.float64]
 
 Span = Annotated[int, Ge(1)] | Annotated[Duration, Gt(0)]
 """A part of a signal: a whole number is rows, a duration such as 0.5s needs a rate."""
@@ -112,21 +116,28 @@ class SignalFraming:
     The stages of `stream` work along the signal, those of `features` on each window. They are
     built with the first block, which tells rate and channels, and anew where these change. A
     window never reaches over a gap; one with numbers missing (NaN) is dropped and counted.
-    The time of a window is that of its last row.
+    The time of a window is that of its last row. Where `stacked`, those of a block come as one
+    frame, some thousand numbers of them at most.
     """
 
     def __init__(
-        self, window: WindowOptions, stream: Mapping[str, Options], features: Mapping[str, Options]
+        self,
+        window: WindowOptions,
+        stream: Mapping[str, Options],
+        features: Mapping[str, Options],
+        stacked: bool = False,
     ) -> None:
         self._window = window
         self._stream = dict(stream)
         self._features = dict(features)
+        self._used = self._stacked if stacked else self._by_itself
         self._form: tuple[float | None, int] | None = None
         self._stages: Sequence[StreamStage] = ()
         self._after: Sequence[WindowStage] = ()
         self._windows = Windows(1, 1, 1)
         self._rate: float | None = None
         self._rows = 0  # that came before this block
+        self._part = 0  # of the signal: each gap begins another
         self._last: Frame | None = None
         self._seq = 0
         self.dropped = 0
@@ -144,17 +155,18 @@ class SignalFraming:
             rows = stage.push(rows)
         times = self._times(signal, len(rows))
         self._last = frame
-        for first, window in self._windows.push(rows):
-            # It ends in this block, or it would have been full before.
-            end = times[first + self._windows.length - 1 - self._rows]
-            yield from self._used(frame, window, float(end))
+        for first, stack in self._windows.stacks(rows):
+            # They end in this block, or they would have been full before.
+            end = first + self._windows.length - 1 - self._rows
+            yield from self._used(frame, stack, first, times[end :: self._windows.hop])
         self._rows += len(rows)
 
     def flush(self) -> Iterator[Frame]:
         """The last window, where it is filled up."""
         if self._last is not None:
-            for _, window in self._windows.flush():
-                yield from self._used(self._last, window, self._last.timeline)
+            for first, window in self._windows.flush():
+                end = np.array([self._last.timeline])
+                yield from self._used(self._last, window[np.newaxis], first, end)
 
     def reset(self) -> None:
         """Forget the past."""
@@ -162,6 +174,7 @@ class SignalFraming:
             stage.reset()
         self._windows.reset()
         self._rows = 0
+        self._part += 1
         self._last = None
 
     def _fit(self, signal: Signal) -> None:
@@ -181,35 +194,41 @@ class SignalFraming:
         times: NDArray[np.float64] = signal.times[-1] - np.arange(count - 1, -1, -1) / self._rate
         return times
 
-    def _used(self, block: Frame, window: Block, end: float) -> Iterator[Frame]:
-        made = self._made(window)
-        if made is None:
-            self.dropped += 1
-        else:
-            yield self._frame(block, made, end)
+    def _by_itself(self, block: Frame, stack: Stack, first: int, ends: Times) -> Iterator[Frame]:
+        """Each window as a frame."""
+        length, hop = self._windows.length, self._windows.hop
+        for number, window in enumerate(stack):
+            values = self._made(window)
+            if not np.isfinite(values).all():
+                self.dropped += 1
+                continue
+            place = Place(self._part, first + number * hop, length, hop)
+            data = values if self._after else values.copy()
+            yield block.part(self._seq, data, float(ends[number]), place)
+            self._seq += 1
 
-    def _made(self, window: Block) -> NDArray[Any] | None:
-        """The features of a window in memory of their own; None where numbers are missing."""
+    def _stacked(self, block: Frame, stack: Stack, first: int, ends: Times) -> Iterator[Frame]:
+        """Some windows as a frame."""
+        del first
+        most = max(1, _STACKED // stack[0].size)
+        for start in range(0, len(stack), most):
+            part = stack[start : start + most]
+            values = np.stack([self._made(each) for each in part]) if self._after else part.copy()
+            usable = np.isfinite(values).reshape(len(part), -1).all(axis=1)
+            self.dropped += len(part) - int(usable.sum())
+            of_part = ends[start : start + len(part)]
+            if usable.any():
+                yield replace(
+                    block, seq=self._seq, data=values[usable], ends=of_part[usable], signal=None
+                )
+                self._seq += int(usable.sum())
+
+    def _made(self, window: Block) -> NDArray[Any]:
+        """The features of a window, or the window itself where there are none."""
         values: NDArray[Any] = window
         for stage in self._after:
             values = stage.apply(values)
-        if not np.isfinite(values).all():
-            return None
-        return values if self._after else values.copy()
-
-    def _frame(self, block: Frame, values: NDArray[Any], end: float) -> Frame:
-        back = block.timeline - end
-        self._seq += 1
-        return replace(
-            block,
-            seq=self._seq - 1,
-            data=values,
-            wall=block.wall - back,
-            monotonic_ns=block.monotonic_ns - round(1e9 * back),
-            timeline=end,
-            media_time=None if block.media_time is None else block.media_time - back,
-            signal=None,
-        )
+        return values
 
 
 class _Plan:

@@ -304,7 +304,9 @@ class Assembly:
         labels = frozenset(item.labels) if item.labels is not None else None
         medium = medium_of(source)
         scorer = partial(self._scorer, config, name)
-        stages = stage_factory(config, item, medium, self._ids, metrics.crossings, scorer)
+        stages = stage_factory(
+            config, item, medium, source.live, self._ids, metrics.crossings, scorer
+        )
         recorder = build_recorder(config, name, item)
         on_events = self._on_events
         if recorder is not None:

@@ -46,16 +46,19 @@ class Collector:
 
     def apply(self, frame: Frame, results: Sequence[Result]) -> Sequence[Scored]:
         """Note a window; nothing comes of it."""
-        self.seen += 1
-        if self._deviation is not None:
-            self.values.append(self._average.add(self._deviation.of(frame.data, results)))
-        else:
+        if self._deviation is None:
+            self.seen += 1
             self._keep(put_out(results).astype(np.float32))
+        elif (value := self._deviation.of(frame, results)) is not None:
+            self.seen += 1
+            self.values.append(self._average.add(value))
         return ()
 
     def reset(self) -> None:
         """Forget the windows before, not what was noted."""
         self._average.reset()
+        if self._deviation is not None:
+            self._deviation.reset()
 
     def _keep(self, window: NDArray[np.float32]) -> None:
         if self.windows and window.size != self.windows[0].size:
@@ -76,7 +79,7 @@ def calibrate(
     """Run the pipeline for so long, or to the end of its recording; the result is not kept yet.
 
     `progress` is told how many windows there are. Raises UsageError for a pipeline that looks for
-    no anomaly, SignalMismatch where too few windows came.
+    no anomaly, SignalMismatch where there were too few windows.
     """
     item = config.pipelines.get(name)
     if item is None or item.anomaly is None:
@@ -93,7 +96,8 @@ def calibrate(
     _run(alone, collector, seconds, stop, progress)
     if collector.seen < LEAST_WINDOWS:
         raise SignalMismatch(
-            f"only {collector.seen} windows came, and normal takes {LEAST_WINDOWS} at least",
+            f"only {collector.seen} windows could be judged, and it takes {LEAST_WINDOWS} to know "
+            "what is normal",
             "let it run for longer (--for), or see what edge-agent doctor says of the source",
         )
     return _made(basis_of(config, name), collector, item.anomaly)

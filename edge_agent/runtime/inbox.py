@@ -62,9 +62,13 @@ class Inbox:
                 self._ready.notify_all()
 
     def append(self, job: Job) -> None:
-        """Put in a recorded frame; waits for room, until the inbox is closed."""
+        """Put in a recorded frame; waits for room, until the inbox is closed.
+
+        Frames of stacked windows take the room of as many.
+        """
+        room = max(_WAITING, self._waiting // job.frame.count)
         with self._ready:
-            self._ready.wait_for(lambda: self._closed or len(self._jobs) < self._waiting)
+            self._ready.wait_for(lambda: self._closed or len(self._jobs) < room)
             if not self._closed:
                 self._jobs.append(job)
                 self._ready.notify_all()
@@ -78,7 +82,7 @@ class Inbox:
     def clear(self) -> int:
         """Drop what waits: nobody will take it. Returns how many frames that were."""
         with self._ready:
-            dropped = len(self._jobs)
+            dropped = sum(job.frame.count for job in self._jobs)
             self._jobs.clear()
             self._ready.notify_all()
             return dropped

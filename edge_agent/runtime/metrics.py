@@ -27,12 +27,13 @@ class Samples:
         self._buckets = [0] * (len(BUCKETS_MS) + 1)
         self._total = 0.0
 
-    def add(self, milliseconds: float) -> None:
-        """Note one latency."""
-        self._ring[self._seen % _KEPT] = milliseconds
-        self._seen += 1
-        self._buckets[bisect_left(BUCKETS_MS, milliseconds)] += 1
-        self._total += milliseconds
+    def add(self, milliseconds: float, count: int = 1) -> None:
+        """Note a latency, that of so many frames."""
+        for place in range(self._seen, self._seen + min(count, _KEPT)):
+            self._ring[place % _KEPT] = milliseconds
+        self._seen += count
+        self._buckets[bisect_left(BUCKETS_MS, milliseconds)] += count
+        self._total += count * milliseconds
 
     def histogram(self) -> tuple[list[int], float]:
         """How many of all so far were at most as long as each of BUCKETS_MS, all, and their sum."""
@@ -77,19 +78,20 @@ class PipelineMetrics:
     )
     started: float = field(default_factory=lambda: time.monotonic())  # noqa: PLW0108 - late: tests replace `time`
     first: float = 0.0
+    at_first: int = 0  # frames that came then
     newest: float = 0.0
 
-    def took(self) -> None:
-        """Note a frame of the source, now (monotonic seconds)."""
+    def took(self, count: int = 1) -> None:
+        """Note so many frames of the source, now (monotonic seconds)."""
         self.newest = time.monotonic()
         if not self.counts.taken:
-            self.first = self.newest
-        self.counts.taken += 1
+            self.first, self.at_first = self.newest, count
+        self.counts.taken += count
 
     def fps(self) -> float:
         """Frames of the source per second, from the first to the newest."""
         elapsed = self.newest - self.first
-        return (self.counts.taken - 1) / elapsed if elapsed > 0.0 else 0.0
+        return (self.counts.taken - self.at_first) / elapsed if elapsed > 0.0 else 0.0
 
 
 class RateMeter:

@@ -17,7 +17,7 @@ from edge_agent.frame import Frame
 from edge_agent.gates.chain import GateChain
 from edge_agent.preprocess.framing import AsItComes, Framing
 from edge_agent.preprocess.mask import PrivacyMask
-from edge_agent.result import Kind, Reading, Track
+from edge_agent.result import Kind, Reading, Result, Scored, Track
 from edge_agent.rules.base import Happening
 from edge_agent.rules.filters import ResultFilter
 from edge_agent.rules.objects import ObjectRules
@@ -29,6 +29,7 @@ from edge_agent.runtime.refine import Refinement
 from edge_agent.runtime.reporter import Moment, Reporter
 from edge_agent.runtime.settings import PipelineSettings, few_labels
 from edge_agent.runtime.snapshots import NoSnapshots, Snapshots
+from edge_agent.runtime.stacked import worth_a_look
 from edge_agent.runtime.status import PipelineStatus
 from edge_agent.runtime.tiling import Tiling
 from edge_agent.scoring.base import Scorer, Unscored
@@ -185,7 +186,7 @@ class Pipeline:
         self._guarded(self._framing.reset)
 
     def _admit(self, frame: Frame) -> Job | None:
-        self.metrics.took()
+        self.metrics.took(frame.count)
         start = time.perf_counter()
         visible = self._mask.apply(frame)
         self.snapshots.frame(visible)
@@ -193,12 +194,12 @@ class Pipeline:
         # What is parked need not be looked at as often as what moves.
         is_busy = tracker is not None and tracker.active and not self._rules.at_rest
         verdict = self._gate.check(visible, is_busy)
-        gate_ms = 1e3 * (time.perf_counter() - start)
-        self.metrics.latency["gate"].add(gate_ms)
+        gate_ms = 1e3 * (time.perf_counter() - start) / frame.count
+        self.metrics.latency["gate"].add(gate_ms, frame.count)
         if verdict.closed and tracker is not None and tracker.active:
             self._end_all()
         if not verdict.passed or (frame.is_picture and self._is_left_out()):
-            self.metrics.counts.gated += 1
+            self.metrics.counts.gated += frame.count
             return None
         return Job(visible, verdict.regions, gate_ms, self._memory)
 
@@ -290,45 +291,56 @@ class Pipeline:
         self.metrics.counts.errors += 1
 
     def _complete(self, job: Job, outcome: Outcome) -> None:
-        if self._tracker is None or self._model is None or self._retry_at is not None:
-            self.metrics.counts.dropped += 1
+        frame, tracker, model = job.frame, self._tracker, self._model
+        if tracker is None or model is None or self._retry_at is not None:
+            self.metrics.counts.dropped += frame.count
             return
         if not self._is_enabled:
-            self.metrics.counts.gated += 1
+            self.metrics.counts.gated += frame.count
             return
+        self.metrics.counts.inferred += frame.count
+        latency = self._latency(job, outcome)
+        for each, scored in worth_a_look(
+            job, outcome.results, self._scorer, tracker, self._reporter
+        ):
+            moment = Moment.of_frame(each.frame, latency, model[0])
+            self._last = (each.frame.timeline, moment)
+            self._follow(each, outcome.results, scored, moment)
+        self._backoff.reset()
+
+    def _follow(
+        self, job: Job, found: Sequence[Result], scored: Sequence[Scored], moment: Moment
+    ) -> None:
+        """Make of what counts in a frame tracks, and of these events."""
+        assert self._tracker is not None
         frame = job.frame
-        self.metrics.counts.inferred += 1
-        moment = Moment.of_frame(frame, self._latency(job, outcome), self._model[0])
-        self._last = (frame.timeline, moment)
-        scored = self._scorer.apply(frame, outcome.results)
         for reading in scored:
             if isinstance(reading, Reading):
                 self._reporter.reading(reading, frame.timeline, moment)
         results = self._filter.apply(scored, self.threshold, frame.size)
-        part = self._tracker.faint
-        faint = self._filter.faint(scored, self.threshold, frame.size, part)
+        faint = self._filter.faint(scored, self.threshold, frame.size, self._tracker.faint)
         followed = self._tracker.update(results, frame.timeline, faint)
         tracks = self.refinement.named(followed)
         happenings = self._tell(tracks, frame.timeline, moment)
         fresh = {each.track.id for each in happenings if each.type == "new"}
-        self.snapshots.inferred(frame, Seen(outcome.results, tracks, fresh))
+        self.snapshots.inferred(frame, Seen(found, tracks, fresh))
         if self.settings.detections:
             told = self.refinement.marked(results, tracks)
             self._reporter.detections(moment, told, job.regions)
         self.refinement.look(frame, tracks)
-        self._backoff.reset()
 
     def _latency(self, job: Job, outcome: Outcome) -> dict[str, float]:
+        count = job.frame.count
         latency = {
             "gate": job.gate_ms,
-            "preprocess": outcome.preprocess_ms,
-            "infer": outcome.infer_ms,
-            "decode": outcome.decode_ms,
+            "preprocess": outcome.preprocess_ms / count,
+            "infer": outcome.infer_ms / count,
+            "decode": outcome.decode_ms / count,
             "total": (time.monotonic_ns() - job.frame.monotonic_ns) / 1e6,
         }
         for stage, samples in self.metrics.latency.items():
             if stage != "gate":  # counted at intake, for the frames that it held back too
-                samples.add(latency[stage])
+                samples.add(latency[stage], count)
         return latency
 
     def finish(self) -> None:

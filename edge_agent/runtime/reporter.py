@@ -176,10 +176,14 @@ class Reporter:
     def reading(self, reading: Reading, timeline: float, moment: Moment) -> None:
         """Publish a number: at once where its state is another, else after `reading_every` s."""
         self._reading = reading, moment
-        since, state = self._told
-        if reading.state != state or timeline - since >= self._publish.reading_every:
+        if self.is_due(reading, timeline):
             self._told = timeline, reading.state
             self.newest_reading()
+
+    def is_due(self, reading: Reading, timeline: float) -> bool:
+        """Whether a reading is published as it comes, even if another follows."""
+        since, state = self._told
+        return reading.state != state or timeline - since >= self._publish.reading_every
 
     def newest_reading(self) -> None:
         """Publish the newest number, if it was held back."""

@@ -16,6 +16,7 @@ from edge_agent.scoring.anomaly import LABEL, AnomalyScorer
 from edge_agent.scoring.base import Scorer, Unscored
 from edge_agent.scoring.calibration import Calibration, CalibrationStore
 from edge_agent.scoring.deviation import Deviation, Distance, Reconstruction, RobustZ
+from edge_agent.scoring.forecast import Forecast
 from edge_agent.scoring.options import AnomalyOptions, Method
 from edge_agent.scoring.reading import ReadingScorer
 from edge_agent.scoring.smooth import Smooth
@@ -116,7 +117,7 @@ def deviation_of(
     if method == "distance":
         assert known is not None
         return partial(Distance, known)
-    return Reconstruction
+    return Forecast if method == "forecast" else Reconstruction
 
 
 def _calibrated(config: Config, name: str) -> Calibration:

@@ -22,7 +22,7 @@ from edge_agent.rules.zones import ZoneWatch
 from edge_agent.runtime.pipeline import StageFactory
 from edge_agent.runtime.scoring import labels_of
 from edge_agent.runtime.snapshots import JpegSnapshots, NoSnapshots, Snapshots
-from edge_agent.scoring.base import Scorer
+from edge_agent.scoring.base import Scorer, StackScorer
 from edge_agent.sources import SOURCES
 from edge_agent.sources.base import Medium, Source
 from edge_agent.tracking.base import Tracker
@@ -56,20 +56,21 @@ def stage_factory(
     config: Config,
     item: PipelineConfig,
     medium: Medium,
+    live: bool,
     ids: Iterator[int],
     crossings: Counter[CountKey],
     scorer: Callable[[], Scorer],
 ) -> StageFactory:
     """What makes the stages of a pipeline; raises ValueError for options that one refuses.
 
-    `medium` is what the source gives, `ids` numbers objects, `crossings` are the line counts so
-    far, `scorer` makes the scorer.
+    `medium` is what the source gives, `live` whether it is no recording; `ids` numbers objects,
+    `crossings` are the line counts so far, `scorer` makes the scorer.
     """
     stages = StageFactory(
         gate=partial(_gates, item, config.agent.location),
         tracker=partial(_tracker, _track_options(config, item), ids, medium),
         rules=partial(_rules, item, crossings),
-        framing=partial(_framing, item, medium),
+        framing=partial(_framing, item, medium, not live and _may_stack(item, scorer)),
         scorer=scorer,
     )
     (
@@ -81,9 +82,17 @@ def stage_factory(
     return stages
 
 
-def _framing(item: PipelineConfig, medium: Medium) -> Framing:
+def _may_stack(item: PipelineConfig, scorer: Callable[[], Scorer]) -> bool:
+    """Whether its windows may come stacked: nobody wants each of them by itself."""
+    publish = item.publish
+    shows_each = publish.detections or publish.snapshots.allowed or item.record is not None
+    is_plain = item.model is None and not item.gate and not shows_each
+    return is_plain and isinstance(scorer(), StackScorer)
+
+
+def _framing(item: PipelineConfig, medium: Medium, stacked: bool) -> Framing:
     if medium == "signal":
-        return SignalFraming(item.window, item.stream, item.features)
+        return SignalFraming(item.window, item.stream, item.features, stacked)
     if medium == "text":
         return TextFraming(item.text)
     return AsItComes()

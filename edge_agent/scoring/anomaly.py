@@ -35,17 +35,29 @@ class AnomalyScorer:
         self._is_on = False
 
     def apply(self, frame: Frame, results: Sequence[Result]) -> Sequence[Scored]:
-        """The reading, with the anomaly while there is one; raises SignalMismatch."""
-        value = self._average.add(self._deviation.of(frame.data, results))
-        self._is_on = value > (self._end if self._is_on else self._limit)
-        score = value / (value + self._limit)
-        state = LABEL if self._is_on else "normal"
-        reading = Reading(value, score, state, limit=self._limit)
-        # It goes on below its limit while the hysteresis lasts.
-        return [reading, ClassScore(LABEL, max(score, 0.5), 0)] if self._is_on else [reading]
+        """The reading, with the anomaly while there is one; raises SignalMismatch.
+
+        Nothing for a window of which nothing can be said.
+        """
+        return self._judged(self._deviation.of(frame, results))
+
+    def apply_each(self, frame: Frame, results: Sequence[Result]) -> Sequence[Sequence[Scored]]:
+        """The same for each of the windows that are stacked."""
+        return [self._judged(value) for value in self._deviation.of_each(frame, results)]
 
     def reset(self) -> None:
         """Forget the windows before."""
         self._average.reset()
         self._deviation.reset()
         self._is_on = False
+
+    def _judged(self, deviation: float | None) -> Sequence[Scored]:
+        if deviation is None:
+            return ()
+        value = self._average.add(deviation)
+        self._is_on = value > (self._end if self._is_on else self._limit)
+        score = value / (value + self._limit)
+        state = LABEL if self._is_on else "normal"
+        reading = Reading(value, score, state, limit=self._limit)
+        # It goes on below its limit while the hysteresis lasts.
+        return [reading, ClassScore(LABEL, max(score, 0.5), 0)] if self._is_on else [reading]

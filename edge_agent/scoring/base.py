@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from edge_agent.frame import Frame
 from edge_agent.result import Result, Scored
@@ -22,6 +22,14 @@ class Scorer(Protocol):
 
     def reset(self) -> None:
         """Forget the frames before: the stream broke off."""
+
+
+@runtime_checkable
+class StackScorer(Scorer, Protocol):
+    """One that takes windows stacked as well, which costs less than one by one."""
+
+    def apply_each(self, frame: Frame, results: Sequence[Result]) -> Sequence[Sequence[Scored]]:
+        """What `apply` gives for each of the windows, in their order."""
 
 
 class Unscored:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.errors import SignalMismatch
+from edge_agent.frame import Frame
 from edge_agent.result import RawOutput, Result
 from edge_agent.scoring.calibration import Calibration
 
@@ -22,21 +23,32 @@ _RANGE_TO_STD = 1.0 / (2.0 * 1.96)  # of a normal distribution
 
 
 class Deviation(Protocol):
-    """Gives a window a value: the higher, the less normal; 0 while it cannot tell."""
+    """Gives a window a value: the higher, the less normal."""
 
-    def of(self, window: NDArray[Any], results: Sequence[Result]) -> float:
-        """The value of a window and what the model put out for it; raises SignalMismatch."""
+    def of(self, frame: Frame, results: Sequence[Result]) -> float | None:
+        """The value of a window and what the model put out for it; raises SignalMismatch.
+
+        None where nothing can be said of that window.
+        """
+
+    def of_each(self, frame: Frame, results: Sequence[Result]) -> Sequence[float | None]:
+        """The values of windows that are stacked, as if each came by itself."""
+        raw = [each for each in results if isinstance(each, RawOutput)]
+        return [
+            self.of(frame.window(n), [RawOutput(each.name, each.values[n]) for each in raw])
+            for n in range(frame.count)
+        ]
 
     def reset(self) -> None:
         """The stream broke off."""
 
 
-class Reconstruction:
+class Reconstruction(Deviation):
     """Mean squared difference between the window and what an autoencoder makes of it."""
 
-    def of(self, window: NDArray[Any], results: Sequence[Result]) -> float:
+    def of(self, frame: Frame, results: Sequence[Result]) -> float:
         """The mean squared error."""
-        made = put_out(results)
+        made, window = put_out(results), frame.data
         if made.size != window.size:
             raise SignalMismatch(
                 f"the model puts out {made.size} numbers for a window of {window.size}, so it is "
@@ -49,7 +61,7 @@ class Reconstruction:
         """Do nothing."""
 
 
-class Distance:
+class Distance(Deviation):
     """Root mean square distance to the nearest normal window, in standard deviations of normal.
 
     The nearest-neighbour rule of novelty detection (Ramaswamy, Rastogi and Shim 2000) on
@@ -61,9 +73,9 @@ class Distance:
         self._mean = calibration.mean
         self._std = calibration.std
 
-    def of(self, window: NDArray[Any], results: Sequence[Result]) -> float:
+    def of(self, frame: Frame, results: Sequence[Result]) -> float:
         """The distance."""
-        del window
+        del frame
         values = put_out(results)
         if values.size != self._mean.size:
             raise SignalMismatch(
@@ -82,7 +94,7 @@ class Distance:
         """Do nothing."""
 
 
-class RobustZ:
+class RobustZ(Deviation):
     """Robust z-score of the window against the `history` windows before it, the largest of all.
 
     |x - median| / (1.4826 MAD), for each number of the window (Iglewicz and Hoaglin 1993). Where
@@ -99,23 +111,43 @@ class RobustZ:
         self._median: Vector = np.empty(0)
         self._spread: Vector = np.empty(0)
 
-    def of(self, window: NDArray[Any], results: Sequence[Result]) -> float:
+    def of(self, frame: Frame, results: Sequence[Result]) -> float:
         """The score, 0 until there is some history."""
-        del window
-        values = put_out(results)
-        if self._past.shape[1:] != values.shape:
-            self._past, self._count = np.empty((self._length, values.size)), 0
+        del frame
+        return self._scores(put_out(results)[np.newaxis])[0]
+
+    def of_each(self, frame: Frame, results: Sequence[Result]) -> Sequence[float]:
+        """The scores, all at once between one look at the history and the next."""
+        return self._scores(put_out(results).reshape(frame.count, -1))
+
+    def _scores(self, windows: Vector) -> list[float]:
+        """Those of windows one behind the other, a row each."""
+        if self._past.shape[1:] != windows.shape[1:]:
+            self._past, self._count = np.empty((self._length, windows.shape[1])), 0
             self._spread = np.empty(0)
+        scores: list[float] = []
+        while len(scores) < len(windows):
+            scores += self._judged(windows[len(scores) :][: self._ahead()])
+        return scores
+
+    def _ahead(self) -> int:
+        """How many windows there are until the history is looked at, or written from its start."""
+        count, warm = self._count, -(-self._length // _WARM_UP)
+        until_look = warm - count if count < warm else self._every - count % self._every
+        return min(until_look, self._length - count % self._length)
+
+    def _judged(self, windows: Vector) -> list[float]:
         known = min(self._count, self._length)
         is_warm = known * _WARM_UP >= self._length
         if is_warm and (self._count % self._every == 0 or not self._spread.size):
             self._look(self._past[:known])
-        value = 0.0
-        if is_warm:
-            value = float((np.abs(values - self._median) / self._spread).max())
-        self._past[self._count % self._length] = values
-        self._count += 1
-        return value
+        place = self._count % self._length
+        self._past[place : place + len(windows)] = windows
+        self._count += len(windows)
+        if not is_warm:
+            return [0.0] * len(windows)
+        scores: list[float] = (np.abs(windows - self._median) / self._spread).max(axis=1).tolist()
+        return scores
 
     def reset(self) -> None:
         """What was usual before stays so."""

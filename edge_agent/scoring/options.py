@@ -9,7 +9,7 @@ from annotated_types import Ge, Gt, Le, Lt
 
 from edge_agent.options import Doc, Fraction, Options
 
-Method = Literal["reconstruction", "distance", "robust_z"]
+Method = Literal["reconstruction", "forecast", "distance", "robust_z"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,8 @@ class AnomalyOptions(Options):
         Method | Literal["auto"],
         Doc(
             "reconstruction: mean squared difference of the window and what the model makes of it; "
+            "forecast: root mean square difference of the rows that came and what the model "
+            "predicted of them from the windows before; "
             "distance: from the enrolled normal windows (of what the model puts out, or of the "
             "window itself where there is no model); robust_z: how many robust standard deviations "
             "it is off what it was lately. auto: reconstruction with a model, else robust_z."

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,10 +12,14 @@ from hypothesis import strategies as st
 
 from edge_agent.errors import SignalMismatch
 from edge_agent.frame import Frame, Signal
+from edge_agent.preprocess import framing as module
 from edge_agent.preprocess.framing import AsItComes, SignalFraming, TextFraming, WindowOptions
+from edge_agent.preprocess.signal.statistics import StatisticsOptions
+from edge_agent.preprocess.signal.windows import Pad
 from edge_agent.preprocess.text.tokens import BytesOptions
 
 RATE = 10.0
+ANY = np.empty(0)
 
 
 def block(
@@ -94,6 +99,21 @@ def test_missing_numbers() -> None:
     assert cutter.dropped == 2
 
 
+def test_the_place_of_a_window() -> None:
+    """Its first row, counted from the last gap on, each of which begins another part."""
+    stage = framing(2, 1)
+    parts = [
+        block([1, np.nan, 3, 4, 5], 0.4),
+        block([6, 7, 8], 0.9, is_gap=True),
+    ]
+    places = [window.place for each in parts for window in stage.cut(each)]
+    assert all(place is not None and (place.count, place.hop) == (2, 1) for place in places)
+    assert [place.first for place in places if place] == [2, 3, 0, 1]
+    first, second, *after = [place.part for place in places if place]
+    assert first == second
+    assert after == [first + 1] * 2
+
+
 def test_another_number_of_channels() -> None:
     """A signal that changes its form begins anew."""
     cutter = framing(2)
@@ -130,6 +150,56 @@ def test_however_it_is_cut(length: int, hop: int, sizes: list[int]) -> None:
         for size, end in zip(sizes, ends.tolist(), strict=True)
     ]
     assert cut(framing(length, hop), *parts) == whole
+
+
+def unstacked(frames: Iterable[Frame]) -> list[Frame]:
+    """Each window as it comes by itself."""
+    return [frame.window(n) for frame in frames for n in range(frame.count)]
+
+
+@given(
+    length=st.integers(1, 5),
+    hop=st.integers(1, 7),
+    sizes=st.lists(st.integers(1, 40), min_size=1, max_size=6),
+    pad=st.sampled_from(["none", "edge"]),
+    features=st.sampled_from([{}, {"statistics": StatisticsOptions(["mean", "max"])}]),
+    most=st.integers(1, 20),
+)
+def test_stacked(
+    length: int,
+    hop: int,
+    sizes: list[int],
+    pad: Pad,
+    features: dict[str, StatisticsOptions],
+    most: int,
+) -> None:
+    """The same windows at the same times, those without numbers left out, however many at once."""
+    options = WindowOptions(length, hop, pad)
+    ends = np.cumsum(sizes)
+    dice = np.random.default_rng(sum(sizes))
+    blocks = []
+    for size, end in zip(sizes, ends, strict=True):
+        rows = np.where(dice.random(size) < 0.1, np.nan, dice.normal(0, 1, size))
+        blocks.append(block(rows.tolist(), end / RATE, is_gap=bool(dice.random() < 0.2)))
+    alone, together = (
+        SignalFraming(options, {}, features),
+        SignalFraming(options, {}, features, True),
+    )
+    plain, found = list[Frame](), list[Frame]()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_STACKED", most)
+        for each in blocks:
+            plain += alone.cut(each)
+            cut = list(together.cut(each))
+            assert all(frame.count <= max(1, most // length) for frame in cut)
+            found += unstacked(cut)
+    plain += alone.flush()
+    found += unstacked(together.flush())
+    assert together.dropped == alone.dropped
+    assert len(found) == len(plain)
+    for one, other in zip(found, plain, strict=True):
+        np.testing.assert_array_equal(one.data, other.data)
+        assert replace(one, data=ANY) == replace(other, data=ANY, place=None)
 
 
 def test_a_line_of_text() -> None:

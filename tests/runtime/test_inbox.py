@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
 
 from edge_agent.engines.state import Memory
@@ -51,6 +53,12 @@ class Producer:
 def job(number: int) -> Job:
     """A frame by its number."""
     return Job(live_frame(number), (), 0.0, Memory())
+
+
+def stack(count: int) -> Job:
+    """So many windows as one frame."""
+    frame = replace(live_frame(0), data=np.zeros((count, 1)), ends=np.arange(count, dtype=float))
+    return Job(frame, (), 0.0)
 
 
 def taken(inbox: Inbox, ready: threading.Condition) -> list[int | None]:
@@ -177,3 +185,18 @@ def test_news_wake_the_worker(
     act(inbox)
     worker.join(LIMIT / 2)
     assert not worker.is_alive()
+
+
+def test_stacked_windows_take_the_room_of_as_many(ready: threading.Condition) -> None:
+    """A recording runs as far ahead as one by one, but two frames; all are counted."""
+    inbox = Inbox(ready, 64)
+    for _ in range(4):
+        inbox.append(stack(16))
+    waiting = threading.Thread(target=inbox.append, args=(stack(16),), daemon=True)
+    waiting.start()
+    waiting.join(0.05)
+    assert waiting.is_alive()
+    assert inbox.clear() == 4 * 16
+    waiting.join(LIMIT)
+    inbox.append(stack(5000))
+    assert inbox.clear() == 5016

@@ -56,6 +56,24 @@ def test_fps_of_the_source(hand: HandTime) -> None:
     assert metrics.counts.taken == 5
 
 
+def test_several_frames_at_once(hand: HandTime) -> None:
+    """They are counted as so many, and those of the first time have no gap before them."""
+    metrics, samples = PipelineMetrics(), Samples()
+    rates = []
+    for count in (100, 50, 50):
+        metrics.took(count)
+        rates.append(metrics.fps())
+        samples.add(3.0, count)
+        hand.now += 0.5
+    assert rates == [0.0, 100.0, 100.0]
+    assert metrics.counts.taken == 200
+    counts, total = samples.histogram()
+    assert (counts[-1], total) == (200, 600.0)
+    samples.add(1.0, 1000)
+    samples.add(2.0, 12)
+    assert samples.percentiles() == {"p50": 1.0, "p99": 2.0}
+
+
 def test_rates_are_since_the_last_time(hand: HandTime) -> None:
     """Each call tells the increase per second since the one before."""
     meter = RateMeter(hand.now)

@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from edge_agent.errors import SignalMismatch
+from edge_agent.frame import Frame
 from edge_agent.result import ClassScore, Reading, Result
 from edge_agent.scoring.anomaly import AnomalyScorer
 from edge_agent.scoring.calibration import make_calibration
-from edge_agent.scoring.deviation import Distance, Reconstruction, RobustZ
+from edge_agent.scoring.deviation import Deviation, Distance, Reconstruction, RobustZ
 from tests.scoring.frames import put, window
 
 
-class Given:
+class Given(Deviation):
     """The value is the window's first number."""
 
-    def of(self, window: NDArray[Any], results: Sequence[Result]) -> float:
-        """That number."""
+    def of(self, frame: Frame, results: Sequence[Result]) -> float | None:
+        """That number; nothing can be said of NaN."""
         del results
-        return float(window[0])
+        return None if np.isnan(frame.data[0]) else float(frame.data[0])
 
     def reset(self) -> None:
         """Do nothing."""
 
 
-ANY: NDArray[Any] = np.empty(0)
+ANY = window()
 
 
 def states(scorer: AnomalyScorer, *values: float) -> list[str]:
@@ -70,6 +69,14 @@ def test_the_mean_of_windows() -> None:
     ]  # fmt: skip
 
 
+def test_a_window_of_which_nothing_can_be_said() -> None:
+    """It is neither told nor part of a mean, and what is on stays on behind it."""
+    scorer = AnomalyScorer(Given, 10.0, 0.5, 2)
+    states(scorer, 8.0, 16.0)
+    assert list(scorer.apply(window(np.nan), ())) == []
+    assert states(scorer, 0.0) == ["anomaly"]
+
+
 def test_a_new_stream_is_normal() -> None:
     """An anomaly does not outlast its stream."""
     scorer = AnomalyScorer(Given, 10.0, 0.5, 3)
@@ -80,20 +87,20 @@ def test_a_new_stream_is_normal() -> None:
 
 def test_reconstruction() -> None:
     """The mean squared difference."""
-    value = Reconstruction().of(np.array([[1.0, 2.0], [3.0, 4.0]]), put([[1, 2, 3, 0]]))
+    value = Reconstruction().of(window(1.0, 2.0, 3.0, 4.0), put([[1, 2, 3, 0]]))
     assert value == 4.0
 
 
 def test_what_is_no_reconstruction() -> None:
     """A model with another number of outputs is refused with the cure."""
     with pytest.raises(SignalMismatch, match=r"2 numbers for a window of 3.*autoencoder"):
-        Reconstruction().of(np.zeros(3), put([1, 2]))
+        Reconstruction().of(window(0, 0, 0), put([1, 2]))
 
 
 def test_outputs_that_are_no_numbers() -> None:
     """Classes cannot be compared with a window."""
     with pytest.raises(SignalMismatch, match="task: raw"):
-        Reconstruction().of(np.zeros(1), [ClassScore("cat", 0.5, 0)])
+        Reconstruction().of(window(0), [ClassScore("cat", 0.5, 0)])
 
 
 def test_distance() -> None:

@@ -41,7 +41,11 @@ class StreamStage(Protocol):
 
 
 class WindowStage(Protocol):
-    """Works on one window at a time and remembers nothing; `shape` is that of what it returns."""
+    """Works on one window at a time and remembers nothing; `shape` is that of what it returns.
+
+    One that makes of each row a row, whatever the others are, has an attribute `by_rows` that is
+    true.
+    """
 
     Options: ClassVar[type[Options]]
     shape: tuple[int, ...]

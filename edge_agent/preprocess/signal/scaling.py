@@ -69,6 +69,7 @@ class ZScoreWindow:
     """Z-scores of a window."""
 
     Options: ClassVar[type[Options]] = ZScoreOptions
+    by_rows = True
 
     def __init__(self, options: ZScoreOptions, rate: float, shape: tuple[int, int]) -> None:  # noqa: ARG002 - same for all
         self.shape: tuple[int, ...] = shape
@@ -100,6 +101,7 @@ class MinMaxWindow:
     """A window between two ends."""
 
     Options: ClassVar[type[Options]] = MinMaxOptions
+    by_rows = True
 
     def __init__(self, options: MinMaxOptions, rate: float, shape: tuple[int, int]) -> None:  # noqa: ARG002 - same for all
         self.shape: tuple[int, ...] = shape

@@ -6,9 +6,13 @@ from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_agent.preprocess.signal.base import Block
 from edge_agent.preprocess.signal.checks import need
+
+Stack = NDArray[np.float32]
+"""Windows x rows x channels."""
 
 Pad = Literal["none", "zero", "edge"]
 
@@ -47,6 +51,11 @@ class Windows:
         The number is negative where padding is in front. A window is valid until the next one is
         asked for and must not be written to. Take all of them before the next `push`.
         """
+        for first, stack in self.stacks(block):
+            yield from self._each(first, stack)
+
+    def stacks(self, block: Block) -> Iterator[tuple[int, Stack]]:
+        """The same windows, all that are in the buffer at once, with the first one's first row."""
         if not self._begun and len(block):
             self._begin(block)
         taken = 0
@@ -67,7 +76,12 @@ class Windows:
         last = self._rows[self._end - 1].copy() if self._pad == "edge" else 0.0
         self._rows[self._end : self._start + self.length] = last
         self._end = self._start + self.length
-        yield from self._full()
+        for first, stack in self._full():
+            yield from self._each(first, stack)
+
+    def _each(self, first: int, stack: Stack) -> Iterator[tuple[int, Block]]:
+        for number, window in enumerate(stack):
+            yield first + number * self.hop, window
 
     def _begin(self, block: Block) -> None:
         """Padding in front of the first row."""
@@ -97,9 +111,14 @@ class Windows:
         self._rows[:kept] = self._rows[self._start : self._end]
         self._start, self._end = 0, kept
 
-    def _full(self) -> Iterator[tuple[int, Block]]:
-        while self._end - self._start >= self.length:
-            first, start = self._first, self._start
-            self._first += self.hop
-            self._start += self.hop
-            yield first, self._rows[start : start + self.length]
+    def _full(self) -> Iterator[tuple[int, Stack]]:
+        """The windows that are whole in the buffer, none or one stack of them."""
+        count = (self._end - self._start - self.length) // self.hop + 1
+        if count < 1:
+            return
+        first, start = self._first, self._start
+        self._first += count * self.hop
+        self._start += count * self.hop
+        row, number = self._rows.strides
+        shape, strides = (count, self.length, self.channels), (row * self.hop, row, number)
+        yield first, np.ndarray(shape, np.float32, self._rows, start * row, strides)
