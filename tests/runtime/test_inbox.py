@@ -58,7 +58,7 @@ def job(number: int) -> Job:
 def stack(count: int) -> Job:
     """So many windows as one frame."""
     frame = replace(live_frame(0), data=np.zeros((count, 1)), ends=np.arange(count, dtype=float))
-    return Job(frame, (), 0.0)
+    return Job(frame, (), 0.0, Memory())
 
 
 def taken(inbox: Inbox, ready: threading.Condition) -> list[int | None]:
