@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from edge_agent.cli.model_releases import declare_keygen, declare_release, keygen, release
 from edge_agent.cli.options import fraction
 from edge_agent.cli.output import print_json, progress, table
 from edge_agent.config.load import load_or_raise
@@ -15,7 +16,9 @@ from edge_agent.engines.modelfile import load_labels, read_model_info
 from edge_agent.errors import StoreError, UsageError
 from edge_agent.modelstore import Manifest, ModelStore, store_folder
 from edge_agent.modelstore.catalogue import Offer, catalogue, offer_of
+from edge_agent.modelstore.check import install_release
 from edge_agent.modelstore.fetch import fetch
+from edge_agent.modelstore.keys import PublicKey
 from edge_agent.modelstore.manifest import name_of
 from edge_agent.modelstore.store import Entry, fault_of
 
@@ -26,6 +29,9 @@ EXAMPLES = """\
   edge-agent models verify                hash all of them again; exit code 1 where one is damaged
   edge-agent models rollback door         the version that was in use before
   edge-agent models get coco_ssd --mirror http://files.local:8000
+  edge-agent models keygen -o fleet.pem   then `updates: {keys: [...]}` in the configuration
+  edge-agent models release my.tflite --name door --version 2 --key fleet.pem -o public
+  edge-agent models add public/door/2 -c edge-agent.yaml
 
 The store belongs to an agent: give its configuration with -c where that sets agent.state_dir. Under
 systemd that is /var/lib/edge-agent. A running agent takes a new version on `reload` (SIGHUP).
@@ -48,14 +54,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--timeout", type=float, default=_TIMEOUT, metavar="S",
         help=f"give up after so many seconds without a byte (default: {_TIMEOUT:g})",
     )  # fmt: skip
-    _declare_add(_action(actions, "add", "install a model file of your own"))
+    add = _action(actions, "add", "install a model file of your own, or a release")
+    _declare_add(add, ".tflite or .npz, or the folder of a release")
+    declare_keygen(_action(actions, "keygen", "make a key that signs releases"))
+    publish = _action(actions, "release", "sign a model for devices that know your key")
+    _declare_add(publish, ".tflite or .npz")
+    declare_release(publish)
     _action(actions, "verify", "hash everything again")
     _action(actions, "rollback", "use the version before").add_argument("name", metavar="NAME")
     _action(actions, "remove", "remove all versions").add_argument("name", metavar="NAME")
 
 
-def _declare_add(add: argparse.ArgumentParser) -> None:
-    add.add_argument("file", type=Path, metavar="FILE", help=".tflite or .npz")
+def _declare_add(add: argparse.ArgumentParser, what: str) -> None:
+    add.add_argument("file", type=Path, metavar="FILE", help=what)
     add.add_argument("--name", help="default: that of the file")
     add.add_argument("--version", default="", help="default: the first digits of its SHA-256")
     add.add_argument("--task", default="auto", help="decoder, for the record")
@@ -90,6 +101,11 @@ def _threshold(text: str) -> tuple[str, float]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do what was asked of the store."""
+    if arguments.action == "keygen":
+        return keygen(arguments)
+    if arguments.action == "release":
+        _check_golden(arguments)
+        return release(arguments, _manifest(arguments), arguments.golden)
     store = _store(arguments.config)
     actions = {
         "list": _list, "get": _get, "add": _add,
@@ -148,6 +164,7 @@ def _values(entry: Entry) -> dict[str, Any]:
 
 
 def _get(store: ModelStore, arguments: argparse.Namespace) -> int:
+    _check_unsigned(arguments)
     offer = offer_of(arguments.name)
     entry = _have(store, offer)
     if entry is None:
@@ -170,12 +187,46 @@ def _have(store: ModelStore, offer: Offer) -> Entry | None:
 
 def _add(store: ModelStore, arguments: argparse.Namespace) -> int:
     file: Path = arguments.file
-    info = read_model_info(file)
-    labels = load_labels(arguments.labels) if arguments.labels else info.labels
+    if file.is_dir():
+        _check_bare(arguments)
+        return _installed(install_release(store, file, _keys(arguments.config)), arguments.json)
+    _check_unsigned(arguments)
+    _check_golden(arguments)
+    return _installed(store.install(_manifest(arguments), file, arguments.golden), arguments.json)
+
+
+def _keys(config: Path | None) -> tuple[PublicKey, ...]:
+    return load_or_raise(config).updates.trusted if config else ()
+
+
+def _check_unsigned(arguments: argparse.Namespace) -> None:
+    """What nobody signed is not installed where it would never be loaded."""
+    if _keys(arguments.config):
+        raise StoreError(
+            f"{arguments.config} has updates.keys, so its agent loads signed releases only",
+            "sign it: edge-agent models release FILE --key KEY -o DIR",
+        )
+
+
+def _check_bare(arguments: argparse.Namespace) -> None:
+    """All that can be said of a release stands in it, signed."""
+    for name in ("name", "version", "labels", "licence", "source", "threshold", "golden"):
+        if getattr(arguments, name):
+            raise UsageError(f"--{name} is of no use: the release {arguments.file} says it itself")
+
+
+def _check_golden(arguments: argparse.Namespace) -> None:
     for sample in arguments.golden:
         if sample.suffix != ".npz" or not sample.is_file():
             raise UsageError(f"--golden {sample} is no .npz file")
-    manifest = Manifest(
+
+
+def _manifest(arguments: argparse.Namespace) -> Manifest:
+    """What the options say of a model file."""
+    file: Path = arguments.file
+    info = read_model_info(file)
+    labels = load_labels(arguments.labels) if arguments.labels else info.labels
+    return Manifest(
         name=arguments.name or name_of(file),
         version=arguments.version,
         file="",
@@ -187,7 +238,6 @@ def _add(store: ModelStore, arguments: argparse.Namespace) -> int:
         source=arguments.source or str(file.absolute()),
         thresholds=dict(arguments.threshold),
     )
-    return _installed(store.install(manifest, file, arguments.golden), arguments.json)
 
 
 def _installed(entry: Entry, as_json: bool) -> int:

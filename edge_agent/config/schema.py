@@ -24,6 +24,7 @@ from edge_agent.config.by_name import (
 )
 from edge_agent.config.problem import YamlPath
 from edge_agent.engines.delegate import DelegateOptions
+from edge_agent.modelstore.options import UpdatesOptions
 from edge_agent.mqtt.options import MqttOptions
 from edge_agent.options import Doc, Duration, Fraction, Options
 from edge_agent.outbox.options import OutboxOptions
@@ -266,6 +267,7 @@ class Config(Section):
     page: Annotated[
         PageOptions | None, Doc("A status page for people; off where this is absent.")
     ] = None
+    updates: Annotated[UpdatesOptions, Doc("Whom to believe about models.")] = UpdatesOptions()
     models: Annotated[dict[str, ModelConfig], Doc("Models, by name.")] = Field(default_factory=dict)
     sources: Annotated[dict[str, SourceConfig], Doc("Where frames come from, by name.")] = Field(
         default_factory=dict

@@ -77,7 +77,7 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     try:
         values = json.loads(path.read_bytes())
-        manifest = _checked(values)
+        manifest = manifest_of(values)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         reason = getattr(error, "strerror", None) or "it is damaged"
         raise StoreError(
@@ -109,8 +109,8 @@ def golden_samples(file: Path) -> tuple[Path, ...]:
     return () if manifest is None else tuple(file.parent / name for name in manifest.golden)
 
 
-def _checked(values: dict[str, Any]) -> Manifest:
-    """Raises ValueError, TypeError or KeyError for what no manifest holds."""
+def manifest_of(values: dict[str, Any]) -> Manifest:
+    """A manifest of plain values; raises ValueError, TypeError or KeyError for what none holds."""
     known = {each.name for each in dataclasses.fields(Manifest)}
     given = {key: value for key, value in values.items() if key in known}
     labels = given.get("labels")

@@ -24,7 +24,8 @@ from edge_agent.errors import ConfigError, ModelError, StateError, StateInUse
 from edge_agent.event import ModelRef
 from edge_agent.message import Message
 from edge_agent.model import ModelInfo, TensorSpec
-from edge_agent.modelstore import golden_samples, stored_labels
+from edge_agent.modelstore import golden_samples, store_folder, stored_labels
+from edge_agent.modelstore.check import check_release
 from edge_agent.mqtt.client import MqttClient
 from edge_agent.mqtt.commands import CommandListener
 from edge_agent.mqtt.dialect import Dialect, JsonDialect
@@ -118,6 +119,7 @@ def open_for(config: Config, name: str, *, may_crash: bool = False) -> Inference
         return WithoutModel()
     any_input = not config.takes_pictures(name)
     state_dir = config.agent.state_dir
+    _check_signed(config, name)
     return open_inference(
         name,
         config.models[name],
@@ -125,6 +127,12 @@ def open_for(config: Config, name: str, *, may_crash: bool = False) -> Inference
         kept=_kept(state_dir, "galleries"),
         trials=None if may_crash else trials_of(state_dir),
     )
+
+
+def _check_signed(config: Config, name: str) -> None:
+    if keys := config.updates.trusted:
+        store = store_folder(config.agent.state_dir)
+        check_release(config.models[name].file, keys, store)
 
 
 def trials_of(state_dir: Path | None) -> Trials:
@@ -141,6 +149,7 @@ class Checked(NamedTuple):
 
 def check_model(config: Config, name: str) -> Checked:
     """Everything of `open_for` but the engine; raises ModelError."""
+    _check_signed(config, name)
     ready = _made_ready(name, config.models[name], not config.takes_pictures(name))
     return Checked(ready.decoder.kind, ready.labels)
 

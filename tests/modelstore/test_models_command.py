@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.config.load import load_or_raise
+from edge_agent.errors import ModelError
 from edge_agent.modelstore.store import ModelStore
+from edge_agent.runtime.wire import open_for
 from tests.support.cli import MODEL, Terminal
+from tests.support.releases import Maker
 
 
 @pytest.fixture
@@ -107,3 +111,60 @@ def test_what_can_be_fetched(terminal: Terminal) -> None:
         assert each["file"]["size"] > 0
         assert each["file"]["commit"] in each["url"]
     assert "coco_ssd" in terminal("models", "list", "--available").out
+
+
+def test_sign_install_and_load(terminal: Terminal, tmp_path: Path, store: ModelStore) -> None:
+    """From a key and a file to a model that an agent with that key loads, and no other."""
+    key, public, config = (tmp_path / name for name in ("key.pem", "public", "c.yaml"))
+    line = terminal("models", "keygen", "-o", key).out
+    config.write_text(line)
+    words = ("models", "release", MODEL, "--name", "parts", "--key", key, "-o", public)
+    folder = terminal(*words, "--version", "2", "--json").json["folder"]
+    assert folder == str(public / "parts" / "2")
+    added = terminal("models", "add", folder, "-c", config)
+    assert (added.code, added.out.splitlines()[0]) == (
+        0,
+        f"parts 2 is in use: {store.folder / 'parts' / '2' / 'parts.tflite'}",
+    )
+    config.write_text(
+        line
+        + "models: {m: {file: parts}}\nsources: {s: {type: images, files: x.png}}\n"
+        + "pipelines: {p: {source: s, model: m}}\n"
+    )
+    loaded = load_or_raise(config)
+    open_for(loaded, "m").close()
+    manifest = store.folder / "parts" / "2" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"bolt"', '"nut"'))
+    with pytest.raises(ModelError, match="labels is not what was signed"):
+        open_for(loaded, "m")
+
+
+def test_what_is_not_signed_well(terminal: Terminal, tmp_path: Path, store: ModelStore) -> None:
+    """Nothing is installed for an agent with keys that it would not load."""
+    maker, other = Maker(tmp_path), Maker(tmp_path, "other")
+    config = tmp_path / "c.yaml"
+    config.write_text(f"updates: {{keys: [{maker.key}]}}\n")
+    folder = other.release()
+    complaints: dict[tuple[str | Path, ...], str] = {
+        ("add", MODEL): "has updates.keys, so its agent loads signed releases only (sign it: ",
+        ("get", "coco_ssd"): "has updates.keys, so its agent loads signed releases only",
+        ("add", folder): f"the key {other.key.id} that signed it is not among updates.keys",
+    }
+    for words, complaint in complaints.items():
+        assert complaint in terminal("models", *words, "-c", config).complaint
+    assert store.names() == []
+    told = terminal("models", "add", folder, "--name", "gate", "-c", config).complaint
+    assert told == f"--name is of no use: the release {folder} says it itself"
+
+
+def test_a_private_key_is_never_shown(terminal: Terminal, tmp_path: Path) -> None:
+    """Not when it is made, not when it signs, and not when its file is damaged."""
+    key = tmp_path / "key.pem"
+    made = terminal("models", "keygen", "-o", key, "--json")
+    secret = key.read_text().splitlines()[1]
+    words = ("models", "release", MODEL, "--key", key, "-o", tmp_path / "public")
+    said = [made, terminal(*words), terminal(*words)]
+    key.write_text(key.read_text().replace("PRIVATE", "PRIVAT"))
+    said.append(terminal(*words, "--version", "2"))
+    assert [each.code for each in said] == [0, 0, 1, 1]
+    assert not any(secret[-20:] in each.out + each.err for each in said)
