@@ -267,7 +267,9 @@ class Config(Section):
     page: Annotated[
         PageOptions | None, Doc("A status page for people; off where this is absent.")
     ] = None
-    updates: Annotated[UpdatesOptions, Doc("Whom to believe about models.")] = UpdatesOptions()
+    updates: Annotated[
+        UpdatesOptions, Doc("Whom to believe about models, and where new ones come from.")
+    ] = UpdatesOptions()
     models: Annotated[dict[str, ModelConfig], Doc("Models, by name.")] = Field(default_factory=dict)
     sources: Annotated[dict[str, SourceConfig], Doc("Where frames come from, by name.")] = Field(
         default_factory=dict

@@ -24,8 +24,9 @@ from edge_agent.errors import ConfigError, ModelError, StateError, StateInUse
 from edge_agent.event import ModelRef
 from edge_agent.message import Message
 from edge_agent.model import ModelInfo, TensorSpec
-from edge_agent.modelstore import golden_samples, store_folder, stored_labels
+from edge_agent.modelstore import ModelStore, golden_samples, store_folder, stored_labels
 from edge_agent.modelstore.check import check_release
+from edge_agent.modelstore.web import Web
 from edge_agent.mqtt.client import MqttClient
 from edge_agent.mqtt.commands import CommandListener
 from edge_agent.mqtt.dialect import Dialect, JsonDialect
@@ -65,10 +66,13 @@ from edge_agent.runtime.system import (
     slowed,
 )
 from edge_agent.runtime.trials import Trials
+from edge_agent.runtime.updates import Directory, Updater, stored_models
 from edge_agent.runtime.viewing import RecentEvents, View
 from edge_agent.state import state_folder
 
 _log = logging.getLogger(__name__)
+
+_SILENCE = 30.0  # s that a server of updates may say nothing
 
 
 def open_inference(
@@ -281,6 +285,7 @@ def build_agent(
     exporters = [
         *_prometheus(config.prometheus, health, assembly),
         *_page(config, assembly, messages, client, recent, outbox, governor),
+        *(_updaters(assembly) if publish else ()),
     ]
     return Agent(
         config=config,
@@ -352,6 +357,17 @@ def _page(
         yield PageServer(config.page, view.state, view.picture)
     except ValueError as error:
         raise ConfigError((str(error),)) from error
+
+
+def _updaters(assembly: Assembly) -> Iterator[Updater]:
+    """Who fetches newer models, where there is a server that has them."""
+    options = assembly.config.updates
+    if options.server is None:
+        return
+    store = ModelStore(store_folder(assembly.config.agent.state_dir))
+    models = lambda: stored_models(assembly.config)  # noqa: E731 - of whatever is configured by then
+    web = Web(options.server, options.ca_file, {}, _SILENCE)
+    yield Updater(Directory(web, store, options.trusted, models, options.every))
 
 
 def _info(assembly: Assembly, started: float) -> Info:
