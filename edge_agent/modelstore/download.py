@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import re
 import socket
+import ssl
 from collections.abc import Callable, Mapping
 from io import FileIO
 from pathlib import Path
@@ -22,6 +23,7 @@ _AGAIN = "run the same command again: it goes on where it was cut"
 _RANGE = re.compile(r"bytes (\d+)-")
 _NOT_FOUND = (404, 410)
 _RANGE_REFUSED = 416
+_CUT = (URLError, http.client.HTTPException, TimeoutError, ConnectionError, ssl.SSLError)
 
 Step = Callable[[int], None]
 Ask = Callable[[str, Mapping[str, str], float], Any]
@@ -78,7 +80,7 @@ def _fetch(
                 _copy(response, file, size - begin, part, step)
     except HTTPError as error:
         _refused(url, error, part)
-    except (URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
+    except _CUT as error:
         reason = getattr(error, "reason", None) or error
         raise DownloadError(
             f"{without_credentials(url)} cannot be fetched: {words_of(reason)}", _cure(reason)
@@ -145,7 +147,7 @@ def _check(url: str, part: Path, sha256: str, size: int) -> None:
     if found != sha256:
         part.unlink()
         raise StoreError(
-            f"{url} is not the file of the catalogue and was removed: its SHA-256 is {found}, "
+            f"{url} is not the file that was meant and was removed: its SHA-256 is {found}, "
             f"not {sha256}",
             "something on the way changes it, or the mirror has another file",
         )

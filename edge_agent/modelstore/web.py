@@ -20,6 +20,7 @@ from edge_agent.modelstore.download import words_of
 _PORTS = {"http": 80, "https": 443}
 _AGENT = {"User-Agent": "edge-agent"}
 _MOST_ANSWER = 1 << 20
+_KEPT = "/%?:@!$&'()*+,;="  # what may stand in a path or a query as it is
 _NO_ANSWER = (URLError, http.client.HTTPException, TimeoutError, OSError, ValueError)
 
 Origin = tuple[str, str, int]
@@ -83,7 +84,7 @@ class Web:
         return "/".join((self._base.rstrip("/"), *(quote(part, safe="") for part in parts)))
 
     def own(self, href: str) -> str:
-        """The same address at this server; raises DownloadError where it is another's.
+        """The same address at this server; raises StoreError where it is another's.
 
         What stands before a server may have another name, or TLS, so only the host must agree.
         """
@@ -97,7 +98,8 @@ class Web:
                 "have it serve all by itself: nothing is fetched from elsewhere",
             )
         here, there = urlsplit(self._base), urlsplit(href)
-        return urlunsplit((here.scheme, here.netloc, there.path, there.query, ""))
+        path, query = (quote(part, safe=_KEPT) for part in (there.path, there.query))
+        return urlunsplit((here.scheme, here.netloc, path, query, ""))
 
     def get(self, url: str, most: int = _MOST_ANSWER, etag: str = "") -> Answer:
         """A page of at most so many bytes, unless it has this mark; raises DownloadError."""

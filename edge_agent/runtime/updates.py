@@ -219,11 +219,12 @@ def in_use(store: ModelStore, name: str) -> str:
 
 
 def stored_models(config: Config) -> dict[str, list[str]]:
-    """Models of the configuration that are names of the store, by these names."""
+    """Models that pipelines use and that are names of the store, by these names."""
     folder = store_folder(config.agent.state_dir).absolute()
     found: dict[str, list[str]] = {}
-    for model, options in config.models.items():
-        file = options.file.absolute()
+    used = {model for item in config.running.values() for model in item.models}
+    for model in config.models.keys() & used:
+        file = config.models[model].file.absolute()
         if file.is_relative_to(folder):
             name = file.relative_to(folder).parts[0]
         elif not file.exists():  # as long as the store does not have it either
@@ -232,4 +233,4 @@ def stored_models(config: Config) -> dict[str, list[str]]:
             continue
         if is_name(name):
             found.setdefault(name, []).append(model)
-    return found
+    return {name: sorted(models) for name, models in sorted(found.items())}
