@@ -76,4 +76,8 @@ def downloads(store: ModelStore) -> Iterator[Path]:
             raise DownloadError(
                 "another command fetches a model", "wait until it is done"
             ) from error
-        yield folder
+        try:
+            yield folder
+        finally:
+            # Closing is not enough: a child that is just being started has the file open as well.
+            fcntl.flock(lock, fcntl.LOCK_UN)

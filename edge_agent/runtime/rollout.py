@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent import __version__
+from edge_agent.config.schema import Config
 from edge_agent.errors import DownloadError, EdgeAgentError, StoreError
 from edge_agent.modelstore import ModelStore
 from edge_agent.modelstore.ddi import Ddi, Deployment, Finished, Module
@@ -276,6 +277,14 @@ class Rollout:
                 f"{self._state} cannot be written: {error.strerror or error}",
                 "make room, or give this user access",
             ) from error
+
+
+def ddi_of(config: Config, timeout: float) -> Ddi:
+    """The hawkBit of a configuration that has one; raises StoreError where it cannot be asked."""
+    options = config.updates.hawkbit
+    assert options is not None
+    controller = options.controller or config.agent.name
+    return Ddi(options, controller, config.updates.ca_file, timeout)
 
 
 def _remembered(state: Path) -> Action | None:

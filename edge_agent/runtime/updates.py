@@ -58,9 +58,9 @@ class Updater:
     longer, and each device at another moment.
     """
 
-    def __init__(self, source: Source, first: float = _FIRST) -> None:
+    def __init__(self, source: Source, first: float | None = None) -> None:
         self._source = source
-        self._delay = _rng.uniform(0.0, first)
+        self._delay = _rng.uniform(0.0, _FIRST if first is None else first)
         self._backoff = Backoff(*_AGAIN)
         self._told = ""
         self._stopping = False
@@ -188,6 +188,12 @@ class Directory:
         before = in_use(self._store, name)
         for model in models:
             self._tell(ModelStep(model, "refused", sha256, version, before, reason, time.time()))
+
+
+def web_of(config: Config, timeout: float) -> Web:
+    """The server of a configuration; raises StoreError where it has none that can be asked."""
+    options = config.updates
+    return Web(options.server or "", options.ca_file, {}, timeout)
 
 
 def _is_news(release: Release, name: str, version: str, store: ModelStore) -> bool:

@@ -26,8 +26,6 @@ from edge_agent.message import Message
 from edge_agent.model import ModelInfo, TensorSpec
 from edge_agent.modelstore import ModelStore, golden_samples, store_folder, stored_labels
 from edge_agent.modelstore.check import check_release
-from edge_agent.modelstore.ddi import Ddi
-from edge_agent.modelstore.web import Web
 from edge_agent.mqtt.client import MqttClient
 from edge_agent.mqtt.commands import CommandListener
 from edge_agent.mqtt.dialect import Dialect, JsonDialect
@@ -58,7 +56,7 @@ from edge_agent.runtime.no_model import WithoutModel
 from edge_agent.runtime.notify import Systemd
 from edge_agent.runtime.overrides import Overrides
 from edge_agent.runtime.reporter import Identity
-from edge_agent.runtime.rollout import Rollout
+from edge_agent.runtime.rollout import Rollout, ddi_of
 from edge_agent.runtime.scoring import ScorerFactory, make_scorer
 from edge_agent.runtime.system import (
     cpu_seconds,
@@ -68,7 +66,7 @@ from edge_agent.runtime.system import (
     slowed,
 )
 from edge_agent.runtime.trials import Trials
-from edge_agent.runtime.updates import Directory, Updater, stored_models
+from edge_agent.runtime.updates import Directory, Updater, stored_models, web_of
 from edge_agent.runtime.viewing import RecentEvents, View
 from edge_agent.state import state_folder
 
@@ -373,15 +371,14 @@ def _updaters(assembly: Assembly) -> Iterator[Updater]:
         return stored_models(assembly.config)  # of whatever is configured by then
 
     if options.hawkbit is None:
-        web = Web(options.server, options.ca_file, {}, _SILENCE)
+        web = web_of(assembly.config, _SILENCE)
         yield Updater(Directory(web, store, options.trusted, models, options.every))
         return
 
     def running() -> dict[str, str]:
         return {each.ref.name: each.ref.sha256 for each in assembly.open_models}
 
-    controller = options.hawkbit.controller or agent.name
-    ddi = Ddi(options.hawkbit, controller, options.ca_file, _SILENCE)
+    ddi = ddi_of(assembly.config, _SILENCE)
     state = state_folder(agent.state_dir) / f"{agent.name}.hawkbit.json"
     yield Updater(Rollout(ddi, store, options.trusted, models, running, state))
 
