@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -189,7 +190,12 @@ def _add(store: ModelStore, arguments: argparse.Namespace) -> int:
     file: Path = arguments.file
     if file.is_dir():
         _check_bare(arguments)
-        return _installed(install_release(store, file, _keys(arguments.config)), arguments.json)
+        keys = _keys(arguments.config)
+        entry = install_release(store, file, keys)
+        if not keys:
+            hint = "its signature was not looked at: give -c with a YAML that has updates.keys"
+            print(f"edge-agent: {hint}", file=sys.stderr)
+        return _installed(entry, arguments.json)
     _check_unsigned(arguments)
     _check_golden(arguments)
     return _installed(store.install(_manifest(arguments), file, arguments.golden), arguments.json)

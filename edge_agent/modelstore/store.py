@@ -121,9 +121,7 @@ class ModelStore:
         """
         check_name(manifest.name)
         with told(self.folder, f"{manifest.name} cannot be installed"), self._locked():
-            floor = self.floor(manifest.name)
-            if release is not None:
-                floor = floor.raised(release)
+            floor = None if release is None else self.floor(manifest.name).raised(release)
             staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=self.folder))
             try:
                 full = stage(staging, manifest, source, golden, move, release)
@@ -145,7 +143,7 @@ class ModelStore:
                 )
             if fault := fault_of(self.folder / name / history[-2]):
                 raise StoreError(f"{name} {history[-2]} is damaged: {fault}", "install it again")
-            self._write_history(name, history[:-1], self.floor(name))
+            self._write_history(name, history[:-1])
         found = self.find(name)
         assert found is not None
         return found
@@ -175,7 +173,7 @@ class ModelStore:
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return Floor()
 
-    def _put_in_place(self, staging: Path, manifest: Manifest, floor: Floor) -> None:
+    def _put_in_place(self, staging: Path, manifest: Manifest, floor: Floor | None) -> None:
         target = self.folder / manifest.name / manifest.version
         target.parent.mkdir(exist_ok=True)
         if target.is_dir():
@@ -195,7 +193,7 @@ class ModelStore:
                 self._discard(target)
             raise
 
-    def _put_to_use(self, name: str, version: str, floor: Floor) -> None:
+    def _put_to_use(self, name: str, version: str, floor: Floor | None = None) -> None:
         kept = [*(each for each in self._history_or_none(name) if each != version), version]
         self._write_history(name, kept[-KEPT:], floor)
         sync_folder(self.folder)
@@ -210,8 +208,10 @@ class ModelStore:
         except StoreError:
             return []
 
-    def _write_history(self, name: str, history: Sequence[str], floor: Floor) -> None:
-        content = json.dumps({"history": list(history), **floor.as_values()}).encode()
+    def _write_history(self, name: str, history: Sequence[str], floor: Floor | None = None) -> None:
+        """In one step with the floor, which stays as it is where none is given."""
+        newest = (floor or self.floor(name)).as_values()
+        content = json.dumps({"history": list(history), **newest}).encode()
         write_durably(self.folder / name / _INDEX, content)
 
     def _history(self, name: str) -> list[str]:

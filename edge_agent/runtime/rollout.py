@@ -23,7 +23,7 @@ from edge_agent.modelstore.pull import bring, put_to_use, release_at
 from edge_agent.modelstore.release import Release
 from edge_agent.modelstore.step import ModelStep
 from edge_agent.modelstore.web import Refused
-from edge_agent.runtime.updates import Models, in_use
+from edge_agent.runtime.updates import Models, in_use, one_line
 
 _log = logging.getLogger(__name__)
 
@@ -153,9 +153,10 @@ class Rollout:
         if error.retriable and action.tries < _TRIES:
             self._keep(action)
             raise error
-        _log.warning("updates: action %s failed: %s", action.id, error)
+        reason = one_line(str(error))
+        _log.warning("updates: action %s failed: %s", action.id, reason)
         with self._lock:
-            action.end("failure", str(error))
+            action.end("failure", reason)
 
     def _fetched(self, deployment: Deployment, step: Callable[[int], None]) -> list[Release]:
         """All releases of a deployment, checked and here; nothing is installed before."""
@@ -188,14 +189,13 @@ class Rollout:
         )
 
     def _put_to_use(self, action: Action, release: Release) -> None:
-        manifest = release.manifest
-        running = self._running()
+        manifest, is_new, running = release.manifest, not self._has(release), self._running()
         with self._lock:  # before it is installed: the swap may be quicker than this thread
             for model in self._models()[manifest.name]:
-                if running.get(model) != manifest.sha256:
+                if is_new or running.get(model) != manifest.sha256:
                     action.waits_for[model] = manifest.sha256
             self._keep(action)
-        if not self._has(release):
+        if is_new:
             put_to_use(release, self._store)
             _log.info("updates: %s %s is installed", manifest.name, manifest.version)
 

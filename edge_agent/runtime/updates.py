@@ -26,6 +26,7 @@ _FIRST = 60.0  # s within which it looks for the first time
 _AGAIN = (60.0, 3600.0)  # s after a failure, at first and at most
 _LEAST = 5.0  # s between two looks, whatever is drawn
 _JITTER = 0.1
+_LONGEST = 1000  # characters of a reason
 _STOPPING = 1.0  # s in which the thread ends, or is left behind
 
 Models = Callable[[], Mapping[str, Sequence[str]]]
@@ -108,7 +109,7 @@ class Updater:
 
     def _complain(self, reason: str) -> None:
         if reason != self._told:  # the same reason again is no news
-            _log.warning("updates: %s", reason)
+            _log.warning("updates: %s", one_line(reason))
             self._told = reason
 
     def _step(self, _: int) -> None:
@@ -185,9 +186,14 @@ class Directory:
             return
         self._refused[name] = reason
         sha256 = release.manifest.sha256 if release else ""
-        before = in_use(self._store, name)
+        before, reason = in_use(self._store, name), one_line(reason)
         for model in models:
             self._tell(ModelStep(model, "refused", sha256, version, before, reason, time.time()))
+
+
+def one_line(text: str) -> str:
+    """A text with words of a server in it as a log can show it."""
+    return "".join(each if each.isprintable() else "?" for each in text[:_LONGEST])
 
 
 def web_of(config: Config, timeout: float) -> Web:

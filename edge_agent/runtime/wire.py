@@ -26,6 +26,7 @@ from edge_agent.message import Message
 from edge_agent.model import ModelInfo, TensorSpec
 from edge_agent.modelstore import ModelStore, golden_samples, store_folder, stored_labels
 from edge_agent.modelstore.check import check_release
+from edge_agent.modelstore.step import ModelStep
 from edge_agent.mqtt.client import MqttClient
 from edge_agent.mqtt.commands import CommandListener
 from edge_agent.mqtt.dialect import Dialect, JsonDialect
@@ -282,10 +283,11 @@ def build_agent(
     governor = _governor(config.agent)
     reached = client if publish else None
     health = HealthReport(config.agent.name, assembly.pipelines, outbox, reached, governor)
+    updaters = tuple(_updaters(assembly)) if publish else ()
     exporters = [
         *_prometheus(config.prometheus, health, assembly),
         *_page(config, assembly, messages, client, recent, outbox, governor),
-        *(_updaters(assembly) if publish else ()),
+        *updaters,
     ]
     return Agent(
         config=config,
@@ -359,8 +361,10 @@ def _page(
         raise ConfigError((str(error),)) from error
 
 
-def _updaters(assembly: Assembly) -> Iterator[Updater]:
-    """Who fetches newer models, where there is a server that has them."""
+def _updaters(
+    assembly: Assembly, tell: Callable[[ModelStep], None] = lambda _: None
+) -> Iterator[Updater]:
+    """Who fetches newer models, where a server has them; `tell` as for `Directory`."""
     options = assembly.config.updates
     if options.server is None:
         return
@@ -372,7 +376,7 @@ def _updaters(assembly: Assembly) -> Iterator[Updater]:
 
     if options.hawkbit is None:
         web = web_of(assembly.config, _SILENCE)
-        yield Updater(Directory(web, store, options.trusted, models, options.every))
+        yield Updater(Directory(web, store, options.trusted, models, options.every, tell))
         return
 
     def running() -> dict[str, str]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
+import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ from edge_agent.config.load import load_or_raise
 from edge_agent.errors import ModelError
 from edge_agent.modelstore.store import ModelStore
 from edge_agent.runtime.wire import open_for
+from tests.support.agent import ROOT
 from tests.support.cli import MODEL, Terminal
 from tests.support.releases import Maker
 
@@ -168,3 +172,33 @@ def test_a_private_key_is_never_shown(terminal: Terminal, tmp_path: Path) -> Non
     said.append(terminal(*words, "--version", "2"))
     assert [each.code for each in said] == [0, 0, 1, 1]
     assert not any(secret[-20:] in each.out + each.err for each in said)
+
+
+def test_a_release_without_keys(terminal: Terminal, tmp_path: Path, store: ModelStore) -> None:
+    """It is installed, since nobody asks for a signature, but that is said."""
+    answer = terminal("models", "add", Maker(tmp_path).release())
+    assert answer.code == 0
+    assert answer.complaint.startswith("its signature was not looked at: give -c with a YAML")
+    assert store.floor("door").serial == 0
+
+
+def test_the_commands_of_the_docs(
+    terminal: Terminal, tmp_path: Path, store: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Signing as docs/models.md tells it works as it stands there."""
+    text = (ROOT / "docs" / "models.md").read_text("utf-8")
+    section = text.partition("## Signed releases")[2].partition("\n## ")[0]
+    commands = re.findall(r"^    edge-agent (.*)$", section, re.M)
+    assert [words.split()[1] for words in commands] == ["keygen", "release", "add"]
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(MODEL, "door.tflite")
+    for words in commands:
+        answer = terminal(*shlex.split(words))
+        assert (answer.code, answer.err) == (0, "")
+        if "keygen" in words:
+            Path("edge-agent.yaml").write_text(answer.out)
+    assert store.floor("door").serial > 0
+    tree = sorted(str(each.relative_to("public")) for each in Path("public").rglob("*.*"))
+    assert tree == [
+        "door/2/door.tflite", "door/2/release.json", "door/2/release.sig", "door/latest.json",
+    ]  # fmt: skip

@@ -489,3 +489,26 @@ def test_a_state_that_is_damaged(device: Device) -> None:
     device.running = {"d": found.manifest.sha256}
     device.look()
     assert action.answers == [BEGUN, BEGUN, DONE]
+
+
+def test_new_labels_for_the_same_model(device: Device) -> None:
+    """Another release of the same bytes is waited for as well: it may be refused."""
+    device.server.assign("7", device.maker.release(labels=("a",)))
+    device.look()
+    device.swap("kept")
+    device.look()
+    folder = device.maker.release(version="2", serial=2, labels=("a", "b"))
+    action = device.server.assign("8", folder)
+    device.look()
+    assert action.answers == [BEGUN]
+    device.swap("refused", reason="other labels")
+    device.look()
+    assert failed(action) == "d: refused: other labels"
+
+
+def test_words_of_the_server_are_on_one_line(device: Device) -> None:
+    """A module's name cannot begin a line of the log."""
+    action = device.server.assign("7", device.maker.release())
+    action.modules = {"a\nb\x1b": {}}
+    device.look()
+    assert "the software module a?b? 1 has no release.json" in failed(action)

@@ -406,3 +406,9 @@ def test_latest_is_written_last(maker: Maker) -> None:
     newest = max(each.stat().st_mtime_ns for each in folder.iterdir())
     assert latest.stat().st_mtime_ns >= newest
     assert json.loads(latest.read_text()) == {"version": "1"}
+
+
+def test_words_of_a_server_in_the_log() -> None:
+    """They cannot begin a line of their own, nor paint the terminal."""
+    assert updates_module.one_line("no\n2026 ok \x1b[2J" + 2000 * "x")[:14] == "no?2026 ok ?[2"
+    assert len(updates_module.one_line(2000 * "x")) == 1000
