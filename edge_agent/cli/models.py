@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,14 @@ from edge_agent.cli.options import fraction
 from edge_agent.cli.output import print_json, progress, table
 from edge_agent.config.load import load_or_raise
 from edge_agent.engines.modelfile import load_labels, read_model_info
-from edge_agent.errors import StoreError, UsageError
+from edge_agent.errors import ModelError, StoreError, UsageError
 from edge_agent.modelstore import Manifest, ModelStore, store_folder
 from edge_agent.modelstore.catalogue import Offer, catalogue, offer_of
-from edge_agent.modelstore.check import install_release
+from edge_agent.modelstore.check import check_release, install_release
 from edge_agent.modelstore.fetch import fetch
 from edge_agent.modelstore.keys import PublicKey
-from edge_agent.modelstore.manifest import name_of
-from edge_agent.modelstore.store import Entry, fault_of
+from edge_agent.modelstore.manifest import name_of, read_manifest
+from edge_agent.modelstore.store import Entry, Verdict, fault_of
 
 EXAMPLES = """\
   edge-agent models list --available      what can be fetched
@@ -61,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     publish = _action(actions, "release", "sign a model for devices that know your key")
     _declare_add(publish, ".tflite or .npz")
     declare_release(publish)
-    _action(actions, "verify", "hash everything again")
+    _action(actions, "verify", "hash everything again, and look at signatures if -c has keys")
     _action(actions, "rollback", "use the version before").add_argument("name", metavar="NAME")
     _action(actions, "remove", "remove all versions").add_argument("name", metavar="NAME")
 
@@ -257,13 +258,26 @@ def _installed(entry: Entry, as_json: bool) -> int:
 
 
 def _verify(store: ModelStore, arguments: argparse.Namespace) -> int:
-    verdicts = list(store.verify())
+    keys = _keys(arguments.config)
+    verdicts = [_signed(store, each, keys) for each in store.verify()]
     if arguments.json:
         print_json({"models": [dataclasses.asdict(each) for each in verdicts]})
     else:
         for each in verdicts:
             print(f"{each.name} {each.version}: {each.fault or 'sound'}")
     return 1 if any(each.fault for each in verdicts) else 0
+
+
+def _signed(store: ModelStore, verdict: Verdict, keys: Sequence[PublicKey]) -> Verdict:
+    """The verdict of an agent with these keys."""
+    if verdict.fault or not keys:
+        return verdict
+    folder = store.folder / verdict.name / verdict.version
+    try:
+        check_release(folder / read_manifest(folder).file, keys, store.folder)
+    except (ModelError, StoreError) as error:
+        return dataclasses.replace(verdict, fault=str(error))
+    return verdict
 
 
 def _rollback(store: ModelStore, arguments: argparse.Namespace) -> int:

@@ -9,8 +9,8 @@ from edge_agent.config.checks import Check, text_at
 from edge_agent.config.problem import Mistake
 from edge_agent.config.validate import node_at
 from edge_agent.config.yaml_tree import Mapping, Scalar, Sequence
+from edge_agent.modelstore.address import origin_of
 from edge_agent.modelstore.keys import NOT_INSTALLED, parse_key
-from edge_agent.modelstore.web import origin_of
 
 _SERVERS = (("updates", "url"), ("updates", "hawkbit", "url"))
 _ADDRESS = "write https://HOST/PATH; in a user name or password write @ as %40 and / as %2F"

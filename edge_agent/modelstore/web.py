@@ -15,15 +15,13 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_opener
 
 from edge_agent.errors import DownloadError, StoreError
+from edge_agent.modelstore.address import Origin, origin_of
 from edge_agent.modelstore.download import words_of
 
-_PORTS = {"http": 80, "https": 443}
 _AGENT = {"User-Agent": "edge-agent"}
 _MOST_ANSWER = 1 << 20
 _KEPT = "/%?:@!$&'()*+,;="  # what may stand in a path or a query as it is
 _NO_ANSWER = (URLError, http.client.HTTPException, TimeoutError, OSError, ValueError)
-
-Origin = tuple[str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +38,6 @@ class Refused(DownloadError):
     def __init__(self, url: str, status: int, cure: str) -> None:
         super().__init__(f"{url} answers {status}", cure)
         self.status = status
-
-
-def origin_of(url: str) -> Origin:
-    """Scheme, host and port of an address of HTTP; raises ValueError that repeats nothing of it."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise ValueError("is no address") from None
-    if parts.scheme not in _PORTS or not parts.hostname:
-        raise ValueError("is no address of HTTP")
-    return parts.scheme, parts.hostname, port or _PORTS[parts.scheme]
 
 
 class Web:

@@ -87,13 +87,13 @@ class Rollout:
         """Ask the server and do what is due."""
         self._close()
         waiting = self._ddi.waiting()
-        if waiting.wants_attributes:
-            self._ddi.tell(self._attributes())
         if waiting.cancel is not None:
             self._cancel(*self._ddi.cancelled(waiting.cancel))
         elif waiting.deployment is not None:
             self._execute(self._ddi.deployment(waiting.deployment), step)
         self._close()
+        if waiting.wants_attributes:  # last: a server that does not take them holds up nothing
+            self._ddi.tell(self._attributes())
         return min(waiting.sleep, _LONGEST_SLEEP)
 
     def note(self, step: ModelStep) -> bool:
@@ -194,7 +194,7 @@ class Rollout:
             for model in self._models()[manifest.name]:
                 if is_new or running.get(model) != manifest.sha256:
                     action.waits_for[model] = manifest.sha256
-            self._keep(action)
+        self._keep(action)
         if is_new:
             put_to_use(release, self._store)
             _log.info("updates: %s %s is installed", manifest.name, manifest.version)
@@ -215,7 +215,7 @@ class Rollout:
             elif time.monotonic() - self._began > _PATIENCE:
                 names = ", ".join(action.waits_for)
                 action.end("failure", f"{names}: not swapped in within {_PATIENCE / 3600.0:g} h")
-            self._keep(action)
+        self._keep(action)
 
     @staticmethod
     def _arrived(action: Action, model: str) -> None:
@@ -244,7 +244,7 @@ class Rollout:
             action = self._action
             if action is None or action.finished == "none" or action.closed:
                 return
-            self._keep(action)
+        self._keep(action)
         try:
             self._ddi.answer("deploymentBase", action.id, "closed", action.finished, action.details)
         except Refused as error:
@@ -267,8 +267,9 @@ class Rollout:
 
     def _keep(self, action: Action | None) -> None:
         """Remember the action; raises DownloadError where that cannot be, before anything else."""
-        self._action = action
-        values = None if action is None else dataclasses.asdict(action)
+        with self._lock:
+            self._action = action
+            values = None if action is None else dataclasses.asdict(action)
         try:
             self._state.parent.mkdir(parents=True, exist_ok=True)
             write_durably(self._state, json.dumps(values).encode())

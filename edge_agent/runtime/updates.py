@@ -56,13 +56,16 @@ class Updater:
     """Looks for newer models in a thread of its own, one look at a time.
 
     What fails is told in one line, once for each reason, and tried again later: every time for
-    longer, and each device at another moment.
+    longer, up to `longest` seconds, and each device at another moment. `first` is the most that it
+    waits at the beginning.
     """
 
-    def __init__(self, source: Source, first: float | None = None) -> None:
+    def __init__(
+        self, source: Source, first: float | None = None, longest: float = _AGAIN[1]
+    ) -> None:
         self._source = source
         self._delay = _rng.uniform(0.0, _FIRST if first is None else first)
-        self._backoff = Backoff(*_AGAIN)
+        self._backoff = Backoff(_AGAIN[0], max(_AGAIN[0], longest))
         self._told = ""
         self._stopping = False
         self._wake = threading.Event()

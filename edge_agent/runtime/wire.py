@@ -20,7 +20,7 @@ from edge_agent.engines.base import Engine, Rounding
 from edge_agent.engines.modelfile import load_labels, read_model_info
 from edge_agent.engines.state import StatefulEngine, Wire, state_wires, without_state
 from edge_agent.engines.streams import EnginePerStream
-from edge_agent.errors import ConfigError, ModelError, StateError, StateInUse
+from edge_agent.errors import ConfigError, ModelError, StateError, StateInUse, StoreError
 from edge_agent.event import ModelRef
 from edge_agent.message import Message
 from edge_agent.model import ModelInfo, TensorSpec
@@ -368,23 +368,43 @@ def _updaters(
     options = assembly.config.updates
     if options.server is None:
         return
+    try:
+        if options.hawkbit is None:
+            yield Updater(_directory(assembly, tell), longest=options.every)
+        else:
+            yield Updater(_rollout(assembly))
+    except StoreError as error:
+        raise ConfigError((f"updates: {error}",)) from error
+
+
+def _directory(assembly: Assembly, tell: Callable[[ModelStep], None]) -> Directory:
+    options = assembly.config.updates
+    store = ModelStore(store_folder(assembly.config.agent.state_dir))
+    web = web_of(assembly.config, _SILENCE)
+    models = partial(_stored_models, assembly)
+    return Directory(web, store, options.trusted, models, options.every, tell)
+
+
+def _rollout(assembly: Assembly) -> Rollout:
     agent = assembly.config.agent
     store = ModelStore(store_folder(agent.state_dir))
-
-    def models() -> dict[str, list[str]]:
-        return stored_models(assembly.config)  # of whatever is configured by then
-
-    if options.hawkbit is None:
-        web = web_of(assembly.config, _SILENCE)
-        yield Updater(Directory(web, store, options.trusted, models, options.every, tell))
-        return
 
     def running() -> dict[str, str]:
         return {each.ref.name: each.ref.sha256 for each in assembly.open_models}
 
-    ddi = ddi_of(assembly.config, _SILENCE)
-    state = state_folder(agent.state_dir) / f"{agent.name}.hawkbit.json"
-    yield Updater(Rollout(ddi, store, options.trusted, models, running, state))
+    return Rollout(
+        ddi_of(assembly.config, _SILENCE),
+        store,
+        assembly.config.updates.trusted,
+        partial(_stored_models, assembly),
+        running,
+        state_folder(agent.state_dir) / f"{agent.name}.hawkbit.json",
+    )
+
+
+def _stored_models(assembly: Assembly) -> dict[str, list[str]]:
+    """Those of whatever is configured by now."""
+    return stored_models(assembly.config)
 
 
 def _info(assembly: Assembly, started: float) -> Info:

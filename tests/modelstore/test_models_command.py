@@ -202,3 +202,17 @@ def test_the_commands_of_the_docs(
     assert tree == [
         "door/2/door.tflite", "door/2/release.json", "door/2/release.sig", "door/latest.json",
     ]  # fmt: skip
+
+
+def test_verify_looks_at_signatures(terminal: Terminal, tmp_path: Path, store: ModelStore) -> None:
+    """Those of an agent with keys; without them only at the hashes."""
+    maker, config = Maker(tmp_path), tmp_path / "c.yaml"
+    config.write_text(f"updates: {{keys: [{maker.key}]}}\n")
+    terminal("models", "add", MODEL, "--version", "1")
+    terminal("models", "add", maker.release(), "-c", config)
+    assert terminal("models", "verify").code == 0
+    answer = terminal("models", "verify", "-c", config)
+    unsigned, signed = answer.out.splitlines()
+    assert answer.code == 1
+    assert "has no release.json (updates.keys ask for a signed release" in unsigned
+    assert signed == "door 1: sound"

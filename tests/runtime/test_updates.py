@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.errors import DownloadError, EdgeAgentError, StoreError
+from edge_agent.errors import ConfigError, DownloadError, EdgeAgentError, StoreError
 from edge_agent.modelstore import ModelStore
 from edge_agent.modelstore.check import install_release
 from edge_agent.modelstore.fetch import downloads
@@ -20,7 +20,9 @@ from edge_agent.modelstore.step import ModelStep
 from edge_agent.modelstore.web import Web
 from edge_agent.runtime import updates as updates_module
 from edge_agent.runtime.updates import Directory, Updater, stored_models
-from tests.support.configs import good
+from edge_agent.runtime.wire import build_agent
+from tests.support.certificates import authority, certificate
+from tests.support.configs import MINIMAL, good
 from tests.support.file_server import FileServer
 from tests.support.releases import Maker
 
@@ -412,3 +414,30 @@ def test_words_of_a_server_in_the_log() -> None:
     """They cannot begin a line of their own, nor paint the terminal."""
     assert updates_module.one_line("no\n2026 ok \x1b[2J" + 2000 * "x")[:14] == "no?2026 ok ?[2"
     assert len(updates_module.one_line(2000 * "x")) == 1000
+
+
+def test_over_tls(fleet: Fleet, tmp_path: Path) -> None:
+    """A server whose certificate is of the authority that is named, and no other."""
+    fleet.maker.release(b"one")
+    fleet.serve()
+    for name in ("ca", "stranger"):
+        authority(tmp_path, name)
+    certificate(tmp_path, "server", "IP:127.0.0.1")
+    with FileServer(fleet.server.files, tmp_path / "server") as server:
+        names = {"door": ["m"]}
+        for other in (None, tmp_path / "stranger.crt"):
+            web = Web(f"{server.url}/fleet", other, {}, 5.0)
+            directory = Directory(web, fleet.store, [fleet.maker.key], lambda: names, 60.0)
+            with pytest.raises(DownloadError, match="certificate verify failed"):
+                directory.look(lambda _: None)
+        web = Web(f"{server.url}/fleet", tmp_path / "ca.crt", {}, 5.0)
+        Directory(web, fleet.store, [fleet.maker.key], lambda: names, 60.0).look(lambda _: None)
+    assert fleet.version == "1"
+
+
+def test_an_authority_that_is_none(tmp_path: Path, maker: Maker) -> None:
+    """The configuration is wrong then, and that is told in one line."""
+    (tmp_path / "ca.pem").write_text("nothing")
+    text = f"updates: {{keys: [{maker.key}], url: 'https://models.local', ca_file: ca.pem}}\n"
+    with pytest.raises(ConfigError, match="updates: the update server cannot be asked"):
+        build_agent(good(tmp_path, text + MINIMAL))

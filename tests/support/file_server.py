@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import http.server
+import ssl
 import threading
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 
 class FileServer:
-    """Serves `files` (content by path) on loopback.
+    """Serves `files` (content by path) on loopback; over TLS with CERTIFICATE.crt and .key.
 
     `cut` is how many bytes an answer has at most before its connection ends, `ranges` whether a
     part can be asked for, `status` what is answered in place of 200, `moved` where a path leads
@@ -18,7 +20,7 @@ class FileServer:
     was there already, `authorization` what was shown last.
     """
 
-    def __init__(self, files: dict[str, bytes]) -> None:
+    def __init__(self, files: dict[str, bytes], certificate: Path | None = None) -> None:
         self.files = files
         self.cut: int | None = None
         self.ranges = True
@@ -71,7 +73,13 @@ class FileServer:
                 """A client that goes away is no error."""
 
         self._server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        scheme = "http"
+        if certificate is not None:
+            scheme, context = "https", ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            files_of_it = [certificate.with_suffix(end) for end in (".crt", ".key")]
+            context.load_cert_chain(files_of_it[0], files_of_it[1])
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self.url = f"{scheme}://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
 

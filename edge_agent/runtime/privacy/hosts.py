@@ -9,8 +9,8 @@ from typing import Literal
 
 from edge_agent.config.by_name import SourceConfig, with_parts
 from edge_agent.config.schema import Config, PrometheusConfig
+from edge_agent.modelstore.address import origin_of
 from edge_agent.modelstore.options import UpdatesOptions
-from edge_agent.modelstore.web import origin_of
 from edge_agent.mqtt.options import MqttOptions
 from edge_agent.page.options import PageOptions, is_own
 from edge_agent.runtime.privacy.topics import Pixels
