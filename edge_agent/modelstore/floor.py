@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from edge_agent.errors import StoreError
-from edge_agent.modelstore.release import Release
+from edge_agent.modelstore.release import RELEASE, Release, read_release
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +18,28 @@ class Floor:
     digest: str = ""
 
     @classmethod
-    def of(cls, values: dict[str, Any]) -> Floor:
-        """As it was kept in `as_values`; raises ValueError, TypeError or KeyError."""
-        kept = values["newest"]
-        return cls(int(kept["serial"]), str(kept["release"]))
+    def of(cls, values: Any) -> Floor:
+        """As an index holds it; raises ValueError or TypeError."""
+        if not isinstance(values, dict) or "history" not in values:
+            raise ValueError("it is no index of a model")  # noqa: TRY004 - damaged all the same
+        if "newest" not in values:
+            return cls()
+        try:
+            return cls(int(values["newest"]["serial"]), str(values["newest"]["release"]))
+        except KeyError as error:
+            raise ValueError("a part of it is missing") from error
+
+    @classmethod
+    def of_releases(cls, folder: Path) -> Floor:
+        """The newest of the releases in the folders in there, whoever signed them."""
+        found = [cls()]
+        for each in folder.glob(f"*/{RELEASE}"):
+            try:
+                release = read_release(each.parent, ())
+            except StoreError:
+                continue
+            found.append(cls(release.serial, release.digest))
+        return max(found, key=lambda floor: floor.serial)
 
     def as_values(self) -> dict[str, Any]:
         """Plain values, none where there was no release."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from edge_agent.errors import StoreError
 from edge_agent.modelstore.files import sync_folder, told, write_durably
+from edge_agent.modelstore.floor import Floor
 from edge_agent.modelstore.keys import open_key, public_part
 from edge_agent.modelstore.manifest import MANIFEST, Manifest, check_name
 from edge_agent.modelstore.release import (
@@ -38,12 +39,15 @@ def publish(
 ) -> tuple[Path, int]:
     """Write `target/NAME/VERSION/` and then `target/NAME/latest.json`; returns folder and serial.
 
-    The serial is the seconds since 1970 where none is given. A version that is there already is
+    The serial is the seconds since 1970 where none is given, and above those that are there. A
+    version that is there already is
     never changed: devices may have it. Raises StoreError.
     """
     private = open_key(key)
     check_name(manifest.name)
-    serial = int(time.time()) if serial is None else serial
+    if serial is None:
+        newest = Floor.of_releases(target / manifest.name)
+        serial = max(int(time.time()), newest.serial + 1)
     with told(target, "the release cannot be written"):
         place = target / manifest.name
         place.mkdir(parents=True, exist_ok=True)

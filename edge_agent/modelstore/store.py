@@ -170,8 +170,8 @@ class ModelStore:
         """The newest signed release of a model that was accepted; it outlives being rolled back."""
         try:
             return Floor.of(json.loads((self.folder / name / _INDEX).read_bytes()))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return Floor()
+        except (OSError, ValueError, TypeError):  # damaged: what is here was accepted
+            return Floor.of_releases(self.folder / name)
 
     def _put_in_place(self, staging: Path, manifest: Manifest, floor: Floor | None) -> None:
         target = self.folder / manifest.name / manifest.version

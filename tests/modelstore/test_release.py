@@ -202,6 +202,33 @@ def test_an_older_release_comes_again(maker: Maker, store: ModelStore) -> None:
     assert install_release(store, second, [maker.key]).manifest.version == "2"
 
 
+@pytest.mark.parametrize("index", [None, b"", b"[]", b"{}", b'{"history": ["2"], "newest": {}}'])
+def test_a_damaged_index_lets_no_older_release_in(
+    maker: Maker, store: ModelStore, index: bytes | None
+) -> None:
+    """What lies beside it tells which was the newest."""
+    old = maker.release(b"one")
+    install_release(store, old, [maker.key])
+    new = maker.release(b"two", version="2", serial=2)
+    install_release(store, new, [maker.key])
+    file = store.folder / "door" / "index.json"
+    file.unlink()
+    if index is not None:
+        file.write_bytes(index)
+    assert "is older" in refused(store, old, maker.key)
+    assert install_release(store, new, [maker.key]).manifest.version == "2"
+
+
+def test_serials_rise_by_themselves(maker: Maker) -> None:
+    """Also within a second, and if the clock of the maker goes back."""
+    serials = []
+    for version in ("1", "2", "3"):
+        folder = maker.release(version=version, serial=2**40 if version == "2" else None)
+        serials.append(read_release(folder, [maker.key]).serial)
+    assert 1_700_000_000 < serials[0] < serials[1]
+    assert serials[2] == 2**40 + 1
+
+
 def test_one_serial_stands_for_one_release(maker: Maker, store: ModelStore) -> None:
     """The same again is nothing new; other bytes with its serial are refused."""
     first = maker.release(b"one")

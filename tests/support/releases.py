@@ -28,7 +28,7 @@ class Maker:
         *,
         name: str = "door",
         version: str = "1",
-        serial: int = 1,
+        serial: int | None = 1,
         golden: bytes | None = b"golden",
         **more: Any,
     ) -> Path:
