@@ -21,7 +21,7 @@ class Floor:
     def of(cls, values: Any) -> Floor:
         """As an index holds it; raises ValueError or TypeError."""
         if not isinstance(values, dict) or "history" not in values:
-            raise ValueError("it is no index of a model")  # noqa: TRY004 - damaged all the same
+            raise ValueError("it is no index of a model")
         if "newest" not in values:
             return cls()
         try:
