@@ -42,7 +42,7 @@ def server(root: Mapping) -> Iterator[Mistake]:
             origin_of(text_at(root, *path) or "")
         except ValueError as error:
             yield Mistake(path, str(error), _ADDRESS)
-        if not _items(root):
+        if not _has_keys(root):
             message = "is of no use without updates.keys: what comes from a server must be signed"
             cure = "make a key: edge-agent models keygen -o FILE"
             yield Mistake(path, message, cure, at_key=True)
@@ -56,6 +56,11 @@ def _tokens(root: Mapping) -> Iterator[Mistake]:
     given = [key for key in ("token", "gateway_token") if text_at(root, *path, key)]
     if len(given) > 1:
         yield Mistake((*path, given[1]), "stands beside token", "keep one of them", at_key=True)
+
+
+def _has_keys(root: Mapping) -> bool:
+    """Whether there are any, also such as are wrong and told so."""
+    return bool(_items(root) or text_at(root, "updates", "keys"))
 
 
 def _items(root: Mapping) -> tuple[object, ...]:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from edge_agent.errors import DownloadError, StoreError
 from edge_agent.modelstore.download import Step, download
+from edge_agent.modelstore.manifest import MISSHAPEN
 from edge_agent.modelstore.options import HawkbitOptions
 from edge_agent.modelstore.web import Web
 
@@ -26,9 +27,6 @@ USUAL_SLEEP = 300.0  # s, where the server names no time
 _SLEEP = re.compile(r"([0-9]{1,3}):([0-5][0-9]):([0-5][0-9])")
 _ACTION = re.compile(r"[0-9]{1,19}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_MISSHAPEN = (
-    ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError,
-)  # fmt: skip
 _LONGEST = 480  # characters of a message, of which the server keeps 512
 _LONGEST_VALUE = 128  # characters of an attribute
 
@@ -200,7 +198,7 @@ def _understood(what: str) -> Iterator[None]:
     """Turns what is not of the API's form into one line."""
     try:
         yield
-    except _MISSHAPEN as error:
+    except MISSHAPEN as error:
         raise DownloadError(
             f"the server tells {what} not as the API of hawkBit does",
             "is updates.hawkbit.url the address of a hawkBit server?",

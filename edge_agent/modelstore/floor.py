@@ -19,15 +19,12 @@ class Floor:
 
     @classmethod
     def of(cls, values: Any) -> Floor:
-        """As an index holds it; raises ValueError or TypeError."""
+        """As an index holds it; raises one of MISSHAPEN."""
         if not isinstance(values, dict) or "history" not in values:
             raise ValueError("it is no index of a model")
         if "newest" not in values:
             return cls()
-        try:
-            return cls(int(values["newest"]["serial"]), str(values["newest"]["release"]))
-        except KeyError as error:
-            raise ValueError("a part of it is missing") from error
+        return cls(int(values["newest"]["serial"]), str(values["newest"]["release"]))
 
     @classmethod
     def of_releases(cls, folder: Path) -> Floor:

@@ -40,8 +40,7 @@ def publish(
     """Write `target/NAME/VERSION/` and then `target/NAME/latest.json`; returns folder and serial.
 
     The serial is the seconds since 1970 where none is given, and above those that are there. A
-    version that is there already is
-    never changed: devices may have it. Raises StoreError.
+    version that is there already is never changed: devices may have it. Raises StoreError.
     """
     private = open_key(key)
     check_name(manifest.name)

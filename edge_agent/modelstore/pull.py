@@ -14,7 +14,7 @@ from edge_agent.modelstore.download import Step, download
 from edge_agent.modelstore.fetch import downloads
 from edge_agent.modelstore.files import told
 from edge_agent.modelstore.keys import PublicKey
-from edge_agent.modelstore.manifest import is_name
+from edge_agent.modelstore.manifest import MISSHAPEN, is_name
 from edge_agent.modelstore.publish import LATEST
 from edge_agent.modelstore.release import LARGEST, RELEASE, SIGNATURE, Release, parse_release
 from edge_agent.modelstore.store import Entry, ModelStore
@@ -64,7 +64,7 @@ def latest(web: Web, name: str, etag: str) -> tuple[str | None, str]:
         version = json.loads(answer.content)["version"]
         if is_name(version):
             return version, answer.etag
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except MISSHAPEN:
         pass  # told below
     raise StoreError(f"{url} names no version", "write it with edge-agent models release")
 

@@ -20,7 +20,7 @@ from typing import Any
 from edge_agent.errors import StoreError
 from edge_agent.modelstore.files import told
 from edge_agent.modelstore.keys import PublicKey, is_signature
-from edge_agent.modelstore.manifest import SUFFIXES, Manifest, is_name, manifest_of
+from edge_agent.modelstore.manifest import MISSHAPEN, SUFFIXES, Manifest, is_name, manifest_of
 
 RELEASE = "release.json"
 SIGNATURE = "release.sig"
@@ -97,7 +97,7 @@ def parse_release(content: bytes, signature: bytes, keys: Sequence[PublicKey]) -
     try:
         values = json.loads(content, object_pairs_hook=_once, parse_constant=_no_number)
         return _release(values, content, signature, signer)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except MISSHAPEN as error:
         reason = str(error) if isinstance(error, _Wrong) else "it does not have the form of one"
         raise StoreError(f"{RELEASE} cannot be used: {reason}", _AGAIN) from error
 

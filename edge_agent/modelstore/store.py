@@ -23,7 +23,14 @@ from edge_agent.modelstore.files import (
     write_durably,
 )
 from edge_agent.modelstore.floor import Floor
-from edge_agent.modelstore.manifest import MANIFEST, Manifest, check_name, is_name, read_manifest
+from edge_agent.modelstore.manifest import (
+    MANIFEST,
+    MISSHAPEN,
+    Manifest,
+    check_name,
+    is_name,
+    read_manifest,
+)
 from edge_agent.modelstore.release import RELEASE, SIGNATURE, Release, difference
 from edge_agent.state import state_folder
 
@@ -170,7 +177,7 @@ class ModelStore:
         """The newest signed release of a model that was accepted; it outlives being rolled back."""
         try:
             return Floor.of(json.loads((self.folder / name / _INDEX).read_bytes()))
-        except (OSError, ValueError, TypeError):  # damaged: what is here was accepted
+        except (OSError, *MISSHAPEN):  # damaged: what is here was accepted
             return Floor.of_releases(self.folder / name)
 
     def _put_in_place(self, staging: Path, manifest: Manifest, floor: Floor | None) -> None:

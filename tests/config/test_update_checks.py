@@ -99,6 +99,12 @@ def test_a_server_needs_keys(tmp_path: Path) -> None:
     assert "(make a key: edge-agent models keygen -o FILE)" in text
 
 
+def test_keys_of_another_form(tmp_path: Path) -> None:
+    """They are told once, not as missing as well."""
+    (text,) = problems(tmp_path, updates("{url: https://models.local, keys: abc}"))
+    assert "updates.keys: expected a list of texts" in text
+
+
 def test_one_server(tmp_path: Path) -> None:
     """Two would be at odds, and so would two tokens."""
     key = make_key(tmp_path / "key.pem")

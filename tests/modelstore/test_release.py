@@ -273,6 +273,7 @@ def test_only_what_was_verified_counts(maker: Maker, store: ModelStore, tmp_path
         {"serial": 2**53},
         {"size": -1},
         {"sha256": "abc"},
+        {"thresholds": {"a": 10**400}},
         {"licence": "\x1b[2J"},
         {"labels": ["a\nb"]},
         {"labels": 3},
