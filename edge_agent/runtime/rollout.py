@@ -27,8 +27,10 @@ from edge_agent.runtime.updates import Models, in_use, one_line
 
 _log = logging.getLogger(__name__)
 
+PATIENCE = 6 * 3600.0
+"""Seconds without a word of a swap after which an action counts as failed."""
+
 _TRIES = 10  # fetches that may be cut before an action counts as failed
-_PATIENCE = 6 * 3600.0  # s without a word of a swap after which an action counts as failed
 _OVER = (404, 410)  # the server has no such action any more
 _LONGEST_SLEEP = 24 * 3600.0
 
@@ -60,7 +62,8 @@ class Rollout:
 
     An action is done once every model that it changes was swapped in and kept. `running` tells the
     SHA-256 of the open models; `state` is the file in which the action is remembered, so that a
-    restart neither executes it again nor leaves it open.
+    restart neither executes it again nor leaves it open. After `patience` seconds without a word
+    of a swap it has failed.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class Rollout:
         models: Models,
         running: Callable[[], Mapping[str, str]],
         state: Path,
+        patience: float = PATIENCE,
     ) -> None:
         self._ddi = ddi
         self._store = store
@@ -78,6 +82,7 @@ class Rollout:
         self._models = models
         self._running = running
         self._state = state
+        self._patience = patience
         self._lock = threading.Lock()
         self._action = _remembered(state)
         self._own: str | None = None  # id of what this process installed, and so hears of
@@ -212,9 +217,9 @@ class Rollout:
                         action.end("failure", f"{model}: another version is in use")
             if not action.waits_for:
                 action.end("success", "it is in use")
-            elif time.monotonic() - self._began > _PATIENCE:
+            elif time.monotonic() - self._began > self._patience:
                 names = ", ".join(action.waits_for)
-                action.end("failure", f"{names}: not swapped in within {_PATIENCE / 3600.0:g} h")
+                action.end("failure", f"{names}: not swapped in within {self._patience:g} s")
         self._keep(action)
 
     @staticmethod

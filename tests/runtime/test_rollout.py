@@ -65,6 +65,7 @@ class Device:
             lambda: self.models,
             lambda: self.running,
             self.folder / "dev.hawkbit.json",
+            **more,
         )
 
     def look(self) -> float:
@@ -259,13 +260,13 @@ def test_what_never_comes(device: Device, monkeypatch: pytest.MonkeyPatch) -> No
     assert "artifacts/release.json answers 404" in failed(action)
 
 
-def test_no_word_of_the_swap(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_word_of_the_swap(device: Device) -> None:
     """A model that nothing swaps in does not keep the action open for ever."""
     action = device.server.assign("7", device.maker.release())
     device.look()
-    monkeypatch.setattr(rollout_module, "_PATIENCE", 0.0)
+    device.start(patience=0.0)
     device.look()
-    assert failed(action) == "d: not swapped in within 0 h"
+    assert failed(action) == "d: not swapped in within 0 s"
 
 
 @pytest.mark.parametrize(
