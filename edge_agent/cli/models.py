@@ -6,28 +6,24 @@ import argparse
 import dataclasses
 import sys
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from edge_agent.cli.inputs import is_picture, load_samples
-from edge_agent.cli.options import fraction, lone_model
+from edge_agent.cli.golden import declare_golden, recorded
+from edge_agent.cli.model_releases import declare_keygen, declare_release, keygen, release
+from edge_agent.cli.options import fraction
 from edge_agent.cli.output import print_json, progress, table
 from edge_agent.config.load import load_or_raise
 from edge_agent.engines.modelfile import load_labels, read_model_info
-from edge_agent.errors import InferenceError, StoreError, UsageError
+from edge_agent.errors import ModelError, StoreError, UsageError
 from edge_agent.modelstore import Manifest, ModelStore, store_folder
 from edge_agent.modelstore.catalogue import Offer, catalogue, offer_of
+from edge_agent.modelstore.check import check_release, install_release
 from edge_agent.modelstore.fetch import fetch
-from edge_agent.modelstore.manifest import name_of
-from edge_agent.modelstore.store import Entry, fault_of
-from edge_agent.runtime.golden import check_golden, has_outputs, make_golden
-from edge_agent.runtime.inference import Inference
-from edge_agent.runtime.wire import open_inference, trials_of
-from edge_agent.sources.arrays import BadNumbers
-from edge_agent.sources.pictures import BadPicture, load_picture
+from edge_agent.modelstore.keys import PublicKey
+from edge_agent.modelstore.manifest import name_of, read_manifest
+from edge_agent.modelstore.store import Entry, Verdict, fault_of
 
 EXAMPLES = """\
   edge-agent models list --available      what can be fetched
@@ -36,6 +32,9 @@ EXAMPLES = """\
   edge-agent models verify                hash all of them again; exit code 1 where one is damaged
   edge-agent models rollback door         the version that was in use before
   edge-agent models get coco_ssd --mirror http://files.local:8000
+  edge-agent models keygen -o fleet.pem   then `updates: {keys: [...]}` in the configuration
+  edge-agent models release my.tflite --name door --version 2 --key fleet.pem -o public
+  edge-agent models add public/door/2 -c edge-agent.yaml
 
 The store belongs to an agent: give its configuration with -c where that sets agent.state_dir. Under
 systemd that is /var/lib/edge-agent. A running agent takes a new version on `reload` (SIGHUP).
@@ -58,14 +57,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--timeout", type=float, default=_TIMEOUT, metavar="S",
         help=f"give up after so many seconds without a byte (default: {_TIMEOUT:g})",
     )  # fmt: skip
-    _declare_add(_action(actions, "add", "install a model file of your own"))
-    _action(actions, "verify", "hash everything again")
+    add = _action(actions, "add", "install a model file of your own, or a release")
+    _declare_add(add, ".tflite or .npz, or the folder of a release")
+    declare_keygen(_action(actions, "keygen", "make a key that signs releases"))
+    publish = _action(actions, "release", "sign a model for devices that know your key")
+    _declare_add(publish, ".tflite or .npz")
+    declare_release(publish)
+    _action(actions, "verify", "hash everything again, and look at signatures if -c has keys")
     _action(actions, "rollback", "use the version before").add_argument("name", metavar="NAME")
     _action(actions, "remove", "remove all versions").add_argument("name", metavar="NAME")
 
 
-def _declare_add(add: argparse.ArgumentParser) -> None:
-    add.add_argument("file", type=Path, metavar="FILE", help=".tflite or .npz")
+def _declare_add(add: argparse.ArgumentParser, what: str) -> None:
+    add.add_argument("file", type=Path, metavar="FILE", help=what)
     add.add_argument("--name", help="default: that of the file")
     add.add_argument("--version", default="", help="default: the first digits of its SHA-256")
     add.add_argument("--task", default="auto", help="decoder, for the record")
@@ -76,11 +80,7 @@ def _declare_add(add: argparse.ArgumentParser) -> None:
         "--threshold", type=_threshold, action="append", default=[], metavar="LABEL=T",
         help="score of a label, for the record",
     )  # fmt: skip
-    add.add_argument(
-        "--golden", type=Path, action="append", default=[], metavar="FILE",
-        help="a sample (picture, .npz, .npy, .csv or .wav): what the model makes of it here is "
-        "kept, and every agent that loads the model must see the same",
-    )  # fmt: skip
+    declare_golden(add)
 
 
 def _action(actions: Any, name: str, text: str) -> argparse.ArgumentParser:
@@ -101,6 +101,11 @@ def _threshold(text: str) -> tuple[str, float]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do what was asked of the store."""
+    if arguments.action == "keygen":
+        return keygen(arguments)
+    if arguments.action == "release":
+        with recorded(arguments) as golden:
+            return release(arguments, _manifest(arguments), golden)
     store = _store(arguments.config)
     actions = {
         "list": _list, "get": _get, "add": _add,
@@ -159,6 +164,7 @@ def _values(entry: Entry) -> dict[str, Any]:
 
 
 def _get(store: ModelStore, arguments: argparse.Namespace) -> int:
+    _check_unsigned(arguments)
     offer = offer_of(arguments.name)
     entry = _have(store, offer)
     if entry is None:
@@ -181,9 +187,47 @@ def _have(store: ModelStore, offer: Offer) -> Entry | None:
 
 def _add(store: ModelStore, arguments: argparse.Namespace) -> int:
     file: Path = arguments.file
+    if file.is_dir():
+        _check_bare(arguments)
+        keys = _keys(arguments.config)
+        entry = install_release(store, file, keys)
+        if not keys:
+            hint = "its signature was not looked at: give -c with a YAML that has updates.keys"
+            print(f"edge-agent: {hint}", file=sys.stderr)
+        return _installed(entry, arguments.json)
+    _check_unsigned(arguments)
+    manifest = _manifest(arguments)
+    with recorded(arguments) as golden:
+        entry = store.install(manifest, file, golden)
+    return _installed(entry, arguments.json)
+
+
+def _keys(config: Path | None) -> tuple[PublicKey, ...]:
+    return load_or_raise(config).updates.trusted if config else ()
+
+
+def _check_unsigned(arguments: argparse.Namespace) -> None:
+    """What nobody signed is not installed where it would never be loaded."""
+    if _keys(arguments.config):
+        raise StoreError(
+            f"{arguments.config} has updates.keys, so its agent loads signed releases only",
+            "sign it: edge-agent models release FILE --key KEY -o DIR",
+        )
+
+
+def _check_bare(arguments: argparse.Namespace) -> None:
+    """All that can be said of a release stands in it, signed."""
+    for name in ("name", "version", "labels", "licence", "source", "threshold", "golden"):
+        if getattr(arguments, name):
+            raise UsageError(f"--{name} is of no use: the release {arguments.file} says it itself")
+
+
+def _manifest(arguments: argparse.Namespace) -> Manifest:
+    """What the options say of a model file."""
+    file: Path = arguments.file
     info = read_model_info(file)
     labels = load_labels(arguments.labels) if arguments.labels else info.labels
-    manifest = Manifest(
+    return Manifest(
         name=arguments.name or name_of(file),
         version=arguments.version,
         file="",
@@ -195,49 +239,6 @@ def _add(store: ModelStore, arguments: argparse.Namespace) -> int:
         source=arguments.source or str(file.absolute()),
         thresholds=dict(arguments.threshold),
     )
-    with TemporaryDirectory() as folder:
-        golden = _golden(arguments, Path(folder)) if arguments.golden else ()
-        entry = store.install(manifest, file, golden)
-    return _installed(entry, arguments.json)
-
-
-def _golden(arguments: argparse.Namespace, folder: Path) -> list[Path]:
-    """The samples with what the model makes of them; raises ModelError where they say otherwise."""
-    name = name_of(arguments.file)
-    values = {"file": str(arguments.file), "task": arguments.task}
-    if arguments.labels:
-        values["labels"] = str(arguments.labels)
-    model = lone_model(name, values)
-    with closing(open_inference(name, model, any_input=True, trials=trials_of(None))) as inference:
-        return [
-            _golden_sample(inference, sample, folder / f"{number}.npz")
-            for number, sample in enumerate(arguments.golden)
-        ]
-
-
-def _golden_sample(inference: Inference, sample: Path, target: Path) -> Path:
-    if not sample.is_file():
-        raise UsageError(f"--golden {sample}: there is no such file")
-    if sample.suffix == ".npz" and has_outputs(sample):
-        check_golden(inference, [sample])
-        return sample
-    try:
-        fill = _filler(inference, sample)
-        if not make_golden(inference, fill, target):
-            print(
-                f"edge-agent: the model finds nothing in {sample}, so it tells little",
-                file=sys.stderr,
-            )
-    except (BadPicture, BadNumbers, InferenceError) as error:
-        raise UsageError(f"--golden {sample}: {error}") from error
-    return target
-
-
-def _filler(inference: Inference, sample: Path) -> Callable[..., object]:
-    if is_picture(sample):
-        return inference.writer(load_picture(sample))
-    samples = load_samples(sample, inference.engine.inputs)
-    return lambda *tensors: samples.write(0, *tensors)
 
 
 def _installed(entry: Entry, as_json: bool) -> int:
@@ -251,13 +252,26 @@ def _installed(entry: Entry, as_json: bool) -> int:
 
 
 def _verify(store: ModelStore, arguments: argparse.Namespace) -> int:
-    verdicts = list(store.verify())
+    keys = _keys(arguments.config)
+    verdicts = [_signed(store, each, keys) for each in store.verify()]
     if arguments.json:
         print_json({"models": [dataclasses.asdict(each) for each in verdicts]})
     else:
         for each in verdicts:
             print(f"{each.name} {each.version}: {each.fault or 'sound'}")
     return 1 if any(each.fault for each in verdicts) else 0
+
+
+def _signed(store: ModelStore, verdict: Verdict, keys: Sequence[PublicKey]) -> Verdict:
+    """The verdict of an agent with these keys."""
+    if verdict.fault or not keys:
+        return verdict
+    folder = store.folder / verdict.name / verdict.version
+    try:
+        check_release(folder / read_manifest(folder).file, keys, store.folder)
+    except (ModelError, StoreError) as error:
+        return dataclasses.replace(verdict, fault=str(error))
+    return verdict
 
 
 def _rollback(store: ModelStore, arguments: argparse.Namespace) -> int:

@@ -163,6 +163,7 @@ def certificates(root: Mapping) -> Iterator[Mistake]:
     for key in entries(root, "mqtt", "tls"):
         if key.endswith("_file"):
             yield from _missing(root, ("mqtt", "tls", key))
+    yield from _missing(root, ("updates", "ca_file"))
 
 
 def recordings(root: Mapping) -> Iterator[Mistake]:

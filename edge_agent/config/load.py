@@ -18,6 +18,7 @@ from edge_agent.config import (
     refine_checks,
     rule_checks,
     text_checks,
+    update_checks,
 )
 from edge_agent.config.fields import field_at
 from edge_agent.config.lookalikes import odd_place, plain_hint, without_odd_ends
@@ -54,6 +55,7 @@ _ERRORS = (
     *refine_checks.ERRORS,
     *composite_checks.ERRORS,
     *media_checks.ERRORS,
+    *update_checks.ERRORS,
 )
 _WARNINGS = (*checks.WARNINGS, *composite_checks.WARNINGS, *device_checks.WARNINGS)
 

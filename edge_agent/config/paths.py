@@ -12,6 +12,7 @@ from edge_agent.config.yaml_tree import Mapping, Node, Scalar, Sequence
 _PATHS = (
     ("agent", "state_dir"),
     ("mqtt", "tls", "*_file"),
+    ("updates", "ca_file"),
     ("models", "*", "file"),
     ("models", "*", "labels"),
     ("models", "*", "task", "*_file"),

@@ -270,7 +270,8 @@ class Config(Section):
         PageOptions | None, Doc("A status page for people; off where this is absent.")
     ] = None
     updates: Annotated[
-        UpdatesOptions, Doc("How a model takes another's place while the agent runs.")
+        UpdatesOptions,
+        Doc("How models change while the agent runs, whom to believe, where new ones come from."),
     ] = UpdatesOptions()
     models: Annotated[dict[str, ModelConfig], Doc("Models, by name.")] = Field(default_factory=dict)
     sources: Annotated[dict[str, SourceConfig], Doc("Where frames come from, by name.")] = Field(

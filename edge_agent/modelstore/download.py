@@ -5,7 +5,8 @@ from __future__ import annotations
 import http.client
 import re
 import socket
-from collections.abc import Callable
+import ssl
+from collections.abc import Callable, Mapping
 from io import FileIO
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,27 @@ _AGAIN = "run the same command again: it goes on where it was cut"
 _RANGE = re.compile(r"bytes (\d+)-")
 _NOT_FOUND = (404, 410)
 _RANGE_REFUSED = 416
+_CUT = (URLError, http.client.HTTPException, TimeoutError, ConnectionError, ssl.SSLError)
 
 Step = Callable[[int], None]
+Ask = Callable[[str, Mapping[str, str], float], Any]
+"""Opens an address with these headers and this timeout, as `urllib.request` does."""
 
 
-def download(url: str, part: Path, sha256: str, size: int, timeout: float, step: Step) -> None:
+def plainly(url: str, headers: Mapping[str, str], timeout: float) -> Any:
+    """Open an address of anyone."""
+    return build_opener().open(Request(url, headers=dict(headers)), timeout=timeout)  # noqa: S310 - checked
+
+
+def download(
+    url: str,
+    part: Path,
+    sha256: str,
+    size: int,
+    timeout: float,
+    step: Step,
+    ask: Ask = plainly,
+) -> None:
     """Make `part` the file of this size and SHA-256; `step` is told of every byte that is there.
 
     `part` may hold a beginning from an earlier try, which is not asked for again. A proxy is taken
@@ -41,15 +58,20 @@ def download(url: str, part: Path, sha256: str, size: int, timeout: float, step:
         part.unlink()
         have = 0
     if have < size:
-        _fetch(url, part, have, size, timeout, step)
+        _fetch(url, part, have, size, timeout, step, ask)
     else:
         step(have)
     _check(url, part, sha256, size)
 
 
-def _fetch(url: str, part: Path, have: int, size: int, timeout: float, step: Step) -> None:
+def _fetch(
+    url: str, part: Path, have: int, size: int, timeout: float, step: Step, ask: Ask
+) -> None:
+    headers = {"User-Agent": "edge-agent", "Accept-Encoding": "identity"}
+    if have:
+        headers["Range"] = f"bytes={have}-"
     try:
-        with _open(url, have, timeout) as response:
+        with ask(url, headers, timeout) as response:
             begin = _begin_of(response, have)
             with part.open("r+b" if begin else "wb", buffering=0) as file:
                 file.truncate(begin)
@@ -58,18 +80,11 @@ def _fetch(url: str, part: Path, have: int, size: int, timeout: float, step: Ste
                 _copy(response, file, size - begin, part, step)
     except HTTPError as error:
         _refused(url, error, part)
-    except (URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
+    except _CUT as error:
         reason = getattr(error, "reason", None) or error
         raise DownloadError(
-            f"{without_credentials(url)} cannot be fetched: {_words(reason)}", _cure(reason)
+            f"{without_credentials(url)} cannot be fetched: {words_of(reason)}", _cure(reason)
         ) from error
-
-
-def _open(url: str, have: int, timeout: float) -> Any:
-    headers = {"User-Agent": "edge-agent", "Accept-Encoding": "identity"}
-    if have:
-        headers["Range"] = f"bytes={have}-"
-    return build_opener().open(Request(url, headers=headers), timeout=timeout)  # noqa: S310 - checked
 
 
 def _begin_of(response: Any, have: int) -> int:
@@ -109,7 +124,8 @@ def _refused(url: str, error: HTTPError, part: Path) -> None:
     raise DownloadError(f"{url} answers {error.code} {error.reason}", cure)
 
 
-def _words(reason: object) -> str:
+def words_of(reason: object) -> str:
+    """Why a server could not be asked."""
     if isinstance(reason, socket.gaierror):
         return "its host is not known here"
     if isinstance(reason, TimeoutError):
@@ -131,7 +147,7 @@ def _check(url: str, part: Path, sha256: str, size: int) -> None:
     if found != sha256:
         part.unlink()
         raise StoreError(
-            f"{url} is not the file of the catalogue and was removed: its SHA-256 is {found}, "
+            f"{url} is not the file that was meant and was removed: its SHA-256 is {found}, "
             f"not {sha256}",
             "something on the way changes it, or the mirror has another file",
         )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from edge_agent.errors import StoreError
+from edge_agent.errors import DownloadError
 from edge_agent.modelstore.catalogue import Offer, RemoteFile
 from edge_agent.modelstore.download import Step, download
 from edge_agent.modelstore.files import told
@@ -31,7 +31,7 @@ def fetch(
 
     `timeout` and `step` as for `download`. Raises DownloadError, StoreError.
     """
-    with _folder(store) as folder:
+    with downloads(store) as folder:
         labels = None
         if offer.labels is not None:
             file = _fetched(offer.labels, folder, mirror, timeout, step)
@@ -63,7 +63,7 @@ def _fetched(
 
 
 @contextmanager
-def _folder(store: ModelStore) -> Iterator[Path]:
+def downloads(store: ModelStore) -> Iterator[Path]:
     """Where beginnings of files lie, for one process at a time."""
     folder = store.folder / _FOLDER
     with told(store.folder, "the model cannot be kept"):
@@ -73,5 +73,11 @@ def _folder(store: ModelStore) -> Iterator[Path]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise StoreError("another command fetches a model", "wait until it is done") from error
-        yield folder
+            raise DownloadError(
+                "another command fetches a model", "wait until it is done"
+            ) from error
+        try:
+            yield folder
+        finally:
+            # Closing is not enough: a child that is just being started has the file open as well.
+            fcntl.flock(lock, fcntl.LOCK_UN)

@@ -16,6 +16,9 @@ MANIFEST = "manifest.json"
 SUFFIXES = (".tflite", ".npz")
 """Endings of model files; a model's name is without them."""
 
+MISSHAPEN = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
+"""What reading JSON of another form than expected raises."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -77,8 +80,8 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     try:
         values = json.loads(path.read_bytes())
-        manifest = _checked(values)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        manifest = manifest_of(values)
+    except (OSError, *MISSHAPEN) as error:
         reason = getattr(error, "strerror", None) or "it is damaged"
         raise StoreError(
             f"{path} cannot be used: {reason}", "install the model again, or roll back"
@@ -109,8 +112,8 @@ def golden_samples(file: Path) -> tuple[Path, ...]:
     return () if manifest is None else tuple(file.parent / name for name in manifest.golden)
 
 
-def _checked(values: dict[str, Any]) -> Manifest:
-    """Raises ValueError, TypeError or KeyError for what no manifest holds."""
+def manifest_of(values: dict[str, Any]) -> Manifest:
+    """A manifest of plain values; raises one of MISSHAPEN for what none holds."""
     known = {each.name for each in dataclasses.fields(Manifest)}
     given = {key: value for key, value in values.items() if key in known}
     labels = given.get("labels")

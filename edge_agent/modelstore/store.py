@@ -22,7 +22,16 @@ from edge_agent.modelstore.files import (
     told,
     write_durably,
 )
-from edge_agent.modelstore.manifest import MANIFEST, Manifest, check_name, is_name, read_manifest
+from edge_agent.modelstore.floor import Floor
+from edge_agent.modelstore.manifest import (
+    MANIFEST,
+    MISSHAPEN,
+    Manifest,
+    check_name,
+    is_name,
+    read_manifest,
+)
+from edge_agent.modelstore.release import RELEASE, SIGNATURE, Release, difference
 from edge_agent.state import state_folder
 
 KEPT = 3
@@ -108,19 +117,22 @@ class ModelStore:
         golden: Sequence[Path] = (),
         *,
         move: bool = False,
+        release: Release | None = None,
     ) -> Entry:
         """Copy (or move) a model file into the store and put it to use, whole or not at all.
 
         What the manifest says of file, size, SHA-256 and golden samples is found out here; a
         version that is empty becomes the beginning of the SHA-256. A version that is there already
-        must be the same model; it is put to use again.
+        must be the same model; it is put to use again. With a `release` it must be all that the
+        release says, and not older than the newest one that was accepted.
         """
         check_name(manifest.name)
         with told(self.folder, f"{manifest.name} cannot be installed"), self._locked():
+            floor = None if release is None else self.floor(manifest.name).raised(release)
             staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=self.folder))
             try:
-                full = _stage(staging, manifest, source, golden, move)
-                self._put_in_place(staging, full)
+                full = stage(staging, manifest, source, golden, move, release)
+                self._put_in_place(staging, full, floor)
             finally:
                 shutil.rmtree(staging, ignore_errors=True)
         found = self.find(full.name)
@@ -189,7 +201,14 @@ class ModelStore:
             for version in history:
                 yield Verdict(name, version, fault_of(self.folder / name / version))
 
-    def _put_in_place(self, staging: Path, manifest: Manifest) -> None:
+    def floor(self, name: str) -> Floor:
+        """The newest signed release of a model that was accepted; it outlives being rolled back."""
+        try:
+            return Floor.of(json.loads((self.folder / name / _INDEX).read_bytes()))
+        except (OSError, *MISSHAPEN):  # damaged: what is here was accepted
+            return Floor.of_releases(self.folder / name)
+
+    def _put_in_place(self, staging: Path, manifest: Manifest, floor: Floor | None) -> None:
         target = self.folder / manifest.name / manifest.version
         target.parent.mkdir(exist_ok=True)
         if target.is_dir():
@@ -203,15 +222,15 @@ class ModelStore:
         staging.rename(target)
         try:
             sync_folder(target.parent)
-            self._put_to_use(manifest.name, manifest.version)
+            self._put_to_use(manifest.name, manifest.version, floor)
         except OSError:
             if manifest.version not in self._history_or_none(manifest.name):
                 self._discard(target)
             raise
 
-    def _put_to_use(self, name: str, version: str) -> None:
+    def _put_to_use(self, name: str, version: str, floor: Floor | None = None) -> None:
         kept = [*(each for each in self._history_or_none(name) if each != version), version]
-        self._write_history(name, kept[-KEPT:])
+        self._write_history(name, kept[-KEPT:], floor)
         sync_folder(self.folder)
         for each in (self.folder / name).iterdir():
             if each.is_dir() and each.name not in kept[-KEPT:]:
@@ -224,8 +243,10 @@ class ModelStore:
         except StoreError:
             return []
 
-    def _write_history(self, name: str, history: Sequence[str]) -> None:
-        content = json.dumps({"history": list(history)}).encode()
+    def _write_history(self, name: str, history: Sequence[str], floor: Floor | None = None) -> None:
+        """In one step with the floor, which stays as it is where none is given."""
+        newest = (floor or self.floor(name)).as_values()
+        content = json.dumps({"history": list(history), **newest}).encode()
         write_durably(self.folder / name / _INDEX, content)
 
     def _history(self, name: str) -> list[str]:
@@ -275,8 +296,13 @@ def _is_model(folder: Path) -> bool:
     return not folder.name.startswith(".") and (folder / _INDEX).is_file()
 
 
-def _stage(
-    staging: Path, manifest: Manifest, source: Path, golden: Sequence[Path], move: bool
+def stage(
+    staging: Path,
+    manifest: Manifest,
+    source: Path,
+    golden: Sequence[Path] = (),
+    move: bool = False,
+    release: Release | None = None,
 ) -> Manifest:
     """Fill the folder of a version; returns the manifest with all that was found out."""
     file = staging / f"{manifest.name}{source.suffix}"
@@ -286,7 +312,9 @@ def _stage(
         copy_durably(source, file)
     sha256 = sha256_of(file)
     if manifest.sha256 and manifest.sha256 != sha256:
-        raise StoreError(f"{source} has the SHA-256 {sha256}, not {manifest.sha256}")
+        raise StoreError(
+            f"{source} has the SHA-256 {sha256}, not {manifest.sha256}", "get the file again"
+        )
     samples = {f"golden-{number}{each.suffix}": each for number, each in enumerate(golden, 1)}
     for name, each in samples.items():
         copy_durably(each, staging / name)
@@ -300,7 +328,21 @@ def _stage(
         installed=time.time(),
     )
     write_durably(staging / MANIFEST, json.dumps(full.as_values(), indent=2).encode())
+    if release is not None:
+        _stage_release(staging, full, release)
     return full
+
+
+def _stage_release(staging: Path, manifest: Manifest, release: Release) -> None:
+    """Keep what was signed; raises StoreError where the files are not those that were."""
+    if field := difference(manifest, release):
+        raise StoreError(
+            f"{manifest.name} {release.manifest.version} is not what was signed: "
+            f"its {field} is another",
+            "get the release again, whole, from its maker",
+        )
+    write_durably(staging / RELEASE, release.content)
+    write_durably(staging / SIGNATURE, release.signature)
 
 
 def fault_of(folder: Path) -> str:

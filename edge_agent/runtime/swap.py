@@ -22,10 +22,12 @@ from edge_agent.runtime.worker import ModelWorker
 _log = logging.getLogger(__name__)
 
 _OPENING = 300.0  # seconds after which opening a model hangs; its child has less
-_ENOUGH = 20  # frames that a model must have seen before it is kept ...
-_LONGEST = 10.0  # ... or so many times the time of watching
+_ENOUGH = 20  # frames that a model must have seen before it is kept
 _HANGS = 5.0  # seconds over one frame after which a new model hangs ...
 _TIMES = 50.0  # ... or so many times as long as the one before took
+
+LONGEST = 10.0
+"""So many times the time of watching a model is watched at most, where it sees no frames."""
 
 Outcome = Literal["kept", "refused", "rolled_back", "rebuild"]
 
@@ -162,7 +164,7 @@ class Swap:
         if why := self._fault():
             return self._roll_back(why)
         seen = probation.frames if probation is not None else 0
-        enough = seen >= _ENOUGH or watched >= _LONGEST * self._options.watch
+        enough = seen >= _ENOUGH or watched >= LONGEST * self._options.watch
         if watched < self._options.watch or not enough:
             return None
         self._worker.keep()

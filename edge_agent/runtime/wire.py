@@ -20,11 +20,19 @@ from edge_agent.engines.base import Engine, Rounding
 from edge_agent.engines.modelfile import load_labels, read_model_info
 from edge_agent.engines.state import StatefulEngine, Wire, state_wires, without_state
 from edge_agent.engines.streams import EnginePerStream, Forgetful
-from edge_agent.errors import ConfigError, EdgeAgentError, ModelError, StateError, StateInUse
+from edge_agent.errors import (
+    ConfigError,
+    EdgeAgentError,
+    ModelError,
+    StateError,
+    StateInUse,
+    StoreError,
+)
 from edge_agent.event import ModelRef, ModelStep
 from edge_agent.message import Message
 from edge_agent.model import ModelInfo, TensorSpec
 from edge_agent.modelstore import ModelStore, golden_samples, store_folder, stored_labels
+from edge_agent.modelstore.check import check_release
 from edge_agent.mqtt.client import MqttClient
 from edge_agent.mqtt.commands import CommandListener
 from edge_agent.mqtt.dialect import Dialect, JsonDialect
@@ -57,7 +65,9 @@ from edge_agent.runtime.no_model import WithoutModel
 from edge_agent.runtime.notify import Systemd
 from edge_agent.runtime.overrides import Overrides
 from edge_agent.runtime.reporter import Identity
+from edge_agent.runtime.rollout import PATIENCE, Rollout, ddi_of
 from edge_agent.runtime.scoring import ScorerFactory, make_scorer
+from edge_agent.runtime.swap import LONGEST
 from edge_agent.runtime.swapping import Swaps
 from edge_agent.runtime.system import (
     cpu_seconds,
@@ -67,10 +77,13 @@ from edge_agent.runtime.system import (
     slowed,
 )
 from edge_agent.runtime.trials import Trials
+from edge_agent.runtime.updates import Directory, Updater, stored_models, web_of
 from edge_agent.runtime.viewing import RecentEvents, View
 from edge_agent.state import state_folder
 
 _log = logging.getLogger(__name__)
+
+_SILENCE = 30.0  # s that a server of updates may say nothing
 
 
 def open_inference(
@@ -128,6 +141,7 @@ def open_for(config: Config, name: str, *, may_crash: bool = False) -> Inference
         return WithoutModel()
     any_input = not config.takes_pictures(name)
     state_dir = config.agent.state_dir
+    _check_signed(config, name)
     return open_inference(
         name,
         config.models[name],
@@ -135,6 +149,12 @@ def open_for(config: Config, name: str, *, may_crash: bool = False) -> Inference
         kept=_kept(state_dir, "galleries"),
         trials=None if may_crash else trials_of(state_dir),
     )
+
+
+def _check_signed(config: Config, name: str) -> None:
+    if keys := config.updates.trusted:
+        store = store_folder(config.agent.state_dir)
+        check_release(config.models[name].file, keys, store)
 
 
 def trials_of(state_dir: Path | None) -> Trials:
@@ -151,6 +171,7 @@ class Checked(NamedTuple):
 
 def check_model(config: Config, name: str) -> Checked:
     """Everything of `open_for` but the engine; raises ModelError."""
+    _check_signed(config, name)
     ready = _made_ready(name, config.models[name], not config.takes_pictures(name))
     return Checked(ready.decoder.kind, ready.labels)
 
@@ -267,8 +288,12 @@ def build_agent(
         assembly = Assembly(identity, messages, outbox, open_for, note, metrics, scorer)
         store, marks = _store_of(config), Marks(_kept(config.agent.state_dir, _marks_of(config)))
 
+        updaters: list[Updater] = []
+
         def tell(step: ModelStep) -> None:
             outbox.put(messages.model_step(step))
+            for each in updaters:
+                each.note(step)
 
         assembly.fit(config)
         swaps = Swaps(assembly, open_for, store, config.updates, marks, tell)
@@ -285,9 +310,11 @@ def build_agent(
     governor = _governor(config.agent)
     reached = client if publish else None
     health = HealthReport(config.agent.name, assembly.pipelines, outbox, reached, governor)
+    updaters += _updaters(assembly, tell) if publish else ()
     exporters = [
         *_prometheus(config.prometheus, health, assembly),
         *_page(config, assembly, messages, client, recent, outbox, governor),
+        *updaters,
     ]
     return Agent(
         config=config,
@@ -371,6 +398,51 @@ def _page(
         yield PageServer(config.page, view.state, view.picture)
     except ValueError as error:
         raise ConfigError((str(error),)) from error
+
+
+def _updaters(assembly: Assembly, tell: Callable[[ModelStep], None]) -> Iterator[Updater]:
+    """Who fetches newer models, where a server has them; `tell` as for `Directory`."""
+    options = assembly.config.updates
+    if options.server is None:
+        return
+    try:
+        if options.hawkbit is None:
+            yield Updater(_directory(assembly, tell), longest=options.every)
+        else:
+            yield Updater(_rollout(assembly))
+    except StoreError as error:
+        raise ConfigError((f"updates: {error}",)) from error
+
+
+def _directory(assembly: Assembly, tell: Callable[[ModelStep], None]) -> Directory:
+    options = assembly.config.updates
+    store = ModelStore(store_folder(assembly.config.agent.state_dir))
+    web = web_of(assembly.config, _SILENCE)
+    models = partial(_stored_models, assembly)
+    return Directory(web, store, options.trusted, models, options.every, tell)
+
+
+def _rollout(assembly: Assembly) -> Rollout:
+    agent = assembly.config.agent
+    store = ModelStore(store_folder(agent.state_dir))
+
+    def running() -> dict[str, str]:
+        return {each.ref.name: each.ref.sha256 for each in assembly.open_models}
+
+    return Rollout(
+        ddi_of(assembly.config, _SILENCE),
+        store,
+        assembly.config.updates.trusted,
+        partial(_stored_models, assembly),
+        running,
+        state_folder(agent.state_dir) / f"{agent.name}.hawkbit.json",
+        max(PATIENCE, 1.2 * LONGEST * assembly.config.updates.watch),
+    )
+
+
+def _stored_models(assembly: Assembly) -> dict[str, list[str]]:
+    """Those of whatever is configured by now."""
+    return stored_models(assembly.config)
 
 
 def _info(assembly: Assembly, started: float) -> Info:

@@ -154,13 +154,13 @@ def test_what_a_subscriber_sees_is_in_the_manifest(
     assert strangers(messages[asked:settled], first, second) == []
     assert strangers(messages[settled:], second) == []
     seen = {row.topic for each in messages[:asked] if (row := row_of(first, each))}
-    # The cameras show nothing that the model knows.
+    # The cameras show nothing that the model knows, and no other takes its place.
     never = [
         row
         for row in first.topics
         if row.topic not in seen and row.pipeline in (None, "belt", "busy")
     ]
-    assert {row.kinds for row in never} == {("removal",)}
+    assert {row.kinds for row in never} == {("removal",), ("model",)}
 
 
 def test_a_picture_that_shows_more_than_is_allowed_now_is_taken_back(

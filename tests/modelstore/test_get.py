@@ -113,7 +113,7 @@ def test_a_server_without_ranges(store: ModelStore, server: FileServer) -> None:
 def test_another_file(store: ModelStore, server: FileServer, content: bytes) -> None:
     """It is refused and removed, and a larger one is not read to its end."""
     server.files[PATH] = content
-    with pytest.raises(StoreError, match="is not the file of the catalogue and was removed") as e:
+    with pytest.raises(StoreError, match="is not the file that was meant and was removed") as e:
         get(store, server.url)
     assert not e.value.retriable
     assert store.names() == []

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import re
+import shlex
+import shutil
 from pathlib import Path
 
 import pytest
 
+from edge_agent.config.load import load_or_raise
+from edge_agent.errors import ModelError
 from edge_agent.modelstore.store import ModelStore
+from edge_agent.runtime.wire import open_for
+from tests.support.agent import ROOT
 from tests.support.cli import MODEL, Terminal, belt_frame
+from tests.support.releases import Maker
 from tests.support.variants import write_other
 
 
@@ -122,3 +130,104 @@ def test_what_can_be_fetched(terminal: Terminal) -> None:
         assert each["file"]["size"] > 0
         assert each["file"]["commit"] in each["url"]
     assert "coco_ssd" in terminal("models", "list", "--available").out
+
+
+def test_sign_install_and_load(terminal: Terminal, tmp_path: Path, store: ModelStore) -> None:
+    """From a key and a file to a model that an agent with that key loads, and no other."""
+    key, public, config = (tmp_path / name for name in ("key.pem", "public", "c.yaml"))
+    line = terminal("models", "keygen", "-o", key).out
+    config.write_text(line)
+    words = ("models", "release", MODEL, "--name", "parts", "--key", key, "-o", public)
+    folder = terminal(*words, "--version", "2", "--json").json["folder"]
+    assert folder == str(public / "parts" / "2")
+    added = terminal("models", "add", folder, "-c", config)
+    assert (added.code, added.out.splitlines()[0]) == (
+        0,
+        f"parts 2 is in use: {store.folder / 'parts' / '2' / 'parts.tflite'}",
+    )
+    config.write_text(
+        line
+        + "models: {m: {file: parts}}\nsources: {s: {type: images, files: x.png}}\n"
+        + "pipelines: {p: {source: s, model: m}}\n"
+    )
+    loaded = load_or_raise(config)
+    open_for(loaded, "m").close()
+    manifest = store.folder / "parts" / "2" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"bolt"', '"nut"'))
+    with pytest.raises(ModelError, match="labels is not what was signed"):
+        open_for(loaded, "m")
+
+
+def test_what_is_not_signed_well(terminal: Terminal, tmp_path: Path, store: ModelStore) -> None:
+    """Nothing is installed for an agent with keys that it would not load."""
+    maker, other = Maker(tmp_path), Maker(tmp_path, "other")
+    config = tmp_path / "c.yaml"
+    config.write_text(f"updates: {{keys: [{maker.key}]}}\n")
+    folder = other.release()
+    complaints: dict[tuple[str | Path, ...], str] = {
+        ("add", MODEL): "has updates.keys, so its agent loads signed releases only (sign it: ",
+        ("get", "coco_ssd"): "has updates.keys, so its agent loads signed releases only",
+        ("add", folder): f"the key {other.key.id} that signed it is not among updates.keys",
+    }
+    for words, complaint in complaints.items():
+        assert complaint in terminal("models", *words, "-c", config).complaint
+    assert store.names() == []
+    told = terminal("models", "add", folder, "--name", "gate", "-c", config).complaint
+    assert told == f"--name is of no use: the release {folder} says it itself"
+
+
+def test_a_private_key_is_never_shown(terminal: Terminal, tmp_path: Path) -> None:
+    """Not when it is made, not when it signs, and not when its file is damaged."""
+    key = tmp_path / "key.pem"
+    made = terminal("models", "keygen", "-o", key, "--json")
+    secret = key.read_text().splitlines()[1]
+    words = ("models", "release", MODEL, "--key", key, "-o", tmp_path / "public")
+    said = [made, terminal(*words), terminal(*words)]
+    key.write_text(key.read_text().replace("PRIVATE", "PRIVAT"))
+    said.append(terminal(*words, "--version", "2"))
+    assert [each.code for each in said] == [0, 0, 1, 1]
+    assert not any(secret[-20:] in each.out + each.err for each in said)
+
+
+def test_a_release_without_keys(terminal: Terminal, tmp_path: Path, store: ModelStore) -> None:
+    """It is installed, since nobody asks for a signature, but that is said."""
+    answer = terminal("models", "add", Maker(tmp_path).release())
+    assert answer.code == 0
+    assert answer.complaint.startswith("its signature was not looked at: give -c with a YAML")
+    assert store.floor("door").serial == 0
+
+
+def test_the_commands_of_the_docs(
+    terminal: Terminal, tmp_path: Path, store: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Signing as docs/models.md tells it works as it stands there."""
+    text = (ROOT / "docs" / "models.md").read_text("utf-8")
+    section = text.partition("## Signed releases")[2].partition("\n## ")[0]
+    commands = re.findall(r"^    edge-agent (.*)$", section, re.M)
+    assert [words.split()[1] for words in commands] == ["keygen", "release", "add"]
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(MODEL, "door.tflite")
+    for words in commands:
+        answer = terminal(*shlex.split(words))
+        assert (answer.code, answer.err) == (0, "")
+        if "keygen" in words:
+            Path("edge-agent.yaml").write_text(answer.out)
+    assert store.floor("door").serial > 0
+    tree = sorted(str(each.relative_to("public")) for each in Path("public").rglob("*.*"))
+    assert tree == [
+        "door/2/door.tflite", "door/2/release.json", "door/2/release.sig", "door/latest.json",
+    ]  # fmt: skip
+
+
+def test_verify_looks_at_signatures(terminal: Terminal, tmp_path: Path, store: ModelStore) -> None:
+    """Those of an agent with keys; without them only at the hashes."""
+    maker, config = Maker(tmp_path), tmp_path / "c.yaml"
+    config.write_text(f"updates: {{keys: [{maker.key}]}}\n")
+    terminal("models", "add", MODEL, "--version", "1")
+    terminal("models", "add", maker.release(), "-c", config)
+    assert terminal("models", "verify").code == 0
+    answer = terminal("models", "verify", "-c", config)
+    unsigned, signed = answer.out.splitlines()
+    assert answer.code == 1
+    assert "has no release.json (updates.keys ask for a signed release" in unsigned
+    assert signed == "door 1: sound"

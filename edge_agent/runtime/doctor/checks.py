@@ -26,6 +26,7 @@ from edge_agent.runtime.doctor.finding import Check, Finding, fail, ok, skip, wa
 from edge_agent.runtime.doctor.machine import Machine
 from edge_agent.runtime.doctor.outbox import outbox
 from edge_agent.runtime.doctor.trial import trial
+from edge_agent.runtime.doctor.updates import STUCK, updates
 from edge_agent.state import state_folder
 
 _TRIAL = 12.0  # seconds
@@ -162,6 +163,8 @@ class _Configured:
         yield Check("broker", self._look_at_broker, network, _LONG)
         yield Check("rights", self._look_at_rights, network, _LONG)
         yield Check("home assistant", self._look_at_discovery, network, _LONG)
+        if self._config.updates.server is not None:
+            yield Check("updates", lambda: updates(self._config, _TRIAL), STUCK, _LONG)
 
     def _look_at_broker(self) -> Finding:
         return broker.judge_broker(self._config.mqtt, self._visit.facts())

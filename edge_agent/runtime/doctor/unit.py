@@ -19,6 +19,7 @@ from edge_agent.page.options import is_own
 from edge_agent.runtime.doctor.devices import kinds
 from edge_agent.runtime.doctor.machine import Machine
 from edge_agent.runtime.doctor.systemd import unit_name
+from edge_agent.runtime.privacy.hosts import contact_of
 from edge_agent.sources.address import Contact
 from edge_agent.sources.endpoint import Endpoint
 
@@ -35,6 +36,8 @@ class NameUnknown(EdgeAgentError):
 def hosts(config: Config) -> dict[str, str]:
     """Hosts that the configuration names, by who names them."""
     found = {"mqtt": config.mqtt.host}
+    if (updates := contact_of(config.updates)) is not None:
+        found["updates"] = updates.host
     for name, source in with_parts(config.sources).items():
         for host in _hosts_of(source.options):
             found[f"sources.{name}"] = host

@@ -9,6 +9,8 @@ from typing import Literal
 
 from edge_agent.config.by_name import SourceConfig, with_parts
 from edge_agent.config.schema import Config, PrometheusConfig
+from edge_agent.modelstore.address import origin_of
+from edge_agent.modelstore.options import UpdatesOptions
 from edge_agent.mqtt.options import MqttOptions
 from edge_agent.page.options import PageOptions, is_own
 from edge_agent.runtime.privacy.topics import Pixels
@@ -54,6 +56,7 @@ def hosts(config: Config, has_pictures: Pixels) -> tuple[Host, ...]:
         *(each for name, source in used.items() for each in _source(name, source)),
         *(() if config.page is None else (_page(config.page),)),
         *(() if config.prometheus is None else (_prometheus(config.prometheus),)),
+        *_updates(config),
         *_names(config, used),
     )
 
@@ -90,6 +93,34 @@ def _source(name: str, source: SourceConfig) -> Iterator[Host]:
         yield Host(role, "connects", "unknown", None, False, "no", "unknown", holds)
 
 
+def _updates(config: Config) -> Iterator[Host]:
+    options = config.updates
+    contact = contact_of(options)
+    if contact is None:
+        return
+    held = ["which models this device has and looks for"]
+    if options.hawkbit is not None:
+        held = ["the device's name, its version and models, and what became of updates"]
+        held += ["a token"] * contact.login
+    elif contact.login:
+        held.append(_LOGIN)
+    who = "the server of updates" + ("" if contact.encrypted else "; anyone on the way")
+    role = "updates" if options.hawkbit is None else "hawkbit"
+    yield Host(
+        role, "connects", contact.host, contact.port, contact.encrypted, "no", who, ", ".join(held)
+    )
+
+
+def contact_of(options: UpdatesOptions) -> Contact | None:
+    """Whom updates come from; None where they come from nowhere."""
+    if options.server is None:
+        return None
+    scheme, host, port = origin_of(options.server)
+    tokens = options.hawkbit and (options.hawkbit.token or options.hawkbit.gateway_token)
+    login = bool(tokens) or "@" in options.server
+    return Contact(host, port, scheme == "https", login)
+
+
 def _page(options: PageOptions) -> Host:
     who = _readers(options.address) + (", with the token" if options.token else "")
     holds = "health, events, log, zones" + (", what the cameras see" if options.preview else "")
@@ -109,7 +140,8 @@ def _readers(address: str) -> str:
 
 def _names(config: Config, used: Mapping[str, SourceConfig]) -> Iterator[Host]:
     """Names have to be looked up before one can connect."""
-    contacts = (getattr(source.options, "contact", None) for source in used.values())
+    contacts = [getattr(source.options, "contact", None) for source in used.values()]
+    contacts.append(contact_of(config.updates))
     wanted = [config.mqtt.host, *(contact.host for contact in contacts if contact is not None)]
     names = [
         host for host in dict.fromkeys(wanted) if host != "localhost" and not _is_address(host)

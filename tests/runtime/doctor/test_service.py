@@ -17,6 +17,8 @@ import pytest
 from edge_agent.config.by_name import SourceConfig
 from edge_agent.config.load import config_from_values
 from edge_agent.config.schema import Config
+from edge_agent.modelstore.options import UpdatesOptions
+from edge_agent.options import Secret
 from edge_agent.runtime.doctor import unit as drop_in_module
 from edge_agent.runtime.doctor.devices import kinds, permissions
 from edge_agent.runtime.doctor.machine import Identity, Machine
@@ -326,6 +328,15 @@ def test_the_drop_in(machine_of: Make) -> None:
         "SupplementaryGroups=video",
     ]
     assert "# sources.yard: cam.example" in text
+    assert "hunter2" not in text
+
+
+def test_a_drop_in_for_updates(machine_of: Make) -> None:
+    """The server of new models may be reached; the password in its address is not told."""
+    options = UpdatesOptions(url=Secret("https://me:hunter2@cam.example/x"))
+    config = configured({"door": {"type": "camera"}}).model_copy(update={"updates": options})
+    text = drop_in(config, Path("c.yaml"), machine_of({}), look_up)
+    assert "# updates: cam.example\nIPAddressAllow=192.0.2.9" in text
     assert "hunter2" not in text
 
 

@@ -142,6 +142,34 @@ def test_sources_of_lines_are_hosts(tmp_path: Path) -> None:
     assert not [role for role in found if "scale" in role]
 
 
+_KEY = "bP7w3SGTiqPD1nN7yGOaU5vXI2ahUiuaIxJnIIbyIAk="
+
+
+@pytest.mark.parametrize(
+    ("place", "role", "port", "who"),
+    [
+        ("url: 'https://me:Hidden5@up.example/x'", "updates", 443, "the server of updates"),
+        (
+            "hawkbit: {url: 'http://up.example:8080', token: Hidden5}",
+            "hawkbit",
+            8080,
+            "the server of updates; anyone on the way",
+        ),
+    ],
+)
+def test_a_server_of_updates_is_a_host(
+    tmp_path: Path, place: str, role: str, port: int, who: str
+) -> None:
+    """What it learns, who else can, and that its name has to be looked up."""
+    found = manifest(good(tmp_path, f"updates: {{keys: [{_KEY}], {place}}}\n{_LINES}"))
+    host = hosts(found)[role]
+    assert (host.host, host.port, host.who) == ("up.example", port, who)
+    assert "models" in host.holds
+    assert "password" in host.holds or "a token" in host.holds
+    assert "up.example" in hosts(found)["name service"].holds
+    assert "Hidden5" not in json.dumps(found.as_values())
+
+
 def test_sensors_say_whom_they_reach(tmp_path: Path) -> None:
     """Another broker, a web service and a stream of sound, each with what is sent there."""
     text = """
