@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +41,10 @@ class Frame:
     (rising through loops) for a recorded one, so that a recording gives the same events at any
     pace. `media_time` is seconds into the recording, None for live sources. The times of a block
     are those of its last row.
+
+    `readings` is what other sources measured when a picture was taken, by PART.CHANNEL, NaN for
+    what is missing; None where nobody measures. `numbers` is what the model takes beside the
+    picture, by the name of its input.
     """
 
     source: str
@@ -51,6 +56,8 @@ class Frame:
     media_time: float | None = None
     signal: Signal | None = None
     text: str | None = None
+    readings: Mapping[str, float] | None = None
+    numbers: Mapping[str, NDArray[np.float32]] | None = None
 
     @property
     def is_picture(self) -> bool:

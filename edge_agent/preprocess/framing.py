@@ -50,6 +50,8 @@ class Framing(Protocol):
 
     dropped: int
     """How many of them could not be used, since they held no numbers."""
+    lack: str
+    """What has been missing for long, so that nothing is made of the frames; empty if nothing."""
 
     def cut(self, frame: Frame) -> Iterable[Frame]:
         """What one more frame brings about; raises SignalMismatch."""
@@ -65,6 +67,7 @@ class AsItComes:
     """Each frame is one that is inferred: pictures."""
 
     dropped = 0
+    lack = ""
 
     def cut(self, frame: Frame) -> Iterable[Frame]:
         """The frame itself."""
@@ -85,6 +88,7 @@ class TextFraming:
     """
 
     dropped = 0
+    lack = ""
 
     def __init__(self, stages: Mapping[str, Options]) -> None:
         if len(stages) != 1:
@@ -130,6 +134,7 @@ class SignalFraming:
         self._last: Frame | None = None
         self._seq = 0
         self.dropped = 0
+        self.lack = ""
 
     def cut(self, frame: Frame) -> Iterator[Frame]:
         """The windows that end in this block."""

@@ -29,6 +29,13 @@ class FilterOptions(SizeOptions):
         tuple[Positive, Positive] | None,
         Doc("Narrowest and widest shape: width to height of the box, as it looks."),
     ] = None
+    readings: Annotated[
+        dict[str, tuple[float, float]],
+        Doc(
+            "Least and greatest number that other parts of a fusion may measure at that moment, by "
+            "PART.CHANNEL; .inf for no bound. While one is missing nothing of the label counts."
+        ),
+    ] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

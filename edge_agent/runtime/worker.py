@@ -195,7 +195,12 @@ class ModelWorker:
         self._busy_since = time.monotonic()
         try:
             outcome = pipeline.tiling.run(
-                inference, job.frame.data, job.regions, pipeline.least_score, pipeline.memory
+                inference,
+                job.frame.data,
+                job.regions,
+                pipeline.least_score,
+                pipeline.memory,
+                job.frame.numbers,
             )
             self._failures = 0
         except SignalMismatch as error:
