@@ -128,7 +128,7 @@ class Beside:
             if given is None:
                 return (
                     f"{text_of(spec)} gets no numbers",
-                    "name its channels in inputs of the pipeline; infer takes them as .npz",
+                    "name its channels under inputs of the pipeline",
                 )
             if given != wanted:
                 cure = f"name {wanted} channels, in the order of its training"
@@ -141,11 +141,16 @@ class Beside:
 
     def write(self, numbers: Mapping[str, NDArray[np.float32]], tensors: Sequence[Any]) -> None:
         """Fill the inputs' tensors, quantised where these are; raises SignalMismatch."""
+        if len(numbers) != len(self._specs):
+            raise self._mismatch(numbers)
         for (name, spec), tensor in zip(self._specs.items(), tensors, strict=True):
             values = numbers.get(name, numbers.get(ONLY))
             if values is None or values.size != tensor.size:
-                raise SignalMismatch(*self.fault({key: each.size for key, each in numbers.items()}))
+                raise self._mismatch(numbers)
             tensor[...] = native_values(values, spec).reshape(tensor.shape)
+
+    def _mismatch(self, numbers: Mapping[str, NDArray[np.float32]]) -> SignalMismatch:
+        return SignalMismatch(*self.fault({name: each.size for name, each in numbers.items()}))
 
 
 def _stages(features: Mapping[str, Options], channels: int) -> tuple[list[WindowStage], int]:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from edge_agent.geometry import Box
 from edge_agent.result import ClassArea, Detection, RawOutput, Reading, Result, Scored, Track
-from edge_agent.rules.options import FilterOptions, SizeOptions
+from edge_agent.rules.options import BoundsOptions, FilterOptions, SizeOptions
 
 Readings = Mapping[str, float]
 """What was measured at the moment of a frame, by channel; NaN where it is missing."""
@@ -109,9 +109,16 @@ def _is_near(options: FilterOptions, readings: Readings | None) -> bool:
     """Whether all that was measured is within its bounds; NaN is not."""
     found = readings or {}
     return all(
-        low <= found.get(channel, math.nan) <= high
-        for channel, (low, high) in options.readings.items()
+        _within(bounds, found.get(channel, math.nan))
+        for channel, bounds in options.readings.items()
     )
+
+
+def _within(bounds: BoundsOptions, value: float) -> bool:
+    """Whether a number is between the bounds; NaN never is."""
+    low = -math.inf if bounds.min is None else bounds.min
+    high = math.inf if bounds.max is None else bounds.max
+    return low <= value <= high
 
 
 def _is_shaped(options: FilterOptions, box: Box, size: tuple[int, int]) -> bool:

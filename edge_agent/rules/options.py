@@ -22,6 +22,14 @@ class SizeOptions(Options):
 
 
 @dataclass(frozen=True, slots=True)
+class BoundsOptions(Options):
+    """Which numbers count, the bounds included."""
+
+    min: Annotated[float | None, Doc("Least number; default: no bound.")] = None
+    max: Annotated[float | None, Doc("Greatest number; default: no bound.")] = None
+
+
+@dataclass(frozen=True, slots=True)
 class FilterOptions(SizeOptions):
     """Which results of a label count."""
 
@@ -30,10 +38,10 @@ class FilterOptions(SizeOptions):
         Doc("Narrowest and widest shape: width to height of the box, as it looks."),
     ] = None
     readings: Annotated[
-        dict[str, tuple[float, float]],
+        dict[str, BoundsOptions],
         Doc(
-            "Least and greatest number that other parts of a fusion may measure at that moment, by "
-            "PART.CHANNEL; .inf for no bound. While one is missing nothing of the label counts."
+            "Bounds of what other parts of a fusion measure then, by PART.CHANNEL; while one "
+            "is missing nothing of the label counts."
         ),
     ] = field(default_factory=dict)
 

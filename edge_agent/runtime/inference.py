@@ -82,14 +82,14 @@ class Inference:
         """
         if memory is not None and isinstance(self.engine, StatefulEngine | EnginePerStream):
             self.engine.memory = memory
-        return self._run(self._writer(data, numbers or _NONE), threshold)
+        return self._run(self.writer(data, numbers or _NONE), threshold)
 
     def outputs(self, image: NDArray[Any]) -> tuple[NDArray[Any], ...]:
         """The output tensors of one image as `run` takes it, in native dtypes.
 
         They are valid until the next image.
         """
-        self.engine.fill(self._writer(image, _NONE))
+        self.engine.fill(self.writer(image, _NONE))
         return self.engine.run()
 
     def run_sample(self, samples: Samples, number: int, threshold: float) -> Outcome:
@@ -108,7 +108,9 @@ class Inference:
             results, 1e3 * (filled - start), 1e3 * (inferred - filled), 1e3 * (decoded - inferred)
         )
 
-    def _writer(self, data: NDArray[Any], numbers: Numbers) -> Callable[..., BoxMapping]:
+    def writer(self, data: NDArray[Any], numbers: Numbers) -> Callable[..., BoxMapping]:
+        """What fills the engine's inputs with data and numbers as `run` takes them."""
+
         def write(*tensors: NDArray[Any]) -> BoxMapping:
             if self._numbers is None or is_picture(data):
                 if numbers or len(tensors) > 1:

@@ -202,7 +202,7 @@ def _preprocessor(
 ) -> ImagePreprocessor | NoPictures:
     """For its picture; other inputs, and a model that takes none, are let pass on request."""
     try:
-        spec = _picture_input(info, any_input, with_numbers)
+        spec = _picture_input(info, any_input or with_numbers)
         return ImagePreprocessor(spec, notes, model.preprocess)
     except ModelError as error:
         if not any_input:
@@ -212,8 +212,8 @@ def _preprocessor(
         raise ModelError(f"models.{name}.preprocess: {error}") from error
 
 
-def _picture_input(info: ModelInfo, any_input: bool, with_numbers: bool) -> TensorSpec:
-    if not info.inputs or (len(info.inputs) > 1 and not any_input and not with_numbers):
+def _picture_input(info: ModelInfo, may_have_others: bool) -> TensorSpec:
+    if not info.inputs or (len(info.inputs) > 1 and not may_have_others):
         raise ModelError(
             f"{info.path} has {len(info.inputs)} inputs: "
             + (", ".join(repr(spec.name) for spec in info.inputs) or "none"),
@@ -221,7 +221,7 @@ def _picture_input(info: ModelInfo, any_input: bool, with_numbers: bool) -> Tens
             "inputs of the pipeline, and write state: {OUTPUT: INPUT} where it is to be given back "
             "what it put out",
         )
-    return info.inputs[picture_place(info.inputs) if with_numbers else 0]
+    return info.inputs[picture_place(info.inputs)]
 
 
 def open_outbox(config: Config) -> Outbox:

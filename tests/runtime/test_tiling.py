@@ -135,6 +135,13 @@ def test_models_that_cannot_be_given_crops(kind: Kind, stateful: bool, reason: s
         assert len(model.pictures) == 5
 
 
+def test_numbers_go_with_every_crop() -> None:
+    """What the model takes beside the picture is the same for all of them."""
+    model, numbers = Blobs(), {"": np.ones(2, np.float32)}
+    Tiles(TileOptions((2, 2))).run(model, picture(), (), 0.5, None, numbers)
+    assert model.numbers == [numbers] * 5
+
+
 def test_without_options() -> None:
     """Frames stay whole."""
     assert isinstance(tiling(None), Whole)
