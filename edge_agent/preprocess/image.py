@@ -193,11 +193,11 @@ class NoPictures:
 
 def picture_place(specs: Sequence[TensorSpec]) -> int:
     """Which of a model's inputs takes the picture: the largest that can; the first where none."""
-    areas = [_area(spec) for spec in specs]
+    areas = [picture_area(spec) for spec in specs]
     return areas.index(max(areas)) if areas else 0
 
 
-def _area(spec: TensorSpec) -> int:
+def picture_area(spec: TensorSpec) -> int:
     """Pixels of an input; zero for one that takes no picture."""
     try:
         height, width, *_ = _image_shape(spec)

@@ -120,7 +120,8 @@ def try_source(config: Config, name: str) -> dict[str, Any]:
     source = SOURCES.load(chosen.type)(name, chosen.options)
     try:
         source.start()
-        if getattr(chosen.options, "folder", None) is not None:
+        opened = (chosen, *chosen.parts.values())
+        if any(getattr(each.options, "folder", None) is not None for each in opened):
             return {"folder": True}  # reading would use a picture up
         return _look_at(source)
     finally:
