@@ -9,10 +9,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from edge_agent.backoff import Backoff
-from edge_agent.errors import SourceError, SourceUnavailable
+from edge_agent.errors import SourceError, SourceUnavailable, SourceUnusable
 from edge_agent.frame import Frame
 from edge_agent.sources.base import Source, patience_for
 from edge_agent.sources.part_readers import PartReaders
+from edge_agent.sources.recorded_part import RecordedPart
 from edge_agent.sources.track import Track
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 Missing = Literal["hold", "drop", "nan"]
 
+_GRAIN = 0.001  # seconds to which places in recordings are known
 _SPAN = 5.0  # seconds by which a picture may come later than newer numbers
 
 
@@ -51,6 +53,9 @@ class PictureWithNumbers:
     their failure all is closed, and what was measured is kept for the next opening. Numbers are
     read by threads of their own, which open their source again. A value that was never heard is
     not among the readings of a picture, unless the rule `drop` has it left out altogether.
+
+    Where the pictures are a recording at its fastest, numbers may be one too: both begin at once,
+    and every run gives the same.
     """
 
     def __init__(
@@ -71,25 +76,32 @@ class PictureWithNumbers:
         self._build = build
         self._backoff = backoff
         self._picture, numbers = self._made()
-        for part, source in numbers.items():
-            if not source.live:
-                raise ValueError(f"part {part} is a recording at its fastest: set pace: real")
         self.live = self._picture.live
+        fast = [part for part, source in numbers.items() if not source.live]
+        if self.live and fast:
+            raise ValueError(f"part {fast[0]} is a recording at its fastest: set pace: real")
         patience = self._picture.patience
         # Where pictures are dropped, a read takes until the time is up.
         self.patience = patience and max(patience, patience_for(options.timeout))
-        self._tracks = {part: Track(_SPAN) for part in numbers}
+        self._tracks = {part: Track(_SPAN) for part in numbers if part not in fast}
+        self._played = {part: Track(_SPAN) for part in fast}
         self._readers = PartReaders({}, {}, backoff)
+        self._recorded: list[RecordedPart] = []
         self._good_at = 0.0
 
     def start(self) -> None:
         """Begin to read the numbers and open the source of pictures; raises SourceError."""
         self.stop()
         self._picture, numbers = self._made()
+        self._played = {part: Track(_SPAN) for part in self._played}
+        played = self._played.items()
+        self._recorded = [RecordedPart(numbers.pop(part), track) for part, track in played]
         self._readers = PartReaders(numbers, self._tracks, self._backoff)
         self._readers.start()
         self._good_at = time.monotonic()
         try:
+            for part in self._recorded:
+                part.start()
             self._picture.start()
         except SourceError:
             self.stop()
@@ -103,8 +115,7 @@ class PictureWithNumbers:
         """
         while (frame := self._picture.read()) is not None:
             self._readers.check()
-            moment, options = frame.monotonic_ns / 1e9, self._options
-            readings = readings_at(self._tracks, moment, options.tolerance, options.missing)
+            readings = self._readings(frame)
             if readings is not None:
                 self._good_at = time.monotonic()
                 return replace(frame, source=self.name, readings=readings)
@@ -115,10 +126,28 @@ class PictureWithNumbers:
         """Close the source of pictures and all others."""
         self._picture.stop()
         self._readers.stop()
+        for part in self._recorded:
+            part.stop()
 
     def _made(self) -> tuple[Source, dict[str, Source]]:
         sources = dict(self._build())
         return sources.pop(self._part), sources
+
+    def _readings(self, frame: Frame) -> dict[str, float] | None:
+        """What was measured then, by channel; None to drop the picture."""
+        options = self._options
+        moment = frame.monotonic_ns / 1e9
+        now = readings_at(self._tracks, moment, options.tolerance, options.missing)
+        if not self._recorded:
+            return now
+        if frame.media_time is None:
+            cure = "set pace: real for the numbers, or use recorded pictures"
+            raise SourceUnusable(f"pictures of {self.name} have no place in a recording", cure)
+        place = frame.media_time + _GRAIN
+        for part in self._recorded:
+            part.read_to(place)
+        then = readings_at(self._played, place, options.tolerance, options.missing)
+        return None if now is None or then is None else now | then
 
     def _check_silence(self) -> None:
         timeout = self._options.timeout

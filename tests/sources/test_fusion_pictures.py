@@ -211,3 +211,60 @@ def test_the_picture_is_not_touched(tmp_path: Path, clip: PartConfig) -> None:
     source.stop()
     assert frame is not None
     np.testing.assert_array_equal(frame.data, expected)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_recordings_at_their_fastest(tmp_path: Path, clip: PartConfig, rule: Rule) -> None:
+    """Pictures and numbers by their places in the recordings: the same each time, none is lost."""
+    assert isinstance(clip.options, VideoOptions)
+    table = tmp_path / "far.csv"
+    times = [0.1 * place for place in range(10)]  # the clip is longer
+    table.write_text("t,x\n" + "".join(f"{5000 + time},{time}\n" for time in times))
+    parts = {
+        "eye": PartConfig("video", VideoOptions(clip.options.file, "fast")),
+        "far": PartConfig("csv", CsvOptions(table, time="t", pace="fast")),
+    }
+    source = _source(parts, tolerance=0.25, missing=rule)
+    assert not source.live
+    runs = [_run(source), _run(source)]
+    assert str(runs[0]) == str(runs[1])
+    places = [place / 15 for place in range(75)]  # of the clip's pictures
+    expected = [_expected(place, times, rule) for place in places]
+    assert [moment for moment, _ in runs[0]] == pytest.approx(
+        [place for place, value in zip(places, expected, strict=True) if value is not None]
+    )
+    found = [readings["far.x"] for _, readings in runs[0]]
+    wanted = [value for value in expected if value is not None]
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)
+
+
+def test_pictures_of_now_and_recorded_numbers(tmp_path: Path) -> None:
+    """What arrives in a folder has no place in a recording: told, with what to do."""
+    (tmp_path / "a.jpg").write_bytes(jpeg())
+    table = tmp_path / "far.csv"
+    table.write_text("x\n1\n2\n")
+    parts = {
+        "eye": PartConfig("images", ImagesOptions(folder=tmp_path, after="keep")),
+        "far": PartConfig("csv", CsvOptions(table, rate=10.0, pace="fast")),
+    }
+    with reading(_source(parts)) as (watcher, _):
+        assert "pictures of gate have no place in a recording" in watcher.wait_offline()
+
+
+def _expected(moment: float, times: list[float], rule: Rule) -> float | None:
+    """The last of these times, which are the numbers too; None for a picture that is dropped."""
+    last = max(time for time in times if time <= moment + 1e-6)
+    if moment - last <= 0.25 or rule == "hold":
+        return last
+    return math.nan if rule == "nan" else None
+
+
+def _run(source: FusionSource) -> list[tuple[float, dict[str, float]]]:
+    """Moment and readings of each picture of one life."""
+    source.start()
+    found = []
+    while (frame := source.read()) is not None:
+        assert frame.media_time is not None
+        found.append((frame.media_time, dict(frame.readings or {})))
+    source.stop()
+    return found
