@@ -139,7 +139,11 @@ def test_models_and_numbers_that_do_not_belong_together(tmp_path: Path, terminal
     write_two_inputs(tmp_path / "m.tflite")
     answer = terminal("check", "-c", file)
     assert "name numbers that it takes beside it under inputs of the pipeline" in answer.out
-    file = write(tmp_path, GATE + "    inputs: [radar.distance, radar.speed]\n")
+    both = GATE + "    inputs: [radar.distance, radar.speed]\n"
+    answer = terminal("check", "-c", write(tmp_path, both + "  q: {source: s, model: m}\n"))
+    assert "pipelines.q.inputs: input 'numbers' (int8 1x2" in answer.out
+    assert "gets no numbers (name its channels under inputs of the pipeline)" in answer.out
+    file = write(tmp_path, both)
     assert terminal("check", "-c", file).code == 0
     write_colour_classifier(tmp_path / "m.tflite")
     assert "the model has no input for numbers" in terminal("check", "-c", file).out
