@@ -90,8 +90,10 @@ def _named_channels(root: Mapping, path: tuple[str, str]) -> Iterator[tuple[Yaml
     """Each channel that a pipeline names, and where."""
     inputs = (*path, "inputs")
     for place in (inputs, *((*inputs, name) for name in entries(root, *inputs))):
-        for i, channel in enumerate(texts_at(root, place)):
-            yield (*place, i), channel
+        node = node_at(root, place)
+        for i, item in enumerate(node.items if isinstance(node, Sequence) else ()):
+            if isinstance(item, Scalar) and not item.secret:
+                yield (*place, i), item.text
     for label in entries(root, *path, "filters"):
         readings = (*path, "filters", label, "readings")
         yield from (((*readings, channel), channel) for channel in entries(root, *readings))
@@ -117,12 +119,12 @@ def _listed(root: Mapping, path: YamlPath) -> list[str] | None:
 
 def _channel_fault(channel: str, known: dict[str, list[str] | None]) -> tuple[str, str] | None:
     """Why there is no such channel, and what to do; None where there may be one."""
-    part, _, name = channel.partition(".")
+    part = next((each for each in known if channel.startswith(f"{each}.")), None)
     names = [f"{part}.{each}" for part, each_of in known.items() for each in each_of or ()]
     hint = did_you_mean(channel, names) or f"channels are PART.CHANNEL, parts: {', '.join(known)}"
-    if part not in known or not name:
+    if part is None:
         return f"{quoted(channel)} is no channel of the source", hint
-    listed = known[part]
+    listed, name = known[part], channel[len(part) + 1 :]
     # A pattern that fits several files gives fan_1, fan_2.
     if listed is not None and not any(
         name == each or name.startswith(f"{each}_") for each in listed

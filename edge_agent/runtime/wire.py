@@ -176,11 +176,18 @@ def _made_ready(name: str, model: ModelConfig, any_input: bool, with_numbers: bo
     info = without_state(info, wires)
     labels = model_labels(model, info)
     options = dataclasses.asdict(model.task.options) if model.task.name else {}
-    decoder, why = choose_decoder(info, labels, model.task.name, options)
+    seen = _of_picture(info) if with_numbers else info
+    decoder, why = choose_decoder(seen, labels, model.task.name, options)
     preprocessor = _preprocessor(
-        name, model, info, picture_notes(decoder, info), any_input, with_numbers
+        name, model, info, picture_notes(decoder, seen), any_input, with_numbers
     )
     return _Ready(info, preprocessor, decoder, why, known_labels(decoder, labels), wires)
+
+
+def _of_picture(info: ModelInfo) -> ModelInfo:
+    """The model as if the picture were all that it takes: decoders go by its first input."""
+    place = picture_place(info.inputs)
+    return dataclasses.replace(info, inputs=info.inputs[place : place + 1])
 
 
 def model_labels(model: ModelConfig, info: ModelInfo) -> tuple[str, ...] | None:
