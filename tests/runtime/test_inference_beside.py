@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from edge_agent.config.schema import ModelConfig
+from edge_agent.decoders.base import input_size
+from edge_agent.decoders.choose import choose_decoder
 from edge_agent.errors import ModelError, SignalMismatch
+from edge_agent.model import ModelInfo
 from edge_agent.preprocess.beside import ONLY
 from edge_agent.preprocess.tiles import TileOptions
 from edge_agent.result import ClassScore
 from edge_agent.runtime.inference import Inference, Numbers
 from edge_agent.runtime.tiling import tiling
 from edge_agent.runtime.wire import open_inference
-from tests.support.two_inputs import LABELS, scores, write_two_inputs
+from tests.support.two_inputs import LABELS, SIDE, scores, write_two_inputs
 
 RED = np.full((20, 30, 3), (0, 0, 255), np.uint8)
 BLACK = np.zeros((20, 30, 3), np.uint8)
@@ -89,3 +93,19 @@ def test_without_numbers_it_does_not_open(tmp_path: Path) -> None:
     path = write_two_inputs(tmp_path / "m.tflite")
     with pytest.raises(ModelError, match="inputs of the pipeline"):
         open_inference("m", ModelConfig(file=path))
+
+
+@pytest.mark.parametrize("numbers_first", [False, True])
+def test_decoders_go_by_the_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, numbers_first: bool
+) -> None:
+    """The size that boxes in pixels are measured by is that of the picture's input."""
+    sizes = []
+
+    def chosen(info: ModelInfo, *rest: Any) -> Any:
+        sizes.append(input_size(info))
+        return choose_decoder(info, *rest)
+
+    monkeypatch.setattr("edge_agent.runtime.wire.choose_decoder", chosen)
+    _opened(write_two_inputs(tmp_path / "m.tflite", numbers_first), "numpy").close()
+    assert sizes == [(SIDE, SIDE)]
