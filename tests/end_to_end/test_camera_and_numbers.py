@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.support.agent import BASE, DEVICE, AgentProcess, events
+from tests.support.agent import BASE, DEVICE, AgentProcess, events, wait_for_events
 from tests.support.broker import Mosquitto, Subscriber, wait_until
 from tests.support.classifiers import NOTES, write_colour_classifier
 from tests.support.two_inputs import LABELS, write_two_inputs
@@ -148,6 +148,37 @@ def test_what_is_seen_and_measured_at_once(
     detections = [json.loads(each) for each in subscriber.of(f"{BASE}/red/detections")]
     assert detections[-1]["size"] == [_SIDE, _SIDE]
     assert {9.5, 1.5} <= {each["readings"].get("radar.distance") for each in detections}
+
+
+def test_recordings_tell_the_same_each_time(
+    tmp_path: Path, broker: Mosquitto, subscriber: Subscriber
+) -> None:
+    """A clip and a table at their fastest: each state where the numbers say so, twice alike."""
+    rows = [f"{place / 10},{1.5 if place < 10 else 9.5},20\n" for place in range(20)]
+    (tmp_path / "measured.csv").write_text("t,distance,temp\n" + "".join(rows))
+    config = _config(tmp_path, broker.port, "numpy")
+    parts = config["sources"]["gate"]["parts"]
+    parts["eye"]["pace"] = "fast"
+    table = {"type": "csv", "file": str(tmp_path / "measured.csv"), "time": "t", "pace": "fast"}
+    config["sources"]["gate"]["parts"] = {"eye": parts["eye"], "m": table}
+    config["pipelines"]["state"]["inputs"] = ["m.distance", "m.temp"]
+    del config["pipelines"]["red"], config["models"]["colour"]
+    told: list[list[tuple[str, str, float, dict[str, float]]]] = []
+    for _ in range(2):
+        before = sum(map(len, told))
+        agent = AgentProcess(tmp_path, config).start()
+        assert agent.wait() == 0, agent.said
+        wait_for_events(subscriber, before + 4, "state")
+        told.append([_what(each) for each in events(subscriber, "state")[before:]])
+    assert told[0] == told[1]
+    begun = [each for each in told[0] if each[0] == "new"]
+    assert [each[1] for each in begun] == ["near", "far"]
+    assert [each[3]["m.distance"] for each in begun] == [1.5, 9.5]
+    assert 1.0 <= begun[1][2] <= 1.3  # three of five frames after the change
+
+
+def _what(event: dict[str, Any]) -> tuple[str, str, float, dict[str, float]]:
+    return event["type"], event["label"], event["media_time"], event["readings"]
 
 
 def _check_picture(jpeg: bytes) -> None:
