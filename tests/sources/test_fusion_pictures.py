@@ -26,18 +26,18 @@ from edge_agent.sources.picture_with_numbers import readings_at
 from edge_agent.sources.sysfs import SysfsOptions
 from edge_agent.sources.track import Track
 from edge_agent.sources.video import VideoOptions
-from tests.support.clips import write_start_of_belt
 from tests.support.fake_sysfs import put
-from tests.support.pictures import jpeg
+from tests.support.pictures import jpeg, write_video
 from tests.support.reading import reading
 
 Rule = Literal["hold", "drop", "nan"]
+_FPS, _FRAMES = 50.0, 75
 RULES: tuple[Rule, ...] = ("hold", "drop", "nan")
 
 
 @pytest.fixture(name="clip", scope="module")
 def _clip(tmp_path_factory: pytest.TempPathFactory) -> PartConfig:
-    file = write_start_of_belt(tmp_path_factory.mktemp("clip") / "belt.avi")
+    file = write_video(tmp_path_factory.mktemp("clip") / "eye.avi", _FRAMES, _FPS, "MJPG")
     return PartConfig("video", VideoOptions(file, "loop"))
 
 
@@ -118,7 +118,7 @@ def test_numbers_that_go(tmp_path: Path, clip: PartConfig, rule: Rule, expected:
         watcher.wait(lambda: bool(watcher.frames) and bool(watcher.frames[-1].readings))
         (tmp_path / "far").unlink()
         before = watcher.frames[-1].seq
-        watcher.wait(lambda: watcher.frames[-1].seq > before + 15)
+        watcher.wait(lambda: watcher.frames[-1].seq > before + 25)
         assert str(watcher.frames[-1].readings) == str({"far.value": expected})
         put(tmp_path, {"far": "7"})
         watcher.wait(lambda: watcher.frames[-1].readings == {"far.value": 7.0})
@@ -187,12 +187,16 @@ def test_recorded_numbers_in_time(tmp_path: Path, clip: PartConfig) -> None:
     rows = "".join(f"{place / 50},{place}\n" for place in range(500))
     table.write_text(f"t,x\n{rows}")
     played = PartConfig("csv", CsvOptions(table, time="t", pace="real"))
-    with reading(_source({"eye": clip, "far": played}, missing="nan")) as (watcher, _):
+    with reading(_source({"eye": clip, "far": played}, missing="nan", tolerance=2.0)) as (
+        watcher,
+        _,
+    ):
         watcher.wait(lambda: len(watcher.frames) >= 30)
     found = [each.readings["far.x"] for each in watcher.frames if each.readings]
     assert len(found) >= 20
     assert np.isfinite(found).all()
-    assert (np.diff(found) > 0).all()
+    assert (np.diff(found) >= 0).all()
+    assert found[-1] > found[0]
     fast = PartConfig("csv", CsvOptions(table, time="t", pace="fast"))
     with pytest.raises(ValueError, match="part far is a recording at its fastest: set pace: real"):
         _source({"eye": clip, "far": fast})
@@ -228,7 +232,7 @@ def test_recordings_at_their_fastest(tmp_path: Path, clip: PartConfig, rule: Rul
     assert not source.live
     runs = [_run(source), _run(source)]
     assert str(runs[0]) == str(runs[1])
-    places = [place / 15 for place in range(75)]  # of the clip's pictures
+    places = [place / _FPS for place in range(_FRAMES)]  # of the clip's pictures
     expected = [_expected(place, times, rule) for place in places]
     assert [moment for moment, _ in runs[0]] == pytest.approx(
         [place for place, value in zip(places, expected, strict=True) if value is not None]
