@@ -48,8 +48,9 @@ class Event:
     `changes` is what is new since the story's event before. It is in `zones`, has been in
     `entered_zones`, and stays in those of `loitering` for longer than it should; `stationary` says
     that it has not moved for a while. `sublabel` is what a second model named it, `sublabel_score`
-    the mean of its scores. Fields with a default came later: agents of before do not
-    send them.
+    the mean of its scores. `readings` is what other sources measured at the time of the picture, by
+    PART.CHANNEL, None for what is missing; None where nobody measures. Fields with a default came
+    later: agents of before do not send them.
 
     Times are epoch seconds (UTC), `media_time` seconds into a recording. `latency_ms` has one
     entry per stage and `total`, from capture to hand-over to the outbox.
@@ -79,6 +80,7 @@ class Event:
     stationary: bool = field(default=False, kw_only=True)
     sublabel: str | None = field(default=None, kw_only=True)
     sublabel_score: float | None = field(default=None, kw_only=True)
+    readings: dict[str, float | None] | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -58,6 +59,10 @@ class Frame:
     Windows of a recording that nothing but a look will be taken at may come stacked: then `data`
     has them one behind the other, and `ends` are their timelines (float64 [n], rising). All else
     is that of the block that they were cut of; `window` gives one of them as it comes by itself.
+
+    `readings` is what other sources measured when a picture was taken, by PART.CHANNEL, NaN for
+    what is missing; None where nobody measures. `numbers` is what the model takes beside the
+    picture, by the name of its input.
     """
 
     source: str
@@ -71,6 +76,8 @@ class Frame:
     text: str | None = None
     place: Place | None = None
     ends: NDArray[np.float64] | None = None
+    readings: Mapping[str, float] | None = None
+    numbers: Mapping[str, NDArray[np.float32]] | None = None
 
     @property
     def is_picture(self) -> bool:

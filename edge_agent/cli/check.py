@@ -15,6 +15,7 @@ from edge_agent.config.load import Loaded, load_config
 from edge_agent.config.problem import Problem, YamlPath, did_you_mean
 from edge_agent.config.schema import Config, PipelineConfig
 from edge_agent.errors import ConfigError, ModelError
+from edge_agent.preprocess.beside import Beside, NumbersFraming
 from edge_agent.runtime.refine import unfit
 from edge_agent.runtime.wire import build_agent, check_model
 
@@ -89,12 +90,14 @@ def _model_problems(
     """Models that cannot be read as pictures' models, and labels that they do not know."""
     for name, model in config.models.items():
         try:
-            kind, labels = check_model(config, name)
+            kind, labels, beside = check_model(config, name)
         except ModelError as error:
             if not labels_only:
                 yield loaded.problem(file, ("models", name, "file"), error.message, error.cure)
             continue
         for pipeline, item in config.pipelines.items():
+            if item.model == name and (mismatch := _numbers_fault(config, item, beside)):
+                yield loaded.problem(file, ("pipelines", pipeline, "inputs"), *mismatch)
             if name in item.refine and (fault := unfit(name, kind)):
                 yield loaded.problem(file, ("pipelines", pipeline, "refine", name), fault)
             if item.refine and item.model == name and kind not in ("object", "keypoints"):
@@ -106,6 +109,15 @@ def _model_problems(
                     message = f"the model has no label {label!r}"
                     hint = did_you_mean(label, labels) or _see_labels(model.file)
                     yield loaded.problem(file, path, message, hint)
+
+
+def _numbers_fault(config: Config, item: PipelineConfig, beside: Beside) -> tuple[str, str] | None:
+    """What is wrong with the numbers that a model is given beside a picture, and the cure."""
+    if not config.sources[item.source].gives_pictures:
+        return None
+    sizes = NumbersFraming(item.numbers, item.features).sizes if item.inputs else {}
+    message, cure = beside.fault(sizes)
+    return (message, cure) if message else None
 
 
 def _see_labels(model: Path) -> str:

@@ -196,7 +196,7 @@ def _runs(inference: Inference, path: Path) -> Iterator[_Run]:
     inference.engine.reset()
     if is_picture(path):
         image = load_picture(path)
-        yield _Run(inference, lambda tensor, *_: inference.preprocessor.write(image, tensor))
+        yield _Run(inference, inference.writer(image, inference.beside.zeros()))
         return
     samples = load_samples(path, inference.engine.inputs)
     for number in range(len(samples)):

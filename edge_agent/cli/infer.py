@@ -134,8 +134,9 @@ def _infer_picture(
     path: Path, target: Path | None, inference: Inference, arguments: argparse.Namespace
 ) -> None:
     image = load_picture(path)
-    _tell_zero(path, [spec.name for spec in inference.engine.inputs[1:]])
-    outcome = arguments.tiles.run(inference, image, (), arguments.threshold)
+    zeros = inference.beside.zeros()
+    _tell_zero(path, list(zeros))
+    outcome = arguments.tiles.run(inference, image, (), arguments.threshold, None, zeros)
     if arguments.json:
         print_json(_as_json({"input": str(path)}, image.shape, inference, outcome))
     else:

@@ -18,7 +18,13 @@ from edge_agent.engines.modelfile import read_model_info
 from edge_agent.engines.state import state_wires, without_state
 from edge_agent.errors import ModelError
 from edge_agent.model import ModelInfo, TensorSpec
-from edge_agent.preprocess.image import ImagePreprocessor, PreprocessOptions
+from edge_agent.preprocess.beside import others
+from edge_agent.preprocess.image import (
+    ImagePreprocessor,
+    PreprocessOptions,
+    picture_area,
+    picture_place,
+)
 
 EXAMPLES = """\
   edge-agent inspect coco_ssd.tflite
@@ -94,10 +100,13 @@ def _reading(info: ModelInfo) -> dict[str, Any]:
 
 def _preprocess(info: ModelInfo, notes: Mapping[str, Any]) -> str:
     try:
-        if len(info.inputs) != 1:
+        takers = [spec for spec in info.inputs if picture_area(spec)]
+        if len(info.inputs) != 1 and len(takers) != 1:
             return f"{len(info.inputs)} inputs: no picture"
-        spec = info.inputs[0]
-        return ImagePreprocessor(spec, notes, PreprocessOptions()).describe()
+        place = picture_place(info.inputs)
+        text = ImagePreprocessor(info.inputs[place], notes, PreprocessOptions()).describe()
+        beside = [spec.name for spec in others(info.inputs, place)]
+        return f"{text}; beside it {', '.join(beside)} (inputs of a pipeline)" if beside else text
     except (ModelError, ValueError) as error:
         return str(error)
 

@@ -150,4 +150,6 @@ def _event_line(event: Any) -> str:
         what += f" ({sublabel})"
     parts = [when, where, f"{event['type']:<6}", what]
     parts += [f"{event['score']:.2f}", f"at {box}" if box else "", *event["zones"]]
+    for name, value in (event.get("readings") or {}).items():
+        parts.append(f"{name}={'?' if value is None else f'{value:g}'}")
     return "  ".join(part for part in parts if part)

@@ -47,7 +47,10 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Detections:
-    """Everything found in one frame; `size` is its width and height in pixels."""
+    """Everything found in one frame; `size` is its width and height in pixels.
+
+    `readings` is as in an event.
+    """
 
     device: str
     pipeline: str
@@ -59,6 +62,7 @@ class Detections:
     regions: tuple[Box, ...]
     latency_ms: dict[str, float]
     model: ModelRef
+    readings: dict[str, float | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,12 +172,13 @@ class SourceConfig:
     @property
     def is_pictures(self) -> bool:
         """Whether its frames are single pictures, not a course of events."""
-        return self.type == "images"
+        return self.type == "images" or any(part.is_pictures for part in self.parts.values())
 
     @property
     def gives_pictures(self) -> bool:
         """Whether its frames are pictures, not a signal or text."""
-        return getattr(SOURCES.load(self.type), "medium", "picture") == "picture"
+        by_parts = any(part.gives_pictures for part in self.parts.values())
+        return by_parts or getattr(SOURCES.load(self.type), "medium", "picture") == "picture"
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:

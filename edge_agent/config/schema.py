@@ -29,6 +29,7 @@ from edge_agent.mqtt.options import MqttOptions
 from edge_agent.options import Doc, Duration, Fraction, Options
 from edge_agent.outbox.options import OutboxOptions
 from edge_agent.page.options import PageOptions
+from edge_agent.preprocess.beside import ONLY
 from edge_agent.preprocess.framing import WindowOptions
 from edge_agent.preprocess.image import PreprocessOptions
 from edge_agent.preprocess.tiles import TileOptions
@@ -167,7 +168,17 @@ class PipelineConfig(Section):
     features: Annotated[
         dict[str, Options],
         StageOptions(WINDOW_PLUGINS),
-        Doc("What is made of each window, in this order; the last is the model's input."),
+        Doc(
+            "What is made of each window, or of the numbers in `inputs`, in this order; the last "
+            "is the model's input."
+        ),
+    ] = Field(default_factory=dict)
+    inputs: Annotated[
+        Annotated[list[str], MinLen(1)] | dict[str, Annotated[list[str], MinLen(1)]],
+        Doc(
+            "The numbers that the model takes beside a picture: channels (PART.CHANNEL) of a "
+            "fusion in the order of its training; by the names of its inputs where it has several."
+        ),
     ] = Field(default_factory=dict)
     text: Annotated[
         dict[str, Options],
@@ -241,6 +252,11 @@ class PipelineConfig(Section):
         return (self.model_name, *self.refine)
 
     @property
+    def numbers(self) -> dict[str, list[str]]:
+        """The channels of each input beside the picture, by its name; ONLY where it has none."""
+        return {ONLY: self.inputs} if isinstance(self.inputs, list) else self.inputs
+
+    @property
     def model_name(self) -> str:
         """Name of the model, or what stands for it."""
         return self.model or NO_MODEL
@@ -294,6 +310,10 @@ class Config(Section):
         """Whether a model is given pictures: by any pipeline, or by none that is known."""
         users = [item.source for item in self.pipelines.values() if item.model == model]
         return not users or any(self.sources[source].gives_pictures for source in users)
+
+    def gives_numbers(self, model: str) -> bool:
+        """Whether a model is given numbers beside a picture, by any pipeline."""
+        return any(item.inputs for item in self.pipelines.values() if item.model == model)
 
     _hidden: frozenset[YamlPath] = PrivateAttr(default=frozenset())
 

@@ -13,8 +13,8 @@ PRESENT = "{{ 'ON' if value | int(0) > 0 else 'OFF' }}"
 """The state of what is there while it is counted."""
 
 _EVENT_FIELDS = (
-    "label", "sublabel", "sublabel_score", "kind", "score", "track", "zones", "entered_zones",
-    "loitering", "stationary", "changes", "box", "id", "seq", "time",
+    "label", "sublabel", "sublabel_score", "readings", "kind", "score", "track", "zones",
+    "entered_zones", "loitering", "stationary", "changes", "box", "id", "seq", "time",
 )  # fmt: skip
 _EVENT_ITEMS = ", ".join(f"'{name}': value_json.{name}" for name in _EVENT_FIELDS)
 # An event that was held back is history: nobody wants the light on for who came an hour ago.

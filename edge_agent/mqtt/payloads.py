@@ -43,7 +43,8 @@ def load_schema(name: str) -> dict[str, Any]:
 class FrameResults:
     """What a model found in one frame; `frame` counts the source's frames, `time` is epoch s.
 
-    `regions` are the boxes in which the motion gate saw something move.
+    `regions` are the boxes in which the motion gate saw something move. `readings` is what other
+    sources measured then, as in an event.
     """
 
     device: str
@@ -56,6 +57,7 @@ class FrameResults:
     regions: Sequence[Box]
     latency_ms: Mapping[str, float]
     model: ModelRef
+    readings: Mapping[str, float | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +178,7 @@ def event_payload(event: Event, seq: int, replayed: bool = False) -> bytes:
             "changes": event.changes,
             "sublabel": event.sublabel,
             "sublabel_score": _optional(event.sublabel_score, 4),
+            **_readings(event.readings),
             "replayed": replayed,  # last: as_replayed() finds it there
         }
     )
@@ -205,6 +208,7 @@ def detections_payload(found: FrameResults) -> bytes:
             "regions": [_box(region) for region in found.regions],
             "latency_ms": _numbers(found.latency_ms, 3),
             "model": _model(found.model),
+            **_readings(found.readings),
         }
     )
 
@@ -363,6 +367,17 @@ def _box(box: Box | None) -> list[float] | None:
 
 def _numbers(values: Mapping[str, float], digits: int) -> dict[str, float]:
     return {name: _number(value, digits) for name, value in values.items()}
+
+
+def _readings(readings: Mapping[str, float | None] | None) -> dict[str, Any]:
+    """The field of what was measured; left out where nobody measures."""
+    if readings is None:
+        return {}
+    numbers = {
+        name: None if value is None or not math.isfinite(value) else _digits(value)
+        for name, value in readings.items()
+    }
+    return {"readings": numbers}
 
 
 def _number(value: float, digits: int) -> float:

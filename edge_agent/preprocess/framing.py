@@ -54,6 +54,8 @@ class Framing(Protocol):
 
     dropped: int
     """How many of them could not be used, since they held no numbers."""
+    lack: str
+    """What has been missing for long, so that nothing is made of the frames; empty if nothing."""
 
     def cut(self, frame: Frame) -> Iterable[Frame]:
         """What one more frame brings about; raises SignalMismatch."""
@@ -69,6 +71,7 @@ class AsItComes:
     """Each frame is one that is inferred: pictures."""
 
     dropped = 0
+    lack = ""
 
     def cut(self, frame: Frame) -> Iterable[Frame]:
         """The frame itself."""
@@ -89,6 +92,7 @@ class TextFraming:
     """
 
     dropped = 0
+    lack = ""
 
     def __init__(self, stages: Mapping[str, Options]) -> None:
         if len(stages) != 1:
@@ -141,6 +145,7 @@ class SignalFraming:
         self._last: Frame | None = None
         self._seq = 0
         self.dropped = 0
+        self.lack = ""
 
     def cut(self, frame: Frame) -> Iterator[Frame]:
         """The windows that end in this block."""

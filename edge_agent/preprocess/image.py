@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -189,6 +189,21 @@ class NoPictures:
         """Raise InferenceError with the reason."""
         del image, tensor  # a frame that the error keeps must not keep the interpreter's memory
         raise InferenceError(self._reason.message, self._reason.cure)
+
+
+def picture_place(specs: Sequence[TensorSpec]) -> int:
+    """Which of a model's inputs takes the picture: the largest that can; the first where none."""
+    areas = [picture_area(spec) for spec in specs]
+    return areas.index(max(areas)) if areas else 0
+
+
+def picture_area(spec: TensorSpec) -> int:
+    """Pixels of an input; zero for one that takes no picture."""
+    try:
+        height, width, *_ = _image_shape(spec)
+    except ModelError:
+        return 0
+    return height * width
 
 
 def _image_shape(spec: TensorSpec) -> tuple[int, int, int, bool]:

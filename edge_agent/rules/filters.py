@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from edge_agent.geometry import Box
 from edge_agent.result import ClassArea, Detection, RawOutput, Reading, Result, Scored, Track
-from edge_agent.rules.options import FilterOptions, SizeOptions
+from edge_agent.rules.options import BoundsOptions, FilterOptions, SizeOptions
+
+Readings = Mapping[str, float]
+"""What was measured at the moment of a frame, by channel; NaN where it is missing."""
 
 
 class ResultFilter:
@@ -27,26 +31,47 @@ class ResultFilter:
         return min([threshold, *(each for each in own if each is not None)])
 
     def apply(
-        self, results: Iterable[Scored], threshold: float, size: tuple[int, int]
+        self,
+        results: Iterable[Scored],
+        threshold: float,
+        size: tuple[int, int],
+        readings: Readings | None = None,
     ) -> Sequence[Result]:
-        """The results that count in a frame of that width and height in pixels."""
+        """The results that count in a frame of that width and height in pixels.
+
+        `readings` is what was measured at its moment.
+        """
         found = [each for each in results if not isinstance(each, Reading)]
-        return [r for r in found if isinstance(r, RawOutput) or self._counts(r, threshold, size)]
+        return [
+            each
+            for each in found
+            if isinstance(each, RawOutput) or self._counts(each, threshold, size, readings)
+        ]
 
     def faint(
-        self, results: Iterable[Scored], threshold: float, size: tuple[int, int], part: float
+        self,
+        results: Iterable[Scored],
+        threshold: float,
+        size: tuple[int, int],
+        part: float,
+        readings: Readings | None = None,
     ) -> Sequence[Result]:
         """The results that would count only if all thresholds were that part of what they are."""
         return [
             each
             for each in results
             if not isinstance(each, RawOutput | Reading)
-            and self._counts(each, threshold, size, part)
-            and not self._counts(each, threshold, size)
+            and self._counts(each, threshold, size, readings, part)
+            and not self._counts(each, threshold, size, readings)
         ]
 
     def _counts(
-        self, result: Result, threshold: float, size: tuple[int, int], part: float = 1.0
+        self,
+        result: Result,
+        threshold: float,
+        size: tuple[int, int],
+        readings: Readings | None,
+        part: float = 1.0,
     ) -> bool:
         assert not isinstance(result, RawOutput)
         if self._labels is not None and result.label not in self._labels:
@@ -55,7 +80,7 @@ class ResultFilter:
         if options is None:
             return result.score >= part * threshold
         least = threshold if options.threshold is None else options.threshold
-        if result.score < part * least:
+        if result.score < part * least or not _is_near(options, readings):
             return False
         if isinstance(result, ClassArea):
             return options.min_area <= result.area <= options.max_area
@@ -78,6 +103,22 @@ def fits(options: SizeOptions, box: Box) -> bool:
         options.min_height <= height <= options.max_height
         and options.min_area <= width * height <= options.max_area
     )
+
+
+def _is_near(options: FilterOptions, readings: Readings | None) -> bool:
+    """Whether all that was measured is within its bounds; NaN is not."""
+    found = readings or {}
+    return all(
+        _within(bounds, found.get(channel, math.nan))
+        for channel, bounds in options.readings.items()
+    )
+
+
+def _within(bounds: BoundsOptions, value: float) -> bool:
+    """Whether a number is between the bounds; NaN never is."""
+    low = -math.inf if bounds.min is None else bounds.min
+    high = math.inf if bounds.max is None else bounds.max
+    return low <= value <= high
 
 
 def _is_shaped(options: FilterOptions, box: Box, size: tuple[int, int]) -> bool:

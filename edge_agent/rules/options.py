@@ -22,6 +22,14 @@ class SizeOptions(Options):
 
 
 @dataclass(frozen=True, slots=True)
+class BoundsOptions(Options):
+    """Which numbers count, the bounds included."""
+
+    min: Annotated[float | None, Doc("Least number; default: no bound.")] = None
+    max: Annotated[float | None, Doc("Greatest number; default: no bound.")] = None
+
+
+@dataclass(frozen=True, slots=True)
 class FilterOptions(SizeOptions):
     """Which results of a label count."""
 
@@ -29,6 +37,13 @@ class FilterOptions(SizeOptions):
         tuple[Positive, Positive] | None,
         Doc("Narrowest and widest shape: width to height of the box, as it looks."),
     ] = None
+    readings: Annotated[
+        dict[str, BoundsOptions],
+        Doc(
+            "Bounds of what other parts of a fusion measure then, by PART.CHANNEL; while one "
+            "is missing nothing of the label counts."
+        ),
+    ] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.decoders.base import Decoder
@@ -18,10 +19,16 @@ from edge_agent.event import ModelRef
 from edge_agent.frame import is_picture
 from edge_agent.geometry import BoxMapping
 from edge_agent.model import ModelInfo
-from edge_agent.preprocess.image import ImagePreprocessor, NoPictures
+from edge_agent.preprocess.beside import Beside, others
+from edge_agent.preprocess.image import ImagePreprocessor, NoPictures, picture_place
 from edge_agent.preprocess.numbers import NumberWriter
 from edge_agent.preprocess.samples import Samples, write_zero
 from edge_agent.result import Result
+
+Numbers = Mapping[str, NDArray[np.float32]]
+"""What a model takes beside a picture, by the name of its input."""
+
+_NONE: Numbers = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +62,27 @@ class Inference:
         self.decoder_why = decoder_why
         self.labels = labels
         self._numbers = NumberWriter(engine.inputs[0]) if engine.inputs else None
+        self._place = picture_place(engine.inputs)
+        self.beside = Beside(others(engine.inputs, self._place))
 
-    def run(self, data: NDArray[Any], threshold: float, memory: Memory | None = None) -> Outcome:
+    def run(
+        self,
+        data: NDArray[Any],
+        threshold: float,
+        memory: Memory | None = None,
+        numbers: Numbers | None = None,
+    ) -> Outcome:
         """Infer one H x W x 3 uint8 BGR image, or a window of as many numbers as the model takes.
 
-        Boxes are fractions of the image. Inputs of the model other than the first are zero.
+        Boxes are fractions of the image. `numbers` is for the inputs beside an image; beside a
+        window they are zero.
         `memory` is that of the stream that the frame belongs to, where the model feeds outputs
         back or remembers in variables of its own; all frames without are one stream. Raises
-        SignalMismatch for a window of another size.
+        SignalMismatch for a window of another size, and for numbers that do not fit.
         """
         if memory is not None and isinstance(self.engine, StatefulEngine | EnginePerStream):
             self.engine.memory = memory
-        return self._run(self.writer(data), threshold)
+        return self._run(self.writer(data, numbers or _NONE), threshold)
 
     def outputs(self, image: NDArray[Any]) -> tuple[NDArray[Any], ...]:
         """The output tensors of one image as `run` takes it, in native dtypes.
@@ -92,15 +108,17 @@ class Inference:
             results, 1e3 * (filled - start), 1e3 * (inferred - filled), 1e3 * (decoded - inferred)
         )
 
-    def writer(self, data: NDArray[Any]) -> Callable[..., BoxMapping]:
-        """What fills the input tensors with an image or a window, as `run` takes it."""
+    def writer(self, data: NDArray[Any], numbers: Numbers = _NONE) -> Callable[..., BoxMapping]:
+        """What fills the engine's inputs with data and numbers as `run` takes them."""
 
-        def write(tensor: NDArray[Any], *others: NDArray[Any]) -> BoxMapping:
-            for other, spec in zip(others, self.engine.inputs[1:], strict=True):
-                write_zero(other, spec)
+        def write(*tensors: NDArray[Any]) -> BoxMapping:
             if self._numbers is None or is_picture(data):
-                return self.preprocessor.write(data, tensor)
-            self._numbers.write(data, tensor)
+                if numbers or len(tensors) > 1:
+                    self.beside.write(numbers, others(tensors, self._place))
+                return self.preprocessor.write(data, tensors[self._place])
+            for other, spec in zip(tensors[1:], self.engine.inputs[1:], strict=True):
+                write_zero(other, spec)
+            self._numbers.write(data, tensors[0])
             return BoxMapping()
 
         return write

@@ -18,7 +18,7 @@ from edge_agent.event import ModelRef
 from edge_agent.model import ModelInfo, TensorSpec
 from edge_agent.preprocess.image import NoPictures
 from edge_agent.result import RawOutput
-from edge_agent.runtime.inference import Inference, Outcome
+from edge_agent.runtime.inference import Inference, Numbers, Outcome
 
 T = TypeVar("T")
 
@@ -60,9 +60,15 @@ class WithoutModel(Inference):
         ref = ModelRef(NO_MODEL, _NOTHING, NO_MODEL)
         super().__init__(ref, info, NoEngine(), pictures, decoder, "no model", None)
 
-    def run(self, data: NDArray[Any], threshold: float, memory: Memory | None = None) -> Outcome:
+    def run(
+        self,
+        data: NDArray[Any],
+        threshold: float,
+        memory: Memory | None = None,
+        numbers: Numbers | None = None,
+    ) -> Outcome:
         """The window as it is."""
-        del threshold, memory
+        del threshold, memory, numbers
         start = time.perf_counter()
         results = (RawOutput("window", data),)
         return Outcome(results, 0.0, 0.0, 1e3 * (time.perf_counter() - start))

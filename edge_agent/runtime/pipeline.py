@@ -104,6 +104,7 @@ class Pipeline:
         self._backoff = Backoff(cap=60.0)
         self._retry_at: float | None = None
         self._expected: Sequence[str] = ()
+        self._lack = ""
         self._last: tuple[float, Moment] | None = None
 
     @property
@@ -169,8 +170,19 @@ class Pipeline:
             for _ in range(self._framing.dropped - useless):
                 self.metrics.took()
                 self.metrics.counts.dropped += 1
+            if self._framing.lack != self._lack:
+                self._note_lack(self._framing.lack)
         except Exception as error:  # noqa: BLE001 - the pipeline's edge; `_fault` logs it
             self._fault(error)
+
+    def _note_lack(self, lack: str) -> None:
+        """Take note that nothing can be made of the frames; empty once it can."""
+        self._lack = lack
+        if lack:
+            self.status.trouble("source", lack)
+            self._guarded(self._break_off)
+        else:
+            self.status.fine("source")
 
     def _hand_over(self, job: Job) -> None:
         if not self.settings.live:
@@ -317,8 +329,9 @@ class Pipeline:
         for reading in scored:
             if isinstance(reading, Reading):
                 self._reporter.reading(reading, frame.timeline, moment)
-        results = self._filter.apply(scored, self.threshold, frame.size)
-        faint = self._filter.faint(scored, self.threshold, frame.size, self._tracker.faint)
+        results = self._filter.apply(scored, self.threshold, frame.size, frame.readings)
+        part = self._tracker.faint
+        faint = self._filter.faint(scored, self.threshold, frame.size, part, frame.readings)
         followed = self._tracker.update(results, frame.timeline, faint)
         tracks = self.refinement.named(followed)
         happenings = self._tell(tracks, frame.timeline, moment)

@@ -240,7 +240,8 @@ def _marked(result: Result, tracks: Sequence[Track]) -> Result:
 def _crop_job(frame: Frame, track: Track, margin: float, memory: Memory) -> Job:
     assert track.box is not None
     left, top, right, bottom = crop_area(track.box, margin, frame.size)
-    return Job(replace(frame, data=frame.data[top:bottom, left:right]), (), 0.0, memory, track.id)
+    crop = replace(frame, data=frame.data[top:bottom, left:right], numbers=None)
+    return Job(crop, (), 0.0, memory, track.id)
 
 
 def crop_area(box: Box, margin: float, size: tuple[int, int]) -> tuple[int, int, int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,7 +28,7 @@ class Moment:
     """When and by what something was seen.
 
     `wall` is epoch seconds, `media_time` seconds into a recording, `frame` the frame's number and
-    `size` its width and height in pixels; both are zero between frames.
+    `size` its width and height in pixels; both are zero between frames. `readings` are the frame's.
     """
 
     wall: float
@@ -37,6 +38,7 @@ class Moment:
     model: ModelRef
     frame: int = 0
     size: tuple[int, int] = (0, 0)
+    readings: Mapping[str, float] | None = None
 
     @classmethod
     def of_frame(cls, frame: Frame, latency_ms: Mapping[str, float], model: ModelRef) -> Moment:
@@ -49,6 +51,7 @@ class Moment:
             model,
             frame.seq,
             frame.size,
+            frame.readings,
         )
 
     @classmethod
@@ -135,6 +138,7 @@ class Reporter:
                 media_time=moment.media_time,
                 clock=self._clock(moment),
                 latency_ms={},
+                readings=None,
             )
             for event in self._open.values()
         )
@@ -169,6 +173,7 @@ class Reporter:
                     regions=regions,
                     latency_ms=moment.latency_ms,
                     model=moment.model,
+                    readings=_known(moment.readings),
                 )
             )
         )
@@ -261,7 +266,15 @@ class Reporter:
             stationary=happening.stationary,
             sublabel=track.sublabel,
             sublabel_score=track.sublabel_score,
+            readings=_known(moment.readings),
         )
+
+
+def _known(readings: Mapping[str, float] | None) -> dict[str, float | None] | None:
+    """With None for what is missing."""
+    if readings is None:
+        return None
+    return {name: value if math.isfinite(value) else None for name, value in readings.items()}
 
 
 def _wall_of(then: float, timeline: float, moment: Moment) -> float:

@@ -12,6 +12,7 @@ from edge_agent.gates import GATES
 from edge_agent.gates.chain import GateChain
 from edge_agent.gates.schedule import ScheduleOptions
 from edge_agent.options import Options
+from edge_agent.preprocess.beside import NumbersFraming
 from edge_agent.preprocess.framing import AsItComes, Framing, SignalFraming, TextFraming
 from edge_agent.result import Kind
 from edge_agent.rules.base import CountKey
@@ -95,6 +96,8 @@ def _framing(item: PipelineConfig, medium: Medium, stacked: bool) -> Framing:
         return SignalFraming(item.window, item.stream, item.features, stacked)
     if medium == "text":
         return TextFraming(item.text)
+    if item.inputs:
+        return NumbersFraming(item.numbers, item.features)
     return AsItComes()
 
 

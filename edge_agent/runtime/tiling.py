@@ -15,7 +15,7 @@ from edge_agent.geometry import Box
 from edge_agent.preprocess.placement import Rect
 from edge_agent.preprocess.tiles import TileOptions, crops
 from edge_agent.result import Detection
-from edge_agent.runtime.inference import Inference, Outcome
+from edge_agent.runtime.inference import Inference, Numbers, Outcome
 
 
 class Tiling(Protocol):
@@ -28,6 +28,7 @@ class Tiling(Protocol):
         moving: Sequence[Box],
         threshold: float,
         memory: Memory | None = None,
+        numbers: Numbers | None = None,
     ) -> Outcome:
         """As `Inference.run`; `moving` is where something moved, boxes 0..1 of the image."""
 
@@ -42,10 +43,11 @@ class Whole:
         moving: Sequence[Box],
         threshold: float,
         memory: Memory | None = None,
+        numbers: Numbers | None = None,
     ) -> Outcome:
         """One inference."""
         del moving
-        return inference.run(image, threshold, memory)
+        return inference.run(image, threshold, memory, numbers)
 
 
 class Tiles:
@@ -66,14 +68,15 @@ class Tiles:
         moving: Sequence[Box],
         threshold: float,
         memory: Memory | None = None,
+        numbers: Numbers | None = None,
     ) -> Outcome:
         """As many inferences as there are crops, and the merging as a part of decoding."""
         size = (image.shape[1], image.shape[0])
         self._moved = tuple(moving) or self._moved
         parts = crops(self._options, size, self._moved)
         if parts == (Rect(0, 0, *size),) or why_not(inference):
-            return inference.run(image, threshold, memory)
-        outcomes = [inference.run(image[part.slices], threshold) for part in parts]
+            return inference.run(image, threshold, memory, numbers)
+        outcomes = [inference.run(image[each.slices], threshold, None, numbers) for each in parts]
         start = time.perf_counter()
         found = [
             ([each for each in outcome.results if isinstance(each, Detection)], _box(part, size))

@@ -46,7 +46,8 @@ from edge_agent.outbox.base import Outbox
 from edge_agent.outbox.memory import MemoryOutbox
 from edge_agent.outbox.sqlite import SqliteOutbox
 from edge_agent.page.server import PageServer
-from edge_agent.preprocess.image import ImagePreprocessor, NoPictures
+from edge_agent.preprocess.beside import Beside, others
+from edge_agent.preprocess.image import ImagePreprocessor, NoPictures, picture_place
 from edge_agent.result import Kind
 from edge_agent.runtime.agent import Agent
 from edge_agent.runtime.assembly import Assembly, both
@@ -92,17 +93,21 @@ def open_inference(
     rounding: Rounding | Callable[[ModelInfo, Kind], Rounding] | None = None,
     *,
     any_input: bool = False,
+    with_numbers: bool = False,
     kept: Path | None = None,
     trials: Trials | None = None,
 ) -> Inference:
     """A model made ready for pictures: checked, opened, with its preprocessing and decoder.
 
     `rounding` as for `open_engine`, or what chooses it for a model; `kept` is a folder for what
-    need not be worked out again; `trials` have a child process outlive the model first. With
-    `any_input` a model that takes no picture opens as well, and complains only when it is given
-    one. Raises ModelError or DelegateError that says what is wrong and what to do.
+    need not be worked out again; `trials` have a child process outlive the model first. One
+    `with_numbers` may have inputs beside that of the picture. With `any_input` a model that takes
+    no picture opens as well, and complains only when it is given one. Raises ModelError or
+    DelegateError that says what is wrong and what to do.
     """
-    info, preprocessor, decoder, why, labels, wires = _made_ready(name, model, any_input)
+    info, preprocessor, decoder, why, labels, wires = _made_ready(
+        name, model, any_input, with_numbers
+    )
     golden = golden_samples(model.file) if trials is not None else ()
     if trials is not None:
         trials.check(model.file, info.sha256, model.engine, model.delegate, golden)
@@ -146,6 +151,7 @@ def open_for(config: Config, name: str, *, may_crash: bool = False) -> Inference
         name,
         config.models[name],
         any_input=any_input,
+        with_numbers=config.gives_numbers(name),
         kept=_kept(state_dir, "galleries"),
         trials=None if may_crash else trials_of(state_dir),
     )
@@ -163,17 +169,20 @@ def trials_of(state_dir: Path | None) -> Trials:
 
 
 class Checked(NamedTuple):
-    """What a model finds, and the labels that it knows."""
+    """What a model finds, the labels that it knows, and what it takes beside a picture."""
 
     kind: Kind
     labels: tuple[str, ...] | None
+    beside: Beside
 
 
 def check_model(config: Config, name: str) -> Checked:
     """Everything of `open_for` but the engine; raises ModelError."""
     _check_signed(config, name)
-    ready = _made_ready(name, config.models[name], not config.takes_pictures(name))
-    return Checked(ready.decoder.kind, ready.labels)
+    any_input = not config.takes_pictures(name)
+    ready = _made_ready(name, config.models[name], any_input, config.gives_numbers(name))
+    beside = Beside(others(ready.info.inputs, picture_place(ready.info.inputs)))
+    return Checked(ready.decoder.kind, ready.labels, beside)
 
 
 class _Ready(NamedTuple):
@@ -187,7 +196,7 @@ class _Ready(NamedTuple):
     wires: tuple[Wire, ...]
 
 
-def _made_ready(name: str, model: ModelConfig, any_input: bool = False) -> _Ready:
+def _made_ready(name: str, model: ModelConfig, any_input: bool, with_numbers: bool) -> _Ready:
     info = read_model_info(model.file)
     if model.sha256 is not None and model.sha256 != info.sha256:
         raise ModelError(
@@ -198,9 +207,18 @@ def _made_ready(name: str, model: ModelConfig, any_input: bool = False) -> _Read
     info = without_state(info, wires)
     labels = model_labels(model, info)
     options = dataclasses.asdict(model.task.options) if model.task.name else {}
-    decoder, why = choose_decoder(info, labels, model.task.name, options)
-    preprocessor = _preprocessor(name, model, info, picture_notes(decoder, info), any_input)
+    seen = _of_picture(info) if with_numbers else info
+    decoder, why = choose_decoder(seen, labels, model.task.name, options)
+    preprocessor = _preprocessor(
+        name, model, info, picture_notes(decoder, seen), any_input, with_numbers
+    )
     return _Ready(info, preprocessor, decoder, why, known_labels(decoder, labels), wires)
+
+
+def _of_picture(info: ModelInfo) -> ModelInfo:
+    """The model as if the picture were all that it takes: decoders go by its first input."""
+    place = picture_place(info.inputs)
+    return dataclasses.replace(info, inputs=info.inputs[place : place + 1])
 
 
 def model_labels(model: ModelConfig, info: ModelInfo) -> tuple[str, ...] | None:
@@ -213,11 +231,16 @@ def model_labels(model: ModelConfig, info: ModelInfo) -> tuple[str, ...] | None:
 
 
 def _preprocessor(
-    name: str, model: ModelConfig, info: ModelInfo, notes: Mapping[str, Any], any_input: bool
+    name: str,
+    model: ModelConfig,
+    info: ModelInfo,
+    notes: Mapping[str, Any],
+    any_input: bool,
+    with_numbers: bool,
 ) -> ImagePreprocessor | NoPictures:
-    """For the first input; the others, and one that is no picture, are let pass on request."""
+    """For its picture; other inputs, and a model that takes none, are let pass on request."""
     try:
-        spec = _picture_input(info, any_input)
+        spec = _picture_input(info, any_input or with_numbers)
         return ImagePreprocessor(spec, notes, model.preprocess)
     except ModelError as error:
         if not any_input:
@@ -232,10 +255,11 @@ def _picture_input(info: ModelInfo, may_have_others: bool) -> TensorSpec:
         raise ModelError(
             f"{info.path} has {len(info.inputs)} inputs: "
             + (", ".join(repr(spec.name) for spec in info.inputs) or "none"),
-            "use a model whose one input is a picture; where it is to be given back what it put "
-            "out, write state: {OUTPUT: INPUT}",
+            "use a model whose one input is a picture; name numbers that it takes beside it under "
+            "inputs of the pipeline, and write state: {OUTPUT: INPUT} where it is to be given back "
+            "what it put out",
         )
-    return info.inputs[0]
+    return info.inputs[picture_place(info.inputs)]
 
 
 def open_outbox(config: Config) -> Outbox:

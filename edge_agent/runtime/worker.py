@@ -287,7 +287,12 @@ class ModelWorker:
     def _infer(self, pipeline: Customer, job: Job, inference: Inference) -> Outcome:
         def infer(inference: Inference, memory: Memory) -> Outcome:
             return pipeline.tiling.run(
-                inference, job.frame.data, job.regions, pipeline.least_score, memory
+                inference,
+                job.frame.data,
+                job.regions,
+                pipeline.least_score,
+                memory,
+                job.frame.numbers,
             )
 
         probation = self.probation

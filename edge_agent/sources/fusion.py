@@ -1,34 +1,23 @@
-"""Several sources of numbers joined to one: rows at a common rate, aligned in time."""
+"""Several sources joined to one, aligned in time: numbers to rows, or numbers to pictures."""
 
 from __future__ import annotations
 
-import math
-import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-import numpy as np
 from annotated_types import Gt, Le, MinLen
-from numpy.typing import NDArray
 
 from edge_agent import options as words
 from edge_agent.backoff import Backoff
 from edge_agent.clock import Clock
-from edge_agent.errors import SourceUnavailable
-from edge_agent.frame import Frame, Signal
+from edge_agent.frame import Frame
 from edge_agent.options import Doc, Duration
 from edge_agent.sources import SOURCES
-from edge_agent.sources.base import SYSTEM_CLOCK, Medium, Stamp, patience_for
-from edge_agent.sources.guard import Guard
+from edge_agent.sources.base import SYSTEM_CLOCK, Medium, Source
+from edge_agent.sources.joined_rows import JoinedRows
 from edge_agent.sources.parts import Part, PartConfig
-from edge_agent.sources.reader import SourceReader, SourceStatus
-from edge_agent.sources.track import Track
-
-_BLOCK = 0.05  # seconds of rows that are handed over at once, where the rate is higher
-_LAG = 0.15  # seconds by which a block of a part may come after its first row
-_BACKLOG = 1.0  # seconds of rows that are made up for; more is a gap
+from edge_agent.sources.picture_with_numbers import PictureWithNumbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +25,16 @@ class FusionOptions(words.Options):
     """Options of the source `fusion`."""
 
     parts: Annotated[
-        dict[str, Part], MinLen(2), Doc("The sources that are joined, by a name of your own.")
+        dict[str, Part],
+        MinLen(2),
+        Doc(
+            "The sources that are joined, by a name of your own: numbers, and one that gives "
+            "pictures at most."
+        ),
     ]
-    rate: Annotated[float, Gt(0), Le(1000), Doc("Rows a second.")] = 10.0
+    rate: Annotated[
+        float, Gt(0), Le(1000), Doc("Rows a second; where a part gives pictures, these set it.")
+    ] = 10.0
     tolerance: Annotated[
         Duration, Gt(0), Doc("A part's newest value counts so long; after that it is missing.")
     ] = 1.0
@@ -46,7 +42,7 @@ class FusionOptions(words.Options):
         Literal["hold", "drop", "nan"],
         Doc(
             "What becomes of a missing value. hold: the last one goes on; drop: there is no row, "
-            "but a gap; nan: it is NaN."
+            "but a gap, or no picture; nan: it is NaN."
         ),
     ] = "hold"
     timeout: Annotated[
@@ -55,17 +51,13 @@ class FusionOptions(words.Options):
 
 
 class FusionSource:
-    """Joins live sources of numbers; the channels are called PART.CHANNEL.
+    """Joins sources of numbers to rows, or to the pictures of the one part that gives pictures.
 
-    Each part is read by a thread of its own, which opens it again after a failure. Every row has of
-    each part the last values at or before its time, so none comes from the future; it is made a
-    moment later (150 ms), when the blocks of all parts have come. The first row waits until each
-    part has been heard once.
+    Channels are called PART.CHANNEL.
     """
 
-    medium: ClassVar[Medium] = "signal"
+    medium: Medium = "signal"
     Options: ClassVar[type[words.Options]] = FusionOptions
-    live = True
 
     def __init__(
         self,
@@ -75,185 +67,48 @@ class FusionSource:
         backoff: Callable[[], Backoff] = Backoff,
     ) -> None:
         self.name = name
-        self._backoff = backoff
         self._parts: Mapping[str, PartConfig] = options.parts
-        self._options = options
-        self._clock = clock
-        self._stamp = Stamp(name, clock)
-        self.patience = patience_for(options.timeout)
-        for part, source in self._build().items():
-            if not source.live:
-                raise ValueError(f"part {part} is a recording at its fastest: set pace: real")
-        self._tracks: dict[str, Track] = {}
-        self._readers: dict[str, SourceReader] = {}
-        self._statuses: dict[str, SourceStatus] = {}
-        self._blocks: deque[tuple[NDArray[np.float32], Signal]] = deque()
-        self._guard = Guard(self._release)
+        self._joined: JoinedRows | PictureWithNumbers
+        if picture := self._picture():
+            self._joined = PictureWithNumbers(name, picture, options, self._build, backoff)
+            self.medium, self.live = "picture", self._joined.live
+        else:
+            self._joined = JoinedRows(name, options, self._build, clock, backoff)
+            self.live = True
+        self.patience = self._joined.patience
 
     def start(self) -> None:
-        """Start to read the parts and wait for the first row; raises SourceUnavailable."""
-        self._guard.reopen()
-        with self._guard.use():
-            self._release()
-            self._begin()
-            try:
-                self._wait_for_row()
-            except SourceUnavailable:
-                self._release()
-                raise
+        """Open the parts; raises SourceUnavailable or SourceUnusable."""
+        self._joined.start()
 
     def read(self) -> Frame | None:
-        """Next rows; None once every part is a recording that has ended.
+        """Next rows, or the next picture with its numbers; None at the end of what was recorded.
 
-        Raises SourceUnavailable when no part has given a fresh value for long.
+        Raises SourceError.
         """
-        with self._guard.use() as allowed:
-            if allowed:
-                self._wait_for_row()
-            if not allowed or not self._blocks or self._guard.closing.is_set():
-                return None
-            rows, signal = self._blocks.popleft()
-            return self._stamp.samples(rows, signal)
+        return self._joined.read()
 
     def stop(self) -> None:
         """End a running wait and all parts."""
-        self._guard.close()
+        self._joined.stop()
 
-    def _begin(self) -> None:
-        span = self._options.tolerance + _LAG + _BACKLOG
-        self._statuses = {}
-        self._tracks = {part: Track(span) for part in self._parts}
-        self._readers = {
-            part: SourceReader(source, self._tracks[part].put, self._noting(part), self._backoff())
-            for part, source in self._build().items()
-        }
-        for reader in self._readers.values():
-            reader.start()
-        self._next: float | None = None
-        self._good_at = time.monotonic()
-        self._channels: tuple[str, ...] = ()
-        self._is_gap = False
-        self._stamp.opened()
-
-    def _wait_for_row(self) -> None:
-        while not self._blocks and not self._guard.closing.is_set() and not self._is_over():
-            self._check()
-            self._advance()
-
-    def _build(self) -> dict[str, Any]:
+    def _build(self) -> dict[str, Source]:
+        """The sources of the parts; raises ValueError."""
         return {
             part: SOURCES.load(config.type)(f"{self.name}.{part}", config.options)
             for part, config in self._parts.items()
         }
 
-    def _noting(self, part: str) -> Callable[[SourceStatus], None]:
-        def note(status: SourceStatus) -> None:
-            self._statuses[part] = status
-
-        return note
-
-    def _is_over(self) -> bool:
-        """Whether there is nothing to read, or no more."""
-        statuses = [self._statuses.get(part) for part in self._readers]
-        return all(status is not None and status.finished for status in statuses)
-
-    def _check(self) -> None:
-        """Raises SourceUnavailable after a long silence, RuntimeError for a fault of our own."""
-        for part, reader in self._readers.items():
-            if reader.failure is not None:
-                raise RuntimeError(f"part {part} has failed") from reader.failure
-        timeout = self._options.timeout
-        if time.monotonic() - self._good_at < timeout:
-            return
-        why = "; ".join(filter(None, map(self._reason, self._tracks)))
-        text = f"{self.name} has no row for {timeout:g} s: {why or 'no part is fresh'}"
-        raise SourceUnavailable(text, "mend the part, or set missing and tolerance")
-
-    def _reason(self, part: str) -> str:
-        """Why a part gives nothing; empty where it does."""
-        status, track = self._statuses.get(part), self._tracks[part]
-        if status is not None and not status.online:
-            return f"{part}: {status.reason}"
-        return f"{part}: {track.problem}" if track.channels is None else ""
-
-    def _advance(self) -> None:
-        """Wait until the next rows are due and put them in line; none before all parts are there.
-
-        Raises SourceUnavailable where a part has changed its channels.
-        """
-        moments, is_gap = self._due()
-        self._guard.closing.wait(max(0.0, float(moments[-1]) + _LAG - self._now()))
-        if self._guard.closing.is_set():
-            return
-        self._next = float(moments[-1]) + 1.0 / self._options.rate
-        joined = self._join(moments)
-        if joined is None:
-            return
-        rows, ages, channels = joined
-        if self._channels not in ((), channels):
-            raise SourceUnavailable(f"a part of {self.name} has other channels now", "look at it")
-        self._channels = channels
-        self._is_gap |= is_gap
-        known = np.isfinite(ages).all(axis=0)  # False only before the first value of a part
-        self._cut(moments[known], rows[known], ages[:, known])
-
-    def _cut(
-        self, moments: NDArray[np.float64], rows: NDArray[np.float32], ages: NDArray[np.float64]
-    ) -> None:
-        """Put the rows that are kept in line; where others were dropped, a gap is before them."""
-        drops = self._options.missing == "drop"
-        fresh = (ages <= self._options.tolerance).sum(axis=0)  # parts of each row
-        kept = fresh >= (len(ages) if drops else 0)
-        if (kept & (fresh > 0)).any():
-            self._good_at = time.monotonic()
-        if not len(moments):
-            return
-        changes = np.flatnonzero(np.diff(kept)) + 1
-        for places in np.split(np.arange(len(kept)), changes):
-            if kept[places[0]]:
-                signal = Signal(self._channels, moments[places], self._options.rate, self._is_gap)
-                self._blocks.append((rows[places], signal))
-            self._is_gap = not kept[places[0]]
-
-    def _due(self) -> tuple[NDArray[np.float64], bool]:
-        """The moments of the next rows, and whether some before them were missed."""
-        rate, now, is_gap = self._options.rate, self._now(), False
-        if self._next is None:
-            self._next = now - _LAG
-        late = now - _LAG - self._next
-        if late > max(_BACKLOG, 1.5 / rate):
-            self._next += math.floor(late * rate) / rate
-            is_gap = True
-        count = max(1, round(_BLOCK * rate), math.floor(min(late, _BACKLOG) * rate))
-        return self._next + np.arange(count) / rate, is_gap
-
-    def _join(
-        self, moments: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float64], tuple[str, ...]] | None:
-        """Rows at these moments, the ages of their parts (parts x rows), the names of the columns.
-
-        None before every part has given something.
-        """
-        columns: list[NDArray[np.float32]] = []
-        names: list[str] = []
-        ages: list[NDArray[np.float64]] = []
-        for part, track in self._tracks.items():
-            found = track.at(moments)
-            if found is None or track.channels is None:
-                return None
-            rows, age = found
-            if self._options.missing == "nan":
-                rows[age > self._options.tolerance] = np.nan
-            columns.append(rows)
-            ages.append(age)
-            names += [f"{part}.{channel}" for channel in track.channels]
-        return np.concatenate(columns, axis=1), np.array(ages), tuple(names)
-
-    def _now(self) -> float:
-        return self._clock.monotonic_ns() / 1e9
-
-    def _release(self) -> None:
-        readers, self._readers = self._readers, {}
-        self._blocks.clear()
-        for reader in readers.values():
-            reader.stop(0.0)
+    def _picture(self) -> str:
+        """Name of the part that gives pictures, empty for none; raises ValueError."""
+        media: dict[str, Any] = {
+            part: getattr(source, "medium", "picture") for part, source in self._build().items()
+        }
+        texts = [part for part, medium in media.items() if medium == "text"]
+        if texts:
+            raise ValueError(f"part {texts[0]} gives text: pictures and numbers can be joined")
+        pictures = [part for part, medium in media.items() if medium == "picture"]
+        if len(pictures) > 1:
+            named = " and ".join(pictures)
+            raise ValueError(f"parts {named} give pictures: one can, it sets the time of the frame")
+        return pictures[0] if pictures else ""

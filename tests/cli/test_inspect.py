@@ -11,6 +11,7 @@ import pytest
 from edge_agent.engines import ENGINES
 from tests.support.cli import MODEL, Terminal
 from tests.support.tflite_writer import custom_graph, int8_add_graph, write_model
+from tests.support.two_inputs import write_two_inputs
 
 CONTRACT = {"inputs", "outputs", "ops", "labels", "decoder", "engines", "sha256"}
 
@@ -67,6 +68,14 @@ def test_as_text(terminal: Terminal) -> None:
 def test_labels_alone(terminal: Terminal) -> None:
     """All of them, a line each, for those who look for a name."""
     assert terminal("inspect", MODEL, "--labels").out == "bolt\nnut\nwasher\ngear\n"
+
+
+def test_a_model_that_takes_numbers_beside_a_picture(terminal: Terminal, tmp_path: Path) -> None:
+    """What becomes of the picture, and which inputs are left for `inputs` of a pipeline."""
+    model = write_two_inputs(tmp_path / "m.tflite", numbers_first=True)
+    facts = terminal("inspect", model, "--json").json
+    assert facts["preprocess"].startswith("stretch to 8x8 RGB, ")
+    assert facts["preprocess"].endswith("; beside it numbers (inputs of a pipeline)")
 
 
 def test_a_model_that_takes_no_picture(terminal: Terminal, tmp_path: Path) -> None:

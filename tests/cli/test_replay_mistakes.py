@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from edge_agent.runtime.inference import Inference, Outcome
+from tests.support.agent import TRUTH
 from tests.support.cli import CLIP, MODEL
 from tests.support.replay import Desk
 
@@ -35,6 +36,25 @@ def test_mistakes(desk: Desk, words: list[str], said: str) -> None:
     answer = desk.fail(*words, *out)
     assert answer.code == 2
     assert said in answer.err
+
+
+def test_numbers_beside_pictures(desk: Desk) -> None:
+    """A clip has none: a pipeline that needs them is refused, one that only shows them is not."""
+    config = yaml.safe_load(desk.file.read_text())
+    radar = {"type": "lines", "tcp": "127.0.0.1:9", "channels": ["distance"]}
+    config["sources"]["clip"] = {
+        "type": "fusion",
+        "parts": {"eye": {"type": "camera"}, "radar": radar},
+    }
+    desk.file.write_text(yaml.safe_dump(config))
+    desk.cut(0.5)
+    assert desk.terminal(*desk.words()).code == 0
+    label = next(iter(TRUTH))
+    config["pipelines"]["belt"]["filters"] = {label: {"readings": {"radar.distance": {"max": 5}}}}
+    desk.file.write_text(yaml.safe_dump(config))
+    answer = desk.terminal(*desk.words())
+    assert answer.code == 2
+    assert "pipeline belt: numbers beside pictures are not replayed" in answer.err
 
 
 def test_a_source_that_no_pipeline_is_left_of(desk: Desk) -> None:

@@ -60,6 +60,13 @@ def test_an_event_with_a_name_and_one_without_an_object() -> None:
     assert "  new     person  0.83" in as_line(received(EVENT | {"track": None}))
 
 
+def test_what_was_measured_stands_at_the_end() -> None:
+    """With a question mark for what is missing; what is no reading is shown as it came."""
+    measured = {"readings": {"radar.distance": 3.25, "box.temp": None}}
+    assert as_line(received(EVENT | measured)).endswith("  radar.distance=3.25  box.temp=?")
+    assert ' = {"schema"' in as_line(received(EVENT | {"readings": [1]}))
+
+
 @pytest.mark.parametrize(
     ("payload", "shown"),
     [

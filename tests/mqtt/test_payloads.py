@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -155,6 +156,17 @@ def test_detections_name_every_result(results: list[Detection | ClassScore]) -> 
     decoded = check("detections", payloads.detections_payload(found))
     assert [each["label"] for each in decoded["results"]] == [each.label for each in results]
     assert [each["box"] for each in decoded["results"]][1:] in ([], [None, None])
+
+
+def test_readings_to_six_digits() -> None:
+    """With null for what is missing; the field is not there where nobody measures."""
+    measured = {"a.x": 1 / 3, "a.y": None, "a.z": float("inf")}
+    payload = check("event", payloads.event_payload(event(readings=measured), 1))
+    assert payload["readings"] == {"a.x": 0.333333, "a.y": None, "a.z": None}
+    assert "readings" not in check("event", payloads.event_payload(event(), 1))
+    found = check("detections", payloads.detections_payload(replace(FRAME, readings=measured)))
+    assert found["readings"] == payload["readings"]
+    assert "readings" not in check("detections", payloads.detections_payload(FRAME))
 
 
 def test_messages_have_the_delivery_of_the_contract(agents: Factory) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from edge_agent.geometry import Box, Point
 from edge_agent.result import ClassScore, Detection, RawOutput, Result
 from edge_agent.rules.filters import ResultFilter
-from edge_agent.rules.options import FilterOptions, SizeOptions, ZoneOptions
+from edge_agent.rules.options import BoundsOptions, FilterOptions, SizeOptions, ZoneOptions
 from edge_agent.rules.zones import ZoneWatch
 from tests.rules.tracks import track
 
@@ -68,6 +69,45 @@ def test_own_threshold_holds_in_place_of_the_pipelines(
 def test_classes_have_no_size() -> None:
     """A class of the whole frame passes bounds of boxes."""
     assert _kept(ClassScore("cat", 0.9, 0), FilterOptions(max_area=0.0, aspect=(1.0, 1.0)))
+
+
+@pytest.mark.parametrize(
+    ("readings", "kept"),
+    [
+        ({"radar.distance": 2.0}, True),
+        ({"radar.distance": 5.0, "box.temp": 90.0}, True),
+        ({"radar.distance": 5.01}, False),
+        ({"radar.distance": 1.99}, False),
+        ({"radar.distance": math.nan}, False),
+        ({"box.temp": 3.0}, False),
+        (None, False),
+    ],
+)
+def test_what_was_measured(readings: dict[str, float] | None, kept: bool) -> None:
+    """Bounds count as inside; while the number is missing nothing counts, nor is it faint."""
+    bounds = BoundsOptions(2.0, 5.0)
+    some = ResultFilter(None, {"cat": FilterOptions(readings={"radar.distance": bounds})})
+    cats: list[Result] = [Detection("cat", 0.9, BOX, 0), ClassScore("cat", 0.9, 0)]
+    faint: list[Result] = [Detection("cat", 0.3, BOX, 0)]
+    dogs: list[Result] = [Detection("dog", 0.9, BOX, 0)]
+    assert some.apply([*cats, *dogs], 0.5, WIDE, readings) == [*(cats if kept else []), *dogs]
+    assert some.faint(faint, 0.5, WIDE, 0.5, readings) == (faint if kept else [])
+
+
+@pytest.mark.parametrize(
+    ("bounds", "value", "kept"),
+    [
+        (BoundsOptions(), 1e9, True),
+        (BoundsOptions(), math.nan, False),
+        (BoundsOptions(min=1.0), 1e9, True),
+        (BoundsOptions(max=1.0), -1e9, True),
+        (BoundsOptions(max=1.0), 1.1, False),
+    ],
+)
+def test_open_bounds(bounds: BoundsOptions, value: float, kept: bool) -> None:
+    """What is not given bounds nothing; even so the number must be there."""
+    some = ResultFilter(None, {"cat": FilterOptions(readings={"x.y": bounds})})
+    assert bool(some.apply([ClassScore("cat", 0.9, 0)], 0.5, WIDE, {"x.y": value})) == kept
 
 
 def test_labels() -> None:

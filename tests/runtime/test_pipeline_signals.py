@@ -1,15 +1,18 @@
-"""Windows of a signal on their way through a pipeline."""
+"""Windows of a signal, and pictures with numbers, on their way through a pipeline."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from edge_agent.engines.state import Memory
 from edge_agent.frame import Frame, Signal
+from edge_agent.preprocess.beside import ONLY, NumbersFraming
 from edge_agent.preprocess.framing import SignalFraming, WindowOptions
 from edge_agent.sources.reader import SourceStatus
-from tests.support.runtime import Rig
+from tests.support.runtime import Rig, live_frame
 
 
 @pytest.fixture
@@ -52,3 +55,18 @@ def test_a_gap_ends_what_a_model_remembers(rig: Rig) -> None:
     after = memory_of_the_next(rig, block(7.0, 8.0))
     assert len({first.stream, behind.stream, after.stream}) == 3
     assert first.seat is behind.seat is after.seat
+
+
+def test_pictures_without_their_numbers() -> None:
+    """They are dropped and counted; when that lasts the pipeline is offline, until one is whole."""
+    rig = Rig()
+    rig.pipeline._framing = NumbersFraming({ONLY: ["radar.x"]}, {})
+    for second in range(12):
+        readings = {"radar.x": np.nan}
+        rig.pipeline.intake(replace(live_frame(second, 1000.0 + second), readings=readings))
+    counts = rig.pipeline.metrics.counts
+    assert (counts.taken, counts.dropped) == (12, 12)
+    assert rig.pipeline.status.trouble_of("source") == "no number from radar.x"
+    rig.pipeline.intake(replace(live_frame(12, 1012.0), readings={"radar.x": 3.0}))
+    assert rig.pipeline.status.trouble_of("source") == ""
+    assert rig.pipeline.inbox.pending()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import json
+import math
+from dataclasses import replace
 from typing import Literal
 
 from edge_agent.event import EventType
@@ -75,6 +78,21 @@ def test_fields_of_a_new_event() -> None:
         "loitering": ["porch"], "stationary": False, "changes": [],
         "sublabel": None, "sublabel_score": None, "replayed": False,
     }  # fmt: skip
+
+
+def test_readings_of_the_frame() -> None:
+    """Events and detections carry what was measured then; the end of a fault knows nothing."""
+    outbox = Told()
+    told = reporter(outbox)
+    frame = replace(live_frame(7, 1000.0), readings={"radar.distance": 3.25, "box.temp": math.nan})
+    seen = Moment.of_frame(frame, {}, REF)
+    told.events([happening("new")], 1000.0, seen)
+    told.detections(seen, [], ())
+    told.end_open(moment(1001.0))
+    known = {"radar.distance": 3.25, "box.temp": None}
+    assert [event.get("readings", "none") for event in outbox.events()] == [known, "none"]
+    (detections,) = outbox.of("p/detections")
+    assert json.loads(detections)["readings"] == known
 
 
 def test_one_id_from_new_to_end() -> None:

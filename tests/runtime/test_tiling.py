@@ -15,7 +15,7 @@ from edge_agent.engines.state import Memory, StatefulEngine
 from edge_agent.geometry import Box
 from edge_agent.preprocess.tiles import TileOptions
 from edge_agent.result import Detection, Kind
-from edge_agent.runtime.inference import Outcome
+from edge_agent.runtime.inference import Numbers, Outcome
 from edge_agent.runtime.tiling import Tiles, Whole, tiling, why_not
 from tests.runtime.test_worker import Crew, at_work
 from tests.support.broker import wait_until
@@ -33,13 +33,20 @@ class Blobs(FakeInference):
         self.engine = object.__new__(StatefulEngine) if stateful else cast("Any", SimpleNamespace())
         self.pictures: list[tuple[int, int]] = []
 
-    def run(self, image: NDArray[Any], threshold: float, memory: Memory | None = None) -> Outcome:
+    def run(
+        self,
+        data: NDArray[Any],
+        threshold: float,
+        memory: Memory | None = None,
+        numbers: Numbers | None = None,
+    ) -> Outcome:
         """Give the rectangles, and 1, 2 and 3 ms."""
+        self.numbers.append(numbers)
         del threshold
         self.memories.append(memory)
-        height, width = image.shape[:2]
+        height, width = data.shape[:2]
         self.pictures.append((width, height))
-        _, _, stats, _ = cv2.connectedComponentsWithStats(image[..., 0])
+        _, _, stats, _ = cv2.connectedComponentsWithStats(data[..., 0])
         found = [
             Detection("blob", 0.9, (x / width, y / height, (x + w) / width, (y + h) / height), 0)
             for x, y, w, h, _ in stats[1:].tolist()
@@ -126,6 +133,13 @@ def test_models_that_cannot_be_given_crops(kind: Kind, stateful: bool, reason: s
         assert (model.pictures, model.memories) == ([_SIZE], [memory])
     else:
         assert len(model.pictures) == 5
+
+
+def test_numbers_go_with_every_crop() -> None:
+    """What the model takes beside the picture is the same for all of them."""
+    model, numbers = Blobs(), {"": np.ones(2, np.float32)}
+    Tiles(TileOptions((2, 2))).run(model, picture(), (), 0.5, None, numbers)
+    assert model.numbers == [numbers] * 5
 
 
 def test_without_options() -> None:

@@ -22,6 +22,7 @@ from edge_agent.sources.fusion import FusionOptions, FusionSource
 from edge_agent.sources.images import ImagesOptions
 from edge_agent.sources.parts import PartConfig
 from edge_agent.sources.sysfs import SysfsOptions
+from edge_agent.sources.text import TextOptions
 from edge_agent.sources.track import Track
 from tests.support.fake_sysfs import put
 from tests.support.reading import Watcher, reading
@@ -149,10 +150,13 @@ def test_recordings_end(tmp_path: Path) -> None:
         _source({"a": sound, "b": fast})
 
 
-def test_parts_without_numbers(tmp_path: Path, parts: dict[str, PartConfig]) -> None:
-    """A part must be a live source of numbers."""
-    with pytest.raises(ValueError, match="part door is a recording"):
-        _source({**parts, "door": PartConfig("images", ImagesOptions("x.jpg"))})
+def test_parts_that_cannot_be_joined(tmp_path: Path, parts: dict[str, PartConfig]) -> None:
+    """A part must give numbers or pictures; two that give pictures have no common clock."""
+    door = PartConfig("images", ImagesOptions("x.jpg"))
+    with pytest.raises(ValueError, match="parts door and yard give pictures"):
+        _source({**parts, "door": door, "yard": door})
+    with pytest.raises(ValueError, match="part log gives text"):
+        _source({**parts, "log": PartConfig("text", TextOptions(file=Path("x.log")))})
     track = Track(1.0)
     track.put(Stamp("door", SystemClock()).live(np.zeros((2, 2, 3), np.uint8)))
     assert track.channels is None

@@ -32,7 +32,7 @@ from edge_agent.result import ClassScore, Detection, Kind, Result
 from edge_agent.rules.objects import ObjectRules
 from edge_agent.rules.options import FilterOptions, PublishOptions
 from edge_agent.runtime.inbox import Inbox, Job
-from edge_agent.runtime.inference import Inference, Outcome
+from edge_agent.runtime.inference import Inference, Numbers, Outcome
 from edge_agent.runtime.pipeline import Pipeline, StageFactory
 from edge_agent.runtime.refine import Refinement
 from edge_agent.runtime.reporter import Identity, Reporter
@@ -271,13 +271,21 @@ class FakeInference(Inference):
         self.seen: list[int] = []
         self.thresholds: list[float] = []
         self.memories: list[Memory | None] = []
+        self.numbers: list[Numbers | None] = []
         self.closed = 0
 
-    def run(self, image: NDArray[Any], threshold: float, memory: Memory | None = None) -> Outcome:
+    def run(
+        self,
+        data: NDArray[Any],
+        threshold: float,
+        memory: Memory | None = None,
+        numbers: Numbers | None = None,
+    ) -> Outcome:
         """Answer to the number that the frame shows."""
+        self.numbers.append(numbers)
         self.memories.append(memory)
         self.thresholds.append(threshold)
-        self.seen.append(int(image[0, 0, 0]))
+        self.seen.append(int(data[0, 0, 0]))
         return outcome(*self.answer(self.seen[-1]))
 
     def close(self) -> None:

@@ -85,16 +85,17 @@ def try_runtime() -> dict[str, Any]:
 def try_model(config: Config, name: str) -> dict[str, Any]:
     """What the model is run by and how long it takes, in ms, from a frame to its results."""
     with closing(open_for(config, name, may_crash=True)) as inference:
+        numbers = inference.beside.zeros()
         if config.takes_pictures(name):
             example = np.random.default_rng(0).integers(0, 256, _PICTURE, np.uint8)
         else:
             example = np.zeros(shape_of(inference.engine.inputs[0]), np.float32)
-        inference.run(example, 0.5)
+        inference.run(example, 0.5, numbers=numbers)
         times: list[float] = []
         until = time.perf_counter() + _RUNNING
         while len(times) < _RUNS and time.perf_counter() < until:
             began = time.perf_counter()
-            inference.run(example, 0.5)
+            inference.run(example, 0.5, numbers=numbers)
             times.append(time.perf_counter() - began)
         engine = inference.engine
         return {
@@ -119,7 +120,8 @@ def try_source(config: Config, name: str) -> dict[str, Any]:
     source = SOURCES.load(chosen.type)(name, chosen.options)
     try:
         source.start()
-        if getattr(chosen.options, "folder", None) is not None:
+        opened = (chosen, *chosen.parts.values())
+        if any(getattr(each.options, "folder", None) is not None for each in opened):
             return {"folder": True}  # reading would use a picture up
         return _look_at(source)
     finally:

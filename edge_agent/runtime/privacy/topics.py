@@ -30,7 +30,7 @@ KINDS: Mapping[str, tuple[Kind, str]] = {
     "pipeline_status": ("state", "whether its source is there"),
     "info": ("info", "version, boot id, start, names of pipelines, models with their sha256"),
     "health": ("health", "rates, latencies, queue, temperature, memory, reasons of faults"),
-    "event": ("event", "label, sublabel, score, box, zones and times of an object"),
+    "event": ("event", "label, sublabel, score, box, zones, times and readings of an object"),
     "detections": ("detections", "labels, scores and boxes of a frame, where something moved"),
     "count": ("count", "objects present now"),
     "zone_count": ("count", "objects in the zone now"),

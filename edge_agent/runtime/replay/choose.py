@@ -33,6 +33,10 @@ def replayed(config: Config, recordings: Mapping[str, Path], only: str | None = 
     chosen = {name: item for name, item in wanted.items() if item.source in recordings}
     if not chosen:
         raise UsageError("no pipeline is left to replay", _cure(config, only))
+    for name, item in chosen.items():
+        if item.inputs or any(each.readings for each in item.filters.values()):
+            cure = "leave inputs and filters by readings out, or run it with its fusion"
+            raise UsageError(f"pipeline {name}: numbers beside pictures are not replayed", cure)
     used = {item.source for item in chosen.values()}
     sources = {
         name: _stand_in(source, recordings[name])
