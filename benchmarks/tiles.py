@@ -27,8 +27,8 @@ from edge_agent.geometry import Box, iou
 from edge_agent.preprocess.tiles import TileOptions
 from edge_agent.result import Detection
 from edge_agent.runtime.inference import Inference
+from edge_agent.runtime.opening import open_inference
 from edge_agent.runtime.tiling import Tiles, Tiling, Whole
-from edge_agent.runtime.wire import open_inference
 from scripts.real_inputs import DATA
 
 Image = NDArray[np.uint8]

@@ -13,7 +13,7 @@ from edge_agent.errors import ModelError, UsageError
 from edge_agent.quantize import Model
 from edge_agent.quantize.agreement import mean_average_precision
 from edge_agent.result import Detection
-from edge_agent.runtime.wire import open_inference
+from edge_agent.runtime.opening import open_inference
 from edge_agent.sources.pictures import BadPicture, load_picture
 
 _HEADER = ["file", "label", "x1", "y1", "x2", "y2"]

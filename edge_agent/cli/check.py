@@ -16,8 +16,9 @@ from edge_agent.config.problem import Problem, YamlPath, did_you_mean
 from edge_agent.config.schema import Config, PipelineConfig
 from edge_agent.errors import ConfigError, ModelError
 from edge_agent.preprocess.beside import Beside, NumbersFraming
+from edge_agent.runtime.opening import check_model
 from edge_agent.runtime.refine import unfit
-from edge_agent.runtime.wire import build_agent, check_model
+from edge_agent.runtime.wire import build_agent
 
 EXAMPLES = """\
   edge-agent check -c edge-agent.yaml

@@ -21,7 +21,7 @@ from edge_agent.model import dequantize
 from edge_agent.quantize.agreement import Agreement, OutputError, mean_average_precision
 from edge_agent.result import Result
 from edge_agent.runtime.inference import Inference
-from edge_agent.runtime.wire import open_inference, trials_of
+from edge_agent.runtime.opening import open_inference, trials_of
 from edge_agent.sources.arrays import BadNumbers
 from edge_agent.sources.pictures import BadPicture, load_picture
 

@@ -15,7 +15,7 @@ from edge_agent.errors import InferenceError, UsageError
 from edge_agent.modelstore.manifest import name_of
 from edge_agent.runtime.golden import check_golden, has_outputs, make_golden
 from edge_agent.runtime.inference import Inference
-from edge_agent.runtime.wire import open_inference, trials_of
+from edge_agent.runtime.opening import open_inference, trials_of
 from edge_agent.sources.arrays import BadNumbers
 from edge_agent.sources.pictures import BadPicture, load_picture
 

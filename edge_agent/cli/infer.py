@@ -35,8 +35,8 @@ from edge_agent.result import (
     Result,
 )
 from edge_agent.runtime.inference import Inference, Outcome
+from edge_agent.runtime.opening import open_inference, trials_of
 from edge_agent.runtime.tiling import Tiles, Tiling, Whole
-from edge_agent.runtime.wire import open_inference, trials_of
 from edge_agent.sources.arrays import BadNumbers
 from edge_agent.sources.base import Image
 from edge_agent.sources.pictures import BadPicture, load_picture

@@ -2,37 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from pathlib import Path
-from typing import Any, NamedTuple
 
 from edge_agent.clock import boot_id
-from edge_agent.config.schema import NO_MODEL, AgentConfig, Config, ModelConfig, PrometheusConfig
-from edge_agent.decoders.base import Decoder, known_labels, picture_notes
-from edge_agent.decoders.choose import choose_decoder
-from edge_agent.engines import open_engine
-from edge_agent.engines.base import Engine, Rounding
-from edge_agent.engines.modelfile import load_labels, read_model_info
-from edge_agent.engines.state import StatefulEngine, Wire, state_wires, without_state
-from edge_agent.engines.streams import EnginePerStream, Forgetful
+from edge_agent.config.schema import AgentConfig, Config, PrometheusConfig
 from edge_agent.errors import (
     ConfigError,
-    EdgeAgentError,
-    ModelError,
     StateError,
     StateInUse,
-    StoreError,
 )
-from edge_agent.event import ModelRef, ModelStep
 from edge_agent.message import Message
-from edge_agent.model import ModelInfo, TensorSpec
-from edge_agent.modelstore import ModelStore, golden_samples, store_folder, stored_labels
-from edge_agent.modelstore.check import check_release
 from edge_agent.mqtt.client import MqttClient
 from edge_agent.mqtt.commands import CommandListener
 from edge_agent.mqtt.dialect import Dialect, JsonDialect
@@ -46,30 +29,20 @@ from edge_agent.outbox.base import Outbox
 from edge_agent.outbox.memory import MemoryOutbox
 from edge_agent.outbox.sqlite import SqliteOutbox
 from edge_agent.page.server import PageServer
-from edge_agent.preprocess.beside import Beside, others
-from edge_agent.preprocess.image import ImagePreprocessor, NoPictures, picture_place
-from edge_agent.result import Kind
 from edge_agent.runtime.agent import Agent
 from edge_agent.runtime.assembly import Assembly, both
 from edge_agent.runtime.commands import CommandDesk
 from edge_agent.runtime.composites import Composites
 from edge_agent.runtime.describe import Description
-from edge_agent.runtime.enrolment import enroll
 from edge_agent.runtime.exporter import Exporter
-from edge_agent.runtime.golden import check_golden
 from edge_agent.runtime.governor import Governor, Limits, Load
 from edge_agent.runtime.health import HealthReport
-from edge_agent.runtime.inference import Inference
-from edge_agent.runtime.marks import Marks
 from edge_agent.runtime.metrics import PipelineMetrics
-from edge_agent.runtime.no_model import WithoutModel
 from edge_agent.runtime.notify import Systemd
+from edge_agent.runtime.opening import open_for
 from edge_agent.runtime.overrides import Overrides
 from edge_agent.runtime.reporter import Identity
-from edge_agent.runtime.rollout import PATIENCE, Rollout, ddi_of
 from edge_agent.runtime.scoring import ScorerFactory, make_scorer
-from edge_agent.runtime.swap import LONGEST
-from edge_agent.runtime.swapping import Swaps
 from edge_agent.runtime.system import (
     cpu_seconds,
     cpu_temperature,
@@ -77,189 +50,11 @@ from edge_agent.runtime.system import (
     memory_pressure,
     slowed,
 )
-from edge_agent.runtime.trials import Trials
-from edge_agent.runtime.updates import Directory, Updater, stored_models, web_of
+from edge_agent.runtime.updaters import ModelNews, swaps_of, updaters_of
 from edge_agent.runtime.viewing import RecentEvents, View
 from edge_agent.state import state_folder
 
 _log = logging.getLogger(__name__)
-
-_SILENCE = 30.0  # s that a server of updates may say nothing
-
-
-def open_inference(
-    name: str,
-    model: ModelConfig,
-    rounding: Rounding | Callable[[ModelInfo, Kind], Rounding] | None = None,
-    *,
-    any_input: bool = False,
-    with_numbers: bool = False,
-    kept: Path | None = None,
-    trials: Trials | None = None,
-) -> Inference:
-    """A model made ready for pictures: checked, opened, with its preprocessing and decoder.
-
-    `rounding` as for `open_engine`, or what chooses it for a model; `kept` is a folder for what
-    need not be worked out again; `trials` have a child process outlive the model first. One
-    `with_numbers` may have inputs beside that of the picture. With `any_input` a model that takes
-    no picture opens as well, and complains only when it is given one. Raises ModelError or
-    DelegateError that says what is wrong and what to do.
-    """
-    info, preprocessor, decoder, why, labels, wires = _made_ready(
-        name, model, any_input, with_numbers
-    )
-    golden = golden_samples(model.file) if trials is not None else ()
-    if trials is not None:
-        trials.check(model.file, info.sha256, model.engine, model.delegate, golden)
-    if callable(rounding):
-        rounding = rounding(info, decoder.kind)
-    engine = _engine(model, info, partial(_opened, model, rounding, wires))
-    ref = ModelRef(name, info.sha256, engine.name)
-    inference = Inference(ref, info, engine, preprocessor, decoder, why, labels)
-    try:
-        enroll(inference, repr(model.preprocess), kept)
-        check_golden(inference, golden)
-    except EdgeAgentError:
-        inference.close()
-        raise
-    return inference
-
-
-def _engine(model: ModelConfig, info: ModelInfo, open_one: Callable[[], Engine]) -> Engine:
-    """One that keeps streams apart, where the model remembers any."""
-    if not info.remembers:
-        return open_one()
-    return EnginePerStream(open_one(), open_one) if model.state != {} else Forgetful(open_one())
-
-
-def _opened(model: ModelConfig, rounding: Rounding | None, wires: Sequence[Wire]) -> Engine:
-    engine = open_engine(model.file, model.engine, model.threads, model.delegate, rounding)
-    return StatefulEngine(engine, wires) if wires else engine
-
-
-def open_for(config: Config, name: str, *, may_crash: bool = False) -> Inference:
-    """A model of the configuration, for what its pipelines give it; raises as `open_inference`.
-
-    Where this process `may_crash` no other tries the model out first.
-    """
-    if name == NO_MODEL and name not in config.models:
-        return WithoutModel()
-    any_input = not config.takes_pictures(name)
-    state_dir = config.agent.state_dir
-    _check_signed(config, name)
-    return open_inference(
-        name,
-        config.models[name],
-        any_input=any_input,
-        with_numbers=config.gives_numbers(name),
-        kept=_kept(state_dir, "galleries"),
-        trials=None if may_crash else trials_of(state_dir),
-    )
-
-
-def _check_signed(config: Config, name: str) -> None:
-    if keys := config.updates.trusted:
-        store = store_folder(config.agent.state_dir)
-        check_release(config.models[name].file, keys, store)
-
-
-def trials_of(state_dir: Path | None) -> Trials:
-    """Those of the agent with this folder for its state."""
-    return Trials(_kept(state_dir, "trials"))
-
-
-class Checked(NamedTuple):
-    """What a model finds, the labels that it knows, and what it takes beside a picture."""
-
-    kind: Kind
-    labels: tuple[str, ...] | None
-    beside: Beside
-
-
-def check_model(config: Config, name: str) -> Checked:
-    """Everything of `open_for` but the engine; raises ModelError."""
-    _check_signed(config, name)
-    any_input = not config.takes_pictures(name)
-    ready = _made_ready(name, config.models[name], any_input, config.gives_numbers(name))
-    beside = Beside(others(ready.info.inputs, picture_place(ready.info.inputs)))
-    return Checked(ready.decoder.kind, ready.labels, beside)
-
-
-class _Ready(NamedTuple):
-    """All of a model but the engine; `info` is without the inputs that it feeds itself."""
-
-    info: ModelInfo
-    preprocessor: ImagePreprocessor | NoPictures
-    decoder: Decoder
-    why: str
-    labels: tuple[str, ...] | None
-    wires: tuple[Wire, ...]
-
-
-def _made_ready(name: str, model: ModelConfig, any_input: bool, with_numbers: bool) -> _Ready:
-    info = read_model_info(model.file)
-    if model.sha256 is not None and model.sha256 != info.sha256:
-        raise ModelError(
-            f"{model.file} is not the file that models.{name}.sha256 names: it has {info.sha256}",
-            "restore the file, or write its new sha256 into the configuration",
-        )
-    wires = state_wires(info, model.state)
-    info = without_state(info, wires)
-    labels = model_labels(model, info)
-    options = dataclasses.asdict(model.task.options) if model.task.name else {}
-    seen = _of_picture(info) if with_numbers else info
-    decoder, why = choose_decoder(seen, labels, model.task.name, options)
-    preprocessor = _preprocessor(
-        name, model, info, picture_notes(decoder, seen), any_input, with_numbers
-    )
-    return _Ready(info, preprocessor, decoder, why, known_labels(decoder, labels), wires)
-
-
-def _of_picture(info: ModelInfo) -> ModelInfo:
-    """The model as if the picture were all that it takes: decoders go by its first input."""
-    place = picture_place(info.inputs)
-    return dataclasses.replace(info, inputs=info.inputs[place : place + 1])
-
-
-def model_labels(model: ModelConfig, info: ModelInfo) -> tuple[str, ...] | None:
-    """Names of the classes, wherever the configuration takes them from; raises ModelError."""
-    if model.labels == "auto":
-        return info.labels or stored_labels(model.file)
-    if isinstance(model.labels, list):
-        return tuple(model.labels)
-    return load_labels(model.labels)
-
-
-def _preprocessor(
-    name: str,
-    model: ModelConfig,
-    info: ModelInfo,
-    notes: Mapping[str, Any],
-    any_input: bool,
-    with_numbers: bool,
-) -> ImagePreprocessor | NoPictures:
-    """For its picture; other inputs, and a model that takes none, are let pass on request."""
-    try:
-        spec = _picture_input(info, any_input or with_numbers)
-        return ImagePreprocessor(spec, notes, model.preprocess)
-    except ModelError as error:
-        if not any_input:
-            raise
-        return NoPictures(error)
-    except ValueError as error:
-        raise ModelError(f"models.{name}.preprocess: {error}") from error
-
-
-def _picture_input(info: ModelInfo, may_have_others: bool) -> TensorSpec:
-    if not info.inputs or (len(info.inputs) > 1 and not may_have_others):
-        raise ModelError(
-            f"{info.path} has {len(info.inputs)} inputs: "
-            + (", ".join(repr(spec.name) for spec in info.inputs) or "none"),
-            "use a model whose one input is a picture; name numbers that it takes beside it under "
-            "inputs of the pipeline, and write state: {OUTPUT: INPUT} where it is to be given back "
-            "what it put out",
-        )
-    return info.inputs[picture_place(info.inputs)]
 
 
 def open_outbox(config: Config) -> Outbox:
@@ -308,38 +103,21 @@ def build_agent(
         identity = Identity(config.agent.name, boot_id())
         recent = RecentEvents()
         composites = Composites(identity, messages, outbox, recent.note)
-        note = both(recent.note, composites.note)
-        assembly = Assembly(identity, messages, outbox, open_for, note, metrics, scorer)
-        store, marks = _store_of(config), Marks(_kept(config.agent.state_dir, _marks_of(config)))
-
-        updaters: list[Updater] = []
-
-        def tell(step: ModelStep) -> None:
-            outbox.put(messages.model_step(step))
-            for each in updaters:
-                each.note(step)
-
+        on_events = both(recent.note, composites.note)
+        assembly = Assembly(identity, messages, outbox, open_for, on_events, metrics, scorer)
         assembly.fit(config)
-        swaps = Swaps(assembly, open_for, store, config.updates, marks, tell)
+        news = ModelNews(lambda step: outbox.put(messages.model_step(step)))
         desk = CommandDesk(overrides or Overrides(), messages, outbox, reload)
         birth = threading.Event()
         announcer = announcer_of(config.mqtt, topics, outbox.put, birth.set)
         births = (config.mqtt.homeassistant.prefix,)
         commands = CommandListener(topics, messages, config.running, desk.hand_over, births)
-        dialect, theirs = dialect_of(config.mqtt, topics, commands.receive)
-        listeners = (commands, announcer, *theirs)
-        client = MqttClient(config.mqtt, topics, outbox, dialect=dialect, listeners=listeners)
+        client = _client(config.mqtt, topics, outbox, commands, announcer)
     except ValueError as error:
         raise ConfigError((str(error),)) from error
     governor = _governor(config.agent)
     reached = client if publish else None
     health = HealthReport(config.agent.name, assembly.pipelines, outbox, reached, governor)
-    updaters += _updaters(assembly, tell) if publish else ()
-    exporters = [
-        *_prometheus(config.prometheus, health, assembly),
-        *_page(config, assembly, messages, client, recent, outbox, governor),
-        *updaters,
-    ]
     return Agent(
         config=config,
         assembly=assembly,
@@ -354,28 +132,25 @@ def build_agent(
         systemd=Systemd(),
         governor=governor,
         health=health,
-        exporters=exporters,
-        swaps=swaps,
+        exporters=[
+            *_prometheus(config.prometheus, health, assembly),
+            *_page(config, assembly, messages, client, recent, outbox, governor),
+            *(updaters_of(assembly, news) if publish else ()),
+        ],
+        swaps=swaps_of(assembly, open_for, news),
     )
 
 
-def _store_of(config: Config) -> ModelStore | None:
-    try:
-        return ModelStore(store_folder(config.agent.state_dir))
-    except RuntimeError:
-        return None
-
-
-def _marks_of(config: Config) -> str:
-    return f"{config.agent.name}.probation.json"
-
-
-def _kept(state_dir: Path | None, what: str) -> Path | None:
-    """Where something that was worked out once is kept; None where no folder can be used."""
-    try:
-        return state_folder(state_dir) / what
-    except RuntimeError:
-        return None
+def _client(
+    options: MqttOptions,
+    topics: Topics,
+    outbox: Outbox,
+    commands: CommandListener,
+    announcer: Announcer | Retraction,
+) -> MqttClient:
+    dialect, theirs = dialect_of(options, topics, commands.receive)
+    listeners = (commands, announcer, *theirs)
+    return MqttClient(options, topics, outbox, dialect=dialect, listeners=listeners)
 
 
 def _nothing_to_do(config: Config) -> str:
@@ -422,51 +197,6 @@ def _page(
         yield PageServer(config.page, view.state, view.picture)
     except ValueError as error:
         raise ConfigError((str(error),)) from error
-
-
-def _updaters(assembly: Assembly, tell: Callable[[ModelStep], None]) -> Iterator[Updater]:
-    """Who fetches newer models, where a server has them; `tell` as for `Directory`."""
-    options = assembly.config.updates
-    if options.server is None:
-        return
-    try:
-        if options.hawkbit is None:
-            yield Updater(_directory(assembly, tell), longest=options.every)
-        else:
-            yield Updater(_rollout(assembly))
-    except StoreError as error:
-        raise ConfigError((f"updates: {error}",)) from error
-
-
-def _directory(assembly: Assembly, tell: Callable[[ModelStep], None]) -> Directory:
-    options = assembly.config.updates
-    store = ModelStore(store_folder(assembly.config.agent.state_dir))
-    web = web_of(assembly.config, _SILENCE)
-    models = partial(_stored_models, assembly)
-    return Directory(web, store, options.trusted, models, options.every, tell)
-
-
-def _rollout(assembly: Assembly) -> Rollout:
-    agent = assembly.config.agent
-    store = ModelStore(store_folder(agent.state_dir))
-
-    def running() -> dict[str, str]:
-        return {each.ref.name: each.ref.sha256 for each in assembly.open_models}
-
-    return Rollout(
-        ddi_of(assembly.config, _SILENCE),
-        store,
-        assembly.config.updates.trusted,
-        partial(_stored_models, assembly),
-        running,
-        state_folder(agent.state_dir) / f"{agent.name}.hawkbit.json",
-        max(PATIENCE, 1.2 * LONGEST * assembly.config.updates.watch),
-    )
-
-
-def _stored_models(assembly: Assembly) -> dict[str, list[str]]:
-    """Those of whatever is configured by now."""
-    return stored_models(assembly.config)
 
 
 def _info(assembly: Assembly, started: float) -> Info:

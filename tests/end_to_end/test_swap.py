@@ -15,7 +15,7 @@ import yaml
 from edge_agent.config.schema import ModelConfig
 from edge_agent.modelstore import Manifest, ModelStore
 from edge_agent.runtime.golden import make_golden
-from edge_agent.runtime.wire import open_inference
+from edge_agent.runtime.opening import open_inference
 from edge_agent.sources.pictures import load_picture
 from tests.support.agent import BASE, ROOT, AgentProcess, belt_config, events
 from tests.support.broker import Mosquitto, Subscriber, wait_until

@@ -13,7 +13,7 @@ import pytest
 from edge_agent.config.load import load_or_raise
 from edge_agent.errors import ModelError
 from edge_agent.modelstore.store import ModelStore
-from edge_agent.runtime.wire import open_for
+from edge_agent.runtime.opening import open_for
 from tests.support.agent import ROOT
 from tests.support.cli import MODEL, Terminal, belt_frame
 from tests.support.releases import Maker

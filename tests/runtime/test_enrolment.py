@@ -18,7 +18,8 @@ from edge_agent.config.schema import Config, ModelConfig
 from edge_agent.engines.modelfile import read_model_info
 from edge_agent.errors import ModelError
 from edge_agent.runtime.inference import Inference
-from edge_agent.runtime.wire import build_agent, check_model, open_inference
+from edge_agent.runtime.opening import check_model, open_inference
+from edge_agent.runtime.wire import build_agent
 from tests.support.agent import belt_config
 from tests.support.classifiers import COLOURS, NOTES, paint, write_colour_embedding, write_gallery
 from tests.support.clips import write_start_of_belt

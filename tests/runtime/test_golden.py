@@ -12,7 +12,7 @@ from edge_agent.config.schema import ModelConfig
 from edge_agent.errors import ModelError
 from edge_agent.runtime.golden import check_golden, has_outputs, make_golden
 from edge_agent.runtime.inference import Inference
-from edge_agent.runtime.wire import open_inference
+from edge_agent.runtime.opening import open_inference
 from edge_agent.sources.pictures import load_picture
 from tests.support.classifiers import write_colour_classifier, write_colour_embedding
 from tests.support.cli import MODEL, belt_frame

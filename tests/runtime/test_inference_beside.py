@@ -19,8 +19,8 @@ from edge_agent.preprocess.beside import ONLY
 from edge_agent.preprocess.tiles import TileOptions
 from edge_agent.result import ClassScore
 from edge_agent.runtime.inference import Inference, Numbers
+from edge_agent.runtime.opening import open_inference
 from edge_agent.runtime.tiling import tiling
-from edge_agent.runtime.wire import open_inference
 from tests.support.two_inputs import LABELS, SIDE, scores, write_two_inputs
 
 RED = np.full((20, 30, 3), (0, 0, 255), np.uint8)
@@ -106,6 +106,6 @@ def test_decoders_go_by_the_picture(
         sizes.append(input_size(info))
         return choose_decoder(info, *rest)
 
-    monkeypatch.setattr("edge_agent.runtime.wire.choose_decoder", chosen)
+    monkeypatch.setattr("edge_agent.runtime.opening.choose_decoder", chosen)
     _opened(write_two_inputs(tmp_path / "m.tflite", numbers_first), "numpy").close()
     assert sizes == [(SIDE, SIDE)]

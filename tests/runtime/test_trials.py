@@ -17,8 +17,8 @@ from edge_agent.engines.probe import Limits, try_out
 from edge_agent.errors import EdgeAgentError, ModelError
 from edge_agent.modelstore import Manifest, ModelStore
 from edge_agent.runtime import trials as room
+from edge_agent.runtime.opening import open_inference
 from edge_agent.runtime.trials import Trials
-from edge_agent.runtime.wire import open_inference
 from tests.support.cli import MODEL
 from tests.support.data import data_file
 from tests.support.tflite_writer import add_graph, int8_add_graph, write_model
@@ -163,7 +163,7 @@ def test_the_daemon_never_sees_it(
     def opened(*_: Any) -> None:
         raise AssertionError("it came into this process")
 
-    monkeypatch.setattr("edge_agent.runtime.wire.open_engine", opened)
+    monkeypatch.setattr("edge_agent.runtime.opening.open_engine", opened)
     with pytest.raises(ModelError, match="crashes the runtime"):
         open_inference("m", ModelConfig(file=model), any_input=True, trials=Trials(None))
 

@@ -10,7 +10,7 @@ from edge_agent.config.schema import Config
 from edge_agent.errors import EdgeAgentError
 from edge_agent.runtime.doctor.commands import edge_agent
 from edge_agent.runtime.doctor.finding import Finding, fail, failed, ok, warn
-from edge_agent.runtime.wire import check_model
+from edge_agent.runtime.opening import check_model
 
 _SPARE = 0.9  # of the time that a model may be at work
 

@@ -32,8 +32,8 @@ from edge_agent.frame import Frame
 from edge_agent.preprocess.numbers import shape_of
 from edge_agent.runtime.doctor.samples import SampleLook
 from edge_agent.runtime.logs import set_up_logging
+from edge_agent.runtime.opening import open_for
 from edge_agent.runtime.system import rss_bytes
-from edge_agent.runtime.wire import open_for
 from edge_agent.sources import SOURCES
 from edge_agent.sources.base import Source
 

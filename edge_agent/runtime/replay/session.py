@@ -14,6 +14,7 @@ from edge_agent.mqtt.messages import Messages
 from edge_agent.mqtt.topics import Topics
 from edge_agent.runtime.assembly import Assembly, OnEvents, both
 from edge_agent.runtime.composites import Composites
+from edge_agent.runtime.opening import open_for
 from edge_agent.runtime.pipeline import Pipeline
 from edge_agent.runtime.replay.footage import Footage
 from edge_agent.runtime.replay.player import Player, frames_of
@@ -21,7 +22,6 @@ from edge_agent.runtime.replay.summary import Summary
 from edge_agent.runtime.replay.transcript import Transcript
 from edge_agent.runtime.reporter import Identity
 from edge_agent.runtime.ulid import new_ulid
-from edge_agent.runtime.wire import open_for
 
 BOOT_ID = "00000000-0000-0000-0000-000000000000"
 """The boot of every replay: no machine has it."""
