@@ -10,7 +10,7 @@ from typing import Literal
 
 from edge_agent.event import Event, ModelRef
 from edge_agent.geometry import Box, Point
-from edge_agent.mqtt.payloads import PartHealth, PipelineInfo
+from edge_agent.mqtt.device_payloads import PartHealth, PipelineInfo
 from edge_agent.result import Keypoint
 
 

@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 from edge_agent.event import Event, ModelStep
 from edge_agent.message import Delivery, Message
-from edge_agent.mqtt import payloads
-from edge_agent.mqtt.payloads import FrameResults, Health, Info
+from edge_agent.mqtt import device_payloads, payloads
+from edge_agent.mqtt.device_payloads import Health, Info
+from edge_agent.mqtt.payloads import FrameResults
 from edge_agent.mqtt.topics import Topics
 from edge_agent.result import Reading
 
@@ -56,7 +57,7 @@ class Messages:
         """What the device runs."""
         return Message(
             self._topics.info,
-            payloads.info_payload(info),
+            device_payloads.info_payload(info),
             Delivery.STATE,
             qos=1,
             retain=True,
@@ -68,7 +69,7 @@ class Messages:
         """How the device does."""
         return Message(
             self._topics.health,
-            payloads.health_payload(health),
+            device_payloads.health_payload(health),
             Delivery.TELEMETRY,
             content_type=_JSON,
             expiry=_HEALTH_EXPIRY,
@@ -91,7 +92,7 @@ class Messages:
         """What became of a model that is to take another's place."""
         return Message(
             self._topics.model,
-            payloads.model_payload(self._topics.device, step),
+            device_payloads.model_payload(self._topics.device, step),
             Delivery.EVENT,
             qos=1,
             content_type=_JSON,
@@ -170,7 +171,7 @@ class Messages:
         device = self._topics.device
         return Message(
             topic,
-            payloads.answer_payload(device, command, time.time(), error, result or {}),
+            device_payloads.answer_payload(device, command, time.time(), error, result or {}),
             Delivery.TELEMETRY,
             qos=1,
             content_type=_JSON,

@@ -9,8 +9,8 @@ from edge_agent import __version__
 from edge_agent.clock import boot_id
 from edge_agent.config.schema import NO_MODEL, Config, PipelineConfig
 from edge_agent.event import ModelRef
+from edge_agent.mqtt.device_payloads import Info, PipelineInfo
 from edge_agent.mqtt.entities import DeviceEntities, PipelineEntities
-from edge_agent.mqtt.payloads import Info, PipelineInfo
 from edge_agent.runtime.scoring import labels_of
 from edge_agent.runtime.settings import few_labels
 from edge_agent.runtime.system import cpu_temperature, throttled

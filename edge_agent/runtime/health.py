@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from edge_agent.mqtt.client import MqttClient
-from edge_agent.mqtt.payloads import Health, Latency, PartHealth, PipelineHealth, State
+from edge_agent.mqtt.device_payloads import Health, Latency, PartHealth, PipelineHealth, State
 from edge_agent.outbox.base import Outbox
 from edge_agent.runtime.governor import Governor
 from edge_agent.runtime.metrics import RateMeter

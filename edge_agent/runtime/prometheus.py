@@ -17,7 +17,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from edge_agent.mqtt.payloads import Health
+from edge_agent.mqtt.device_payloads import Health
 from edge_agent.runtime.metrics import BUCKETS_MS
 from edge_agent.runtime.pipeline import Pipeline
 

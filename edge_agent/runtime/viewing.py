@@ -15,8 +15,8 @@ from edge_agent.config.schema import Config, PipelineConfig
 from edge_agent.event import Event
 from edge_agent.frame import Frame
 from edge_agent.mqtt.client import MqttClient
+from edge_agent.mqtt.device_payloads import Info
 from edge_agent.mqtt.messages import Messages
-from edge_agent.mqtt.payloads import Info
 from edge_agent.options import without_credentials
 from edge_agent.result import Kind
 from edge_agent.rules.options import SnapshotOptions

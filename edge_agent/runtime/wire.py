@@ -18,12 +18,12 @@ from edge_agent.errors import (
 from edge_agent.message import Message
 from edge_agent.mqtt.client import MqttClient
 from edge_agent.mqtt.commands import CommandListener
+from edge_agent.mqtt.device_payloads import Info
 from edge_agent.mqtt.dialect import Dialect, JsonDialect
 from edge_agent.mqtt.homeassistant import Announcer, Retraction
 from edge_agent.mqtt.listener import Listener, Received
 from edge_agent.mqtt.messages import Messages
 from edge_agent.mqtt.options import MqttOptions
-from edge_agent.mqtt.payloads import Info
 from edge_agent.mqtt.topics import Topics
 from edge_agent.outbox.base import Outbox
 from edge_agent.outbox.memory import MemoryOutbox

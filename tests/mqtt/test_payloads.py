@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from edge_agent.message import Message
-from edge_agent.mqtt import payloads
+from edge_agent.mqtt import device_payloads, payloads
 from edge_agent.mqtt.payloads import SCHEMAS, FrameResults, load_schema
 from edge_agent.result import ClassScore, Detection
 from tests.mqtt.conftest import Factory
@@ -137,10 +137,10 @@ def _received(subscriber: Any, topic: str) -> Any:
 
 def test_info_and_health_carry_what_their_readers_need() -> None:
     """Their fields by name, as dashboards address them."""
-    info = check("info", payloads.info_payload(INFO))
+    info = check("info", device_payloads.info_payload(INFO))
     assert info["pipelines"] == {"door": {"source": "cam", "model": "coco"}}
     assert info["models"][0]["engine"] == "tflite"
-    health = check("health", payloads.health_payload(HEALTH))
+    health = check("health", device_payloads.health_payload(HEALTH))
     door = health["pipelines"]["door"]
     assert (door["state"], door["reason"]) == ("offline", "camera busy")
     assert door["fps"] == {"in": 10.0, "inferred": 9.5, "dropped": 0.5}

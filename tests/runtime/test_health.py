@@ -11,7 +11,8 @@ import jsonschema
 import pytest
 
 from edge_agent.mqtt.client import MqttClient
-from edge_agent.mqtt.payloads import Health, load_schema
+from edge_agent.mqtt.device_payloads import Health
+from edge_agent.mqtt.payloads import load_schema
 from edge_agent.runtime.governor import Governor, Limits, Load
 from edge_agent.runtime.health import HealthReport
 from edge_agent.runtime.metrics import STAGES

@@ -6,14 +6,8 @@ import json
 from typing import Any
 
 from edge_agent.event import ClockStamp, Event, ModelRef, ModelStep
-from edge_agent.mqtt.payloads import (
-    FrameResults,
-    Health,
-    Info,
-    Latency,
-    PipelineHealth,
-    PipelineInfo,
-)
+from edge_agent.mqtt.device_payloads import Health, Info, Latency, PipelineHealth, PipelineInfo
+from edge_agent.mqtt.payloads import FrameResults
 from edge_agent.result import ClassArea, ClassScore, Detection, Keypoint
 
 MODEL = ModelRef("coco", "61d598093ed0" + "0" * 52, "tflite")

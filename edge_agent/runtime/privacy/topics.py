@@ -11,9 +11,10 @@ from edge_agent.config.schema import Config, PipelineConfig
 from edge_agent.event import ClockStamp, Event, ModelRef, ModelStep
 from edge_agent.message import Delivery, Message
 from edge_agent.mqtt.commands import CommandListener
+from edge_agent.mqtt.device_payloads import Health
 from edge_agent.mqtt.healing import Healer
 from edge_agent.mqtt.messages import Messages
-from edge_agent.mqtt.payloads import FrameResults, Health
+from edge_agent.mqtt.payloads import FrameResults
 from edge_agent.mqtt.topics import Topics
 from edge_agent.result import Reading
 from edge_agent.runtime.describe import Description
