@@ -2,42 +2,31 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from edge_agent.config.schema import Config, ModelConfig, PipelineConfig
-from edge_agent.event import Event
 from edge_agent.frame import Frame
 from edge_agent.mqtt.messages import Messages
 from edge_agent.outbox.base import Outbox
-from edge_agent.preprocess.mask import PrivacyMask
-from edge_agent.runtime.inbox import Inbox
 from edge_agent.runtime.inference import Inference
+from edge_agent.runtime.maker import OnEvents, PipelineMaker
 from edge_agent.runtime.metrics import PipelineMetrics
 from edge_agent.runtime.pipeline import Pipeline
-from edge_agent.runtime.recording import Recorded, build_recorder
-from edge_agent.runtime.refine import Refinement, Refiner
-from edge_agent.runtime.reporter import Identity, Reporter
-from edge_agent.runtime.scoring import ScorerFactory, event_kind, make_scorer
-from edge_agent.runtime.settings import PipelineSettings
-from edge_agent.runtime.stages import build_snapshots, build_source, medium_of, stage_factory
-from edge_agent.runtime.status import STARTING
+from edge_agent.runtime.reporter import Identity
+from edge_agent.runtime.scoring import ScorerFactory, make_scorer
+from edge_agent.runtime.stages import build_source
 from edge_agent.runtime.supervisor import Ward
-from edge_agent.runtime.tiling import tiling, why_not
-from edge_agent.runtime.viewing import Preview
+from edge_agent.runtime.tiling import why_not
 from edge_agent.runtime.worker import Customer, ModelWorker
-from edge_agent.sources.base import Source
 from edge_agent.sources.reader import SourceReader, SourceStatus
 
 _log = logging.getLogger(__name__)
-_ROOM = 64  # windows of a live signal, or lines, that may wait: one that is left out is missed
 
-OnEvents = Callable[[Sequence[Event]], None]
 OpenModel = Callable[[Config, str], Inference]
 
 
@@ -73,14 +62,9 @@ class Assembly:
         metrics: Mapping[str, PipelineMetrics] | None = None,
         scorer: ScorerFactory = make_scorer,
     ) -> None:
-        self._identity = identity
-        self._messages = messages
-        self._outbox = outbox
+        self._maker = PipelineMaker(identity, messages, outbox, on_events, scorer)
         self._open_model = open_model
-        self._on_events = on_events
         self._metrics = metrics or {}  # by pipeline
-        self._scorer = scorer
-        self._ids = itertools.count(1)
         self._config = Config()
         self._chosen: Mapping[str, PipelineConfig] = {}
         self._built: Mapping[str, Pipeline] = {}
@@ -171,7 +155,7 @@ class Assembly:
         )
         metrics = {name: self._metrics.get(name) or PipelineMetrics() for name in chosen}
         fresh = {
-            name: self._pipeline(
+            name: self._maker.make(
                 config,
                 name,
                 item,
@@ -290,89 +274,6 @@ class Assembly:
                 if item.tiles is not None and (reason := why_not(inference)):
                     _log.warning("pipeline %s: tiles are of no use: %s", pipeline, reason)
         return inference
-
-    def _pipeline(
-        self,
-        config: Config,
-        name: str,
-        item: PipelineConfig,
-        source: Source,
-        ready: Mapping[str, threading.Condition],
-        metrics: PipelineMetrics,
-        seamless: bool,
-    ) -> Pipeline:
-        labels = frozenset(item.labels) if item.labels is not None else None
-        medium = medium_of(source)
-        scorer = partial(self._scorer, config, name)
-        stages = stage_factory(
-            config, item, medium, source.live, self._ids, metrics.crossings, scorer
-        )
-        recorder = build_recorder(config, name, item)
-        on_events = self._on_events
-        if recorder is not None:
-            on_events = both(on_events, recorder.note)
-        reporter = Reporter(
-            self._identity, name, item.publish, self._messages, self._outbox, on_events
-        )
-        snapshots = build_snapshots(item.publish.snapshots, reporter.snapshot)
-        if recorder is not None:
-            snapshots = Recorded(snapshots, recorder)
-        has_preview = config.page is not None and config.page.preview and medium == "picture"
-        return Pipeline(
-            PipelineSettings(
-                name,
-                labels,
-                item.threshold,
-                source.live,
-                item.publish.detections,
-                item.filters,
-                item.max_age,
-                tiling(item.tiles),
-                event_kind(item, medium),
-            ),
-            PrivacyMask(item.privacy.mask),
-            stages,
-            reporter,
-            Inbox(ready[item.model_name], 1 if medium == "picture" else _ROOM),
-            self._status_publisher(name, seamless),
-            Preview(snapshots) if has_preview else snapshots,
-            metrics,
-            Refinement(
-                [
-                    Refiner(name, model, options, Inbox(ready[model]))
-                    for model, options in item.refine.items()
-                ]
-            ),
-        )
-
-    def _status_publisher(self, pipeline: str, told: bool) -> Callable[[bool, str], None]:
-        """Publishes only changes between online and offline; another reason goes to the log.
-
-        `told` is what the broker was told before; at the start the agent says offline.
-        """
-
-        def publish(online: bool, reason: str) -> None:
-            nonlocal told
-            # Whoever is out of order has logged its reason as a warning already.
-            _log.log(
-                logging.INFO if online else logging.DEBUG,
-                "pipeline %s is %s", pipeline, "online" if online else f"offline: {reason}",
-            )  # fmt: skip
-            if online != told and reason != STARTING:  # what was told before it holds until then
-                told = online
-                self._outbox.put(self._messages.pipeline_status(pipeline, online))
-
-        return publish
-
-
-def both(first: OnEvents, second: OnEvents) -> OnEvents:
-    """One that tells two."""
-
-    def tell(events: Sequence[Event]) -> None:
-        first(events)
-        second(events)
-
-    return tell
 
 
 def _same(

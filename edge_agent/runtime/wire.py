@@ -30,13 +30,14 @@ from edge_agent.outbox.memory import MemoryOutbox
 from edge_agent.outbox.sqlite import SqliteOutbox
 from edge_agent.page.server import PageServer
 from edge_agent.runtime.agent import Agent
-from edge_agent.runtime.assembly import Assembly, both
+from edge_agent.runtime.assembly import Assembly
 from edge_agent.runtime.commands import CommandDesk
 from edge_agent.runtime.composites import Composites
 from edge_agent.runtime.describe import Description
 from edge_agent.runtime.exporter import Exporter
 from edge_agent.runtime.governor import Governor, Limits, Load
 from edge_agent.runtime.health import HealthReport
+from edge_agent.runtime.maker import both
 from edge_agent.runtime.metrics import PipelineMetrics
 from edge_agent.runtime.notify import Systemd
 from edge_agent.runtime.opening import open_for

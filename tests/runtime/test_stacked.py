@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from edge_agent.config.load import config_from_values
-from edge_agent.runtime import assembly, stages
+from edge_agent.runtime import maker, stages
 from edge_agent.runtime.inbox import Inbox, Job
 from edge_agent.runtime.wire import build_agent
 from tests.support.runtime import Told
@@ -50,7 +50,7 @@ def ran(file: Path, stacked: bool, pipeline: Mapping[str, Any], **options: Any) 
     values = {"sources": {"s": source}, "pipelines": {"p": {"source": "s", **pipeline}}}
     outbox, Noting.most = Told(), 0
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(assembly, "Inbox", Noting)
+        patch.setattr(maker, "Inbox", Noting)
         if not stacked:
             patch.setattr(stages, "_may_stack", lambda *_: False)
         config = config_from_values({"agent": {"name": "dev"}, **values}, Path())

@@ -12,8 +12,9 @@ from edge_agent.errors import ConfigError
 from edge_agent.frame import Frame
 from edge_agent.mqtt.messages import Messages
 from edge_agent.mqtt.topics import Topics
-from edge_agent.runtime.assembly import Assembly, OnEvents, both
+from edge_agent.runtime.assembly import Assembly
 from edge_agent.runtime.composites import Composites
+from edge_agent.runtime.maker import OnEvents, both
 from edge_agent.runtime.opening import open_for
 from edge_agent.runtime.pipeline import Pipeline
 from edge_agent.runtime.replay.footage import Footage
