@@ -57,8 +57,9 @@ class Frame:
     are those of its last row. `place` is where in its signal a window is.
 
     Windows of a recording that nothing but a look will be taken at may come stacked: then `data`
-    has them one behind the other, and `ends` are their timelines (float64 [n], rising). All else
-    is that of the block that they were cut of; `window` gives one of them as it comes by itself.
+    has them one behind the other, and `ends` are their timelines (float64 [n], rising).
+    `place` is that of the first of the rows that they are cut of, all else that of the block;
+    `window` gives one of them as it comes by itself.
 
     `readings` is what other sources measured when a picture was taken, by PART.CHANNEL, NaN for
     what is missing; None where nobody measures. `numbers` is what the model takes beside the

@@ -214,7 +214,7 @@ class SignalFraming:
 
     def _stacked(self, block: Frame, stack: Stack, first: int, ends: Times) -> Iterator[Frame]:
         """Some windows as a frame."""
-        del first
+        length, hop = self._windows.length, self._windows.hop
         most = max(1, _STACKED // stack[0].size)
         for start in range(0, len(stack), most):
             part = stack[start : start + most]
@@ -224,7 +224,12 @@ class SignalFraming:
             of_part = ends[start : start + len(part)]
             if usable.any():
                 yield replace(
-                    block, seq=self._seq, data=values[usable], ends=of_part[usable], signal=None
+                    block,
+                    seq=self._seq,
+                    data=values[usable],
+                    ends=of_part[usable],
+                    place=Place(self._part, first + start * hop, length, hop),
+                    signal=None,
                 )
                 self._seq += int(usable.sum())
 

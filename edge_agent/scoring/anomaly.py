@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from edge_agent.frame import Frame
 from edge_agent.result import ClassScore, Reading, Result, Scored
-from edge_agent.scoring.averages import MovingAverage
+from edge_agent.scoring.averages import Breaks, MovingAverage
 from edge_agent.scoring.deviation import Deviation
 
 LABEL = "anomaly"
@@ -32,6 +32,7 @@ class AnomalyScorer:
         self._limit = limit
         self._end = limit * (1.0 - hysteresis)
         self._average = MovingAverage(average)
+        self._breaks = Breaks()
         self._is_on = False
 
     def apply(self, frame: Frame, results: Sequence[Result]) -> Sequence[Scored]:
@@ -39,10 +40,12 @@ class AnomalyScorer:
 
         Nothing for a window of which nothing can be said.
         """
+        self._look_for_a_gap(frame)
         return self._judged(self._deviation.of(frame, results))
 
     def apply_each(self, frame: Frame, results: Sequence[Result]) -> Sequence[Sequence[Scored]]:
         """The same for each of the windows that are stacked."""
+        self._look_for_a_gap(frame)
         return [self._judged(value) for value in self._deviation.of_each(frame, results)]
 
     def reset(self) -> None:
@@ -50,6 +53,11 @@ class AnomalyScorer:
         self._average.reset()
         self._deviation.reset()
         self._is_on = False
+
+    def _look_for_a_gap(self, frame: Frame) -> None:
+        """No mean reaches over one; whether there is an anomaly, the next windows tell."""
+        if self._breaks.before(frame):
+            self._average.reset()
 
     def _judged(self, deviation: float | None) -> Sequence[Scored]:
         if deviation is None:

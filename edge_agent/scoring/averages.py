@@ -1,8 +1,10 @@
-"""Means over the last few windows."""
+"""Means over the last few windows, and where they must begin anew."""
 
 from __future__ import annotations
 
 from collections import deque
+
+from edge_agent.frame import Frame
 
 
 class MovingAverage:
@@ -22,3 +24,17 @@ class MovingAverage:
     def reset(self) -> None:
         """Forget all numbers."""
         self._numbers.clear()
+
+
+class Breaks:
+    """Sees where a window does not follow the one before: a gap in its signal is between them."""
+
+    def __init__(self) -> None:
+        self._part: int | None = None
+
+    def before(self, frame: Frame) -> bool:
+        """Whether there is one before this window; asked once for each."""
+        if frame.place is None or frame.place.part == self._part:
+            return False
+        is_first, self._part = self._part is None, frame.place.part
+        return not is_first

@@ -7,25 +7,28 @@ from collections.abc import Sequence
 
 from edge_agent.frame import Frame
 from edge_agent.result import ClassScore, Result, Scored
+from edge_agent.scoring.averages import Breaks
 from edge_agent.scoring.options import SmoothOptions
 
 
 class Smooth:
     """Gives each class the mean of its scores in the newest windows.
 
-    At the beginning of a stream the windows that there are not count as zero: one window that
-    looks like a word is not yet the word.
+    At the beginning of a stream, and behind a gap in it, the windows that there are not count as
+    zero: one window that looks like a word is not yet the word.
     """
 
     needs_all = True
 
     def __init__(self, options: SmoothOptions) -> None:
         self._length = options.average
+        self._breaks = Breaks()
         self._windows: deque[dict[tuple[str, int], float]] = deque(maxlen=options.average)
 
     def apply(self, frame: Frame, results: Sequence[Result]) -> Sequence[Scored]:
         """The classes with their smoothed scores, best first; other results as they are."""
-        del frame
+        if self._breaks.before(frame):
+            self._windows.clear()
         scores = {(r.label, r.index): r.score for r in results if isinstance(r, ClassScore)}
         self._windows.append(scores)
         means = {

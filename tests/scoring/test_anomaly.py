@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from edge_agent.errors import SignalMismatch
-from edge_agent.frame import Frame
+from edge_agent.frame import Frame, Place
 from edge_agent.result import ClassScore, Reading, Result
 from edge_agent.scoring.anomaly import AnomalyScorer
 from edge_agent.scoring.calibration import make_calibration
@@ -146,3 +147,14 @@ def test_robust_z_of_what_stands_still() -> None:
     judge = RobustZ(40)
     assert max(judge.of(ANY, put([7.0, 0.0])) for _ in range(100)) == 0.0
     assert judge.of(ANY, put([7.1, 0.0])) > 100.0
+
+
+def test_no_mean_reaches_over_a_gap() -> None:
+    """The first window behind it is judged by itself."""
+    scorer = AnomalyScorer(Given, 10.0, average=2)
+    told = []
+    for part, value in ((1, 8.0), (1, 4.0), (2, 9.0)):
+        reading, *_ = scorer.apply(replace(window(value), place=Place(part, 0, 1, 1)), ())
+        assert isinstance(reading, Reading)
+        told.append(reading.value)
+    assert told == [8.0, 6.0, 9.0]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from edge_agent.frame import Place
 from edge_agent.result import ClassScore, Result
 from edge_agent.scoring.options import SmoothOptions
 from edge_agent.scoring.smooth import Smooth
@@ -53,3 +56,12 @@ def test_best_first_and_other_results_as_they_are() -> None:
     found: list[Result] = [*raw, ClassScore("a", 0.1, 0), ClassScore("b", 0.9, 1)]
     results = Smooth(SmoothOptions(1)).apply(window(), found)
     assert results == [raw[0], ClassScore("b", 0.9, 1), ClassScore("a", 0.1, 0)]
+
+
+def test_a_gap_in_the_signal() -> None:
+    """No mean reaches over it."""
+    smooth = Smooth(SmoothOptions(2))
+    first, second = (replace(window(), place=Place(part, 0, 4, 4)) for part in (1, 2))
+    smooth.apply(first, [ClassScore("yes", 1.0, 0)])
+    assert smooth.apply(first, [ClassScore("yes", 1.0, 0)]) == [ClassScore("yes", 1.0, 0)]
+    assert smooth.apply(second, [ClassScore("yes", 1.0, 0)]) == [ClassScore("yes", 0.5, 0)]
