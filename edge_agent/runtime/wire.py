@@ -265,7 +265,7 @@ def build_agent(
         composites = Composites(identity, messages, outbox, recent.note)
         note = both(recent.note, composites.note)
         assembly = Assembly(identity, messages, outbox, open_for, note, metrics, scorer)
-        store, marks = _store_of(config), Marks(_kept(config.agent.state_dir, _marks_of(config)))
+        store, marks = _store_of(config, publish), Marks(_marks_of(config, publish))
 
         def tell(step: ModelStep) -> None:
             outbox.put(messages.model_step(step))
@@ -308,15 +308,19 @@ def build_agent(
     )
 
 
-def _store_of(config: Config) -> ModelStore | None:
+def _store_of(config: Config, is_daemon: bool) -> ModelStore | None:
+    """None for whoever only measures: the store is that of the daemon, which may run beside it."""
+    if not is_daemon:
+        return None
     try:
         return ModelStore(store_folder(config.agent.state_dir))
     except RuntimeError:
         return None
 
 
-def _marks_of(config: Config) -> str:
-    return f"{config.agent.name}.probation.json"
+def _marks_of(config: Config, is_daemon: bool) -> Path | None:
+    file = f"{config.agent.name}.probation.json"
+    return _kept(config.agent.state_dir, file) if is_daemon else None
 
 
 def _kept(state_dir: Path | None, what: str) -> Path | None:
