@@ -141,11 +141,19 @@ class ModelStore:
 
     def entry_of(self, path: Path) -> Entry | None:
         """The version that a file is the model of; None for a file outside of the store."""
-        folder = path.parent
-        if folder.parent.parent != self.folder or not (folder / MANIFEST).is_file():
-            return None
-        name = folder.parent.name
+        name, folder = self.model_of(path), path.parent
+        with told(self.folder, "the model store cannot be read"):
+            if not name or not (folder / MANIFEST).is_file():
+                return None
         return Entry(read_manifest(folder), folder, self._history(name)[-1] == folder.name)
+
+    def model_of(self, path: Path) -> str:
+        """The name of the model that a file is a version of; empty for a file outside of the store.
+
+        The version may be gone.
+        """
+        folder = path.parent.parent
+        return folder.name if folder.parent == self.folder else ""
 
     def changed(self, name: str) -> int:
         """A number that is another one after the version in use has changed; 0 without a model."""

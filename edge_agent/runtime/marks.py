@@ -31,29 +31,39 @@ class Marks:
             return {}
 
     def set(self, model: str, entry: Entry) -> None:
-        """Note that this version of a model is on probation."""
+        """Note that this version of a model is on probation; raises OSError where it cannot."""
         self._marks[model] = marked(entry)
-        self._write()
+        try:
+            self._write()
+        except OSError:
+            del self._marks[model]
+            raise
 
     def clear(self, model: str) -> None:
         """It is over for this one."""
-        if self._marks.pop(model, None) is not None:
+        if self._marks.pop(model, None) is None:
+            return
+        try:
             self._write()
+        except OSError as error:
+            self._warn(error)
 
     def forget(self) -> None:
         """It is over for all, also for those of an agent before."""
         self._marks.clear()
-        if self._file is not None:
-            self._file.unlink(missing_ok=True)
+        try:
+            if self._file is not None and self._file.exists():
+                self._file.unlink()
+        except OSError as error:
+            self._warn(error)
 
     def _write(self) -> None:
-        if self._file is None:
-            return
-        try:
+        if self._file is not None:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             write_durably(self._file, json.dumps(self._marks).encode())
-        except OSError as error:
-            _log.warning("%s cannot be kept: %s", self._file, error.strerror or error)
+
+    def _warn(self, error: OSError) -> None:
+        _log.warning("%s cannot be written: %s", self._file, error.strerror or error)
 
 
 def marked(entry: Entry) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from statistics import median
@@ -40,6 +41,8 @@ class Probation:
         self._took: deque[float] = deque(maxlen=RECENT)
         self._pairs: list[tuple[float, float]] = []
         self._shadow = Memory()
+        self._is_given_up = False
+        self._before_in_use = threading.Lock()
 
     @property
     def usual(self) -> float:
@@ -50,15 +53,29 @@ class Probation:
         """Infer a frame; raises what both models raise on it."""
         try:
             outcome = infer(self.fresh, memory)
-        except Exception as error:  # noqa: BLE001 - raised again if it is the frame's fault
-            outcome = infer(self.before, memory)
-            self.fault = f"it fails on a frame: {error}"
+        except Exception as error:
+            with self._before_in_use:
+                if self._is_given_up:
+                    raise
+                outcome = infer(self.before, memory)
+            self.fault = f"it fails on a frame: {error or repr(error)}"
             return outcome
         self.frames += 1
         self._took.append(took(outcome))
         if self._seems_slow():
             self._compare(infer, took(outcome))
         return outcome
+
+    def give_up(self) -> Inference | None:
+        """The one before, for another thread; this one, which hangs, never touches it again.
+
+        None where it has gone back to it, or is at it just now.
+        """
+        if not self._before_in_use.acquire(blocking=False):
+            return None
+        self._is_given_up = True
+        self._before_in_use.release()
+        return None if self.fault else self.before
 
     def _seems_slow(self) -> bool:
         return len(self._took) >= _ENOUGH and self._is_slow(median(self._took), self._usual)
@@ -68,7 +85,14 @@ class Probation:
 
     def _compare(self, infer: Infer, fresh: float) -> None:
         """Measure the other model on the same frame, which has no influence on anything."""
-        self._pairs.append((fresh, took(infer(self.before, self._shadow))))
+        try:
+            with self._before_in_use:
+                if self._is_given_up:
+                    return
+                before = took(infer(self.before, self._shadow))
+        except Exception:  # noqa: BLE001 - the new model did not fail on it
+            return
+        self._pairs.append((fresh, before))
         if len(self._pairs) < _PAIRS:
             return
         now, then = (median(times) for times in zip(*self._pairs, strict=True))

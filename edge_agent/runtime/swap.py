@@ -24,12 +24,13 @@ _log = logging.getLogger(__name__)
 _OPENING = 300.0  # seconds after which opening a model hangs; its child has less
 _ENOUGH = 20  # frames that a model must have seen before it is kept
 _HANGS = 5.0  # seconds over one frame after which a new model hangs ...
-_TIMES = 50.0  # ... or so many times as long as the one before took
+_TIMES = 50.0  # ... or so many times as long as the one before took ...
+_MOST = 20.0  # ... but before systemd would say so of the agent
 
 LONGEST = 10.0
 """So many times the time of watching a model is watched at most, where it sees no frames."""
 
-Outcome = Literal["kept", "refused", "rolled_back", "rebuild"]
+Outcome = Literal["kept", "refused", "rolled_back", "rebuild", "unused"]
 
 
 class Opening:
@@ -76,7 +77,8 @@ class Swap:
     """Brings a model in: tries it, uses it from one frame to the next, watches it, keeps it or not.
 
     `look` belongs to the agent's thread; it returns how all ended, None while it goes on. `enter`
-    is called right before the model comes into use, `tell` at each step with the reason.
+    is called right before the model comes into use, with whether it will be watched; an
+    EdgeAgentError from it keeps the model out. `tell` is called at each step with the reason.
     """
 
     def __init__(
@@ -86,7 +88,7 @@ class Swap:
         wanted: ModelConfig,
         open_model: Callable[[], Inference],
         options: UpdatesOptions,
-        enter: Callable[[], None],
+        enter: Callable[[bool], None],
         tell: Callable[[SwapStage, str], None],
     ) -> None:
         self.name = name
@@ -98,6 +100,7 @@ class Swap:
         self._tell = tell
         self._began = time.monotonic()
         self._fine: frozenset[str] = frozenset()
+        self._ward = assembly.model(name)
         self._worker: ModelWorker | None = None
         self._look: Callable[[], Outcome | None] = self._try
         tell("trying", "")
@@ -106,6 +109,12 @@ class Swap:
     def look(self) -> Outcome | None:
         """Go on as far as possible; how it ended, None while it goes on."""
         return self._look()
+
+    def withdraw(self, reason: str) -> Outcome | None:
+        """Go back to the one before, if the model is in use already: it is wanted no more."""
+        if self._look != self._watch or self._is_unused:
+            return None
+        return self._roll_back(reason)
 
     def stop(self) -> None:
         """Leave everything as it is: the agent ends."""
@@ -116,28 +125,40 @@ class Swap:
         if not self._opening.done:
             hangs = time.monotonic() - self._began > _OPENING
             return self._refuse(f"it is not open after {_OPENING:g} s") if hangs else None
-        fresh, ward = self._opening.inference, self._assembly.model(self.name)
-        if fresh is None or ward is None:
-            return self._refuse(self._opening.error or "it is not used any more")
-        present = ward.unit.inference
-        if present is None or ward.failed:
+        fresh, ward = self._opening.inference, self._ward
+        if ward is None or self._is_unused:
+            self._refuse("it is not used any more")
+            return "unused"
+        if fresh is None:
+            return self._refuse(self._opening.error)
+        if ward.failed:
             return self._open_at_last(ward, fresh)
+        # Where none is open yet, that will be soon, or fail.
+        present = ward.unit.inference
+        return None if present is None else self._take_over(ward.unit, fresh, present)
+
+    def _take_over(
+        self, worker: ModelWorker, fresh: Inference, present: Inference
+    ) -> Outcome | None:
         if fresh.decoder.kind != present.decoder.kind:
             self._opening.discard()
             return "rebuild"
         if why := why_not(fresh, present, self._items()):
             return self._refuse(why)
-        self._enter()
+        try:
+            self._enter(True)
+        except EdgeAgentError as error:
+            return self._refuse(str(error))
         users = self._assembly.users(self.name).items()
         self._fine = frozenset(name for name, pipeline in users if not _trouble(pipeline.status))
-        self._worker = ward.unit
-        self._worker.swap(fresh, self._options.slowdown)
+        self._worker = worker
+        worker.swap(fresh, self._options.slowdown)
         self._look = self._place
         return None
 
     def _open_at_last(self, ward: Ward[ModelWorker], fresh: Inference) -> Outcome:
         """No model was open, so there is none to go back to."""
-        self._enter()
+        self._enter(False)
         self._tell("swapped", "")
         self._assembly.adopt(self.name, self._wanted, fresh)
         ward.hurry()
@@ -146,6 +167,9 @@ class Swap:
 
     def _place(self) -> Outcome | None:
         assert self._worker is not None
+        if self._is_unused:
+            self._refuse("it is not used any more")
+            return "unused"
         probation = self._worker.probation
         if probation is not None and probation.fresh is self._opening.inference:
             self._assembly.adopt(self.name, self._wanted)
@@ -159,6 +183,9 @@ class Swap:
 
     def _watch(self) -> Outcome | None:
         assert self._worker is not None
+        if self._is_unused:
+            self._tell("kept", "it is not used any more")
+            return "unused"
         probation = self._worker.probation
         watched = time.monotonic() - self._began
         if why := self._fault():
@@ -180,7 +207,7 @@ class Swap:
         if probation is not None and probation.fault:
             return probation.fault
         usual = probation.usual if probation is not None else 0.0
-        limit = max(_HANGS, _TIMES * usual / 1e3)
+        limit = max(_HANGS, min(_TIMES * usual / 1e3, _MOST))
         if self._worker.busy_for() > limit:
             return f"it does not answer for {limit:g} s"
         for name, pipeline in self._assembly.users(self.name).items():
@@ -189,13 +216,17 @@ class Swap:
         return ""
 
     def _thread_failure(self) -> str:
-        ward = self._assembly.model(self.name)
+        ward = self._ward
         assert self._worker is not None
-        if ward is None:
-            return "it is not used any more"
+        assert ward is not None
         if ward.unit is self._worker and not ward.failed and self._worker.alive:
             return ""
         return f"its thread ended: {self._worker.failure or 'it was begun anew'}"
+
+    @property
+    def _is_unused(self) -> bool:
+        """Whether a reload took the model away meanwhile, or built all of it anew."""
+        return self._assembly.model(self.name) is not self._ward
 
     def _refuse(self, reason: str) -> Outcome:
         self._opening.discard()
@@ -203,10 +234,11 @@ class Swap:
         return "refused"
 
     def _roll_back(self, reason: str) -> Outcome:
-        worker, ward = self._worker, self._assembly.model(self.name)
+        worker, ward = self._worker, self._ward
         assert worker is not None
+        assert ward is not None
         spare = None
-        if ward is not None and ward.unit is worker and worker.alive:
+        if ward.unit is worker and worker.alive:
             if worker.busy_for() > _HANGS:
                 spare = worker.give_up()
                 ward.abandon(reason)
@@ -214,8 +246,7 @@ class Swap:
                 worker.take_back(reason)
                 worker.keep()
         self._assembly.adopt(self.name, self._before, spare)
-        if ward is not None:
-            ward.hurry()
+        ward.hurry()
         self._tell("rolled_back", reason)
         return "rolled_back"
 

@@ -19,12 +19,13 @@ from edge_agent.event import ModelStep, SwapStage
 from edge_agent.modelstore import Entry, ModelStore
 from edge_agent.modelstore.files import sha256_of
 from edge_agent.modelstore.options import UpdatesOptions
+from edge_agent.modelstore.store import fault_of
 from edge_agent.mqtt.commands import CommandRefused
 from edge_agent.runtime.assembly import Assembly, OpenModel
 from edge_agent.runtime.inference import Inference
 from edge_agent.runtime.marks import Marks, marked
 from edge_agent.runtime.supervisor import Ward
-from edge_agent.runtime.swap import Swap
+from edge_agent.runtime.swap import Outcome, Swap
 from edge_agent.runtime.worker import ModelWorker
 
 _log = logging.getLogger(__name__)
@@ -67,8 +68,9 @@ class Swaps:
         self._tell = tell
         self._wishes: dict[str, _Wish] = {}
         self._swaps: dict[str, tuple[Swap, _Wish, str]] = {}
-        self._given_up: set[str] = set()  # SHA-256 of what did no good, or has none before it
+        self._given_up: set[tuple[str, float]] = set()  # see `_key`
         self._seen: dict[str, int] = {}
+        self._hopeless: dict[str, int] = {}
         self._follow_at = 0.0
 
     def recover(self) -> None:
@@ -88,9 +90,8 @@ class Swaps:
         self._marks.forget()
 
     def _recover_from(self, name: str, model: ModelConfig, entry: Entry) -> None:
-        assert self._store is not None
-        before = self._store.rollback(entry.manifest.name)
-        self._given_up.add(entry.manifest.sha256)
+        before = self._take_out_of_use(entry)
+        self._given_up.add(_key(entry))
         self._assembly.adopt(name, model.model_copy(update={"file": before.path}))
         reason = "the agent ended while it was watched, so it may be the cause"
         wish = self._stored_wish(model, entry)
@@ -114,7 +115,6 @@ class Swaps:
             raise CommandRefused(str(error)) from error
         changed = wish.sha256 != self._running(name)
         if changed:
-            self._given_up.discard(wish.sha256)
             self._wishes[name] = wish
         return {"model": name, "sha256": wish.sha256, "changed": changed}
 
@@ -124,7 +124,9 @@ class Swaps:
         for ward in self._open():
             name = ward.unit.name
             present, wanted = self._assembly.config.models.get(name), models.get(name)
-            if present is None or wanted is None or present == wanted:
+            if present is None or wanted is None:
+                continue
+            if present == wanted and not self.busy_with(name):
                 continue
             try:
                 self._wishes[name] = self._wish(wanted, by_reload=True)
@@ -151,17 +153,18 @@ class Swaps:
 
     def look(self) -> None:
         """Go on with all that is under way, and see what the store has."""
-        self._follow()
+        is_due = time.monotonic() >= self._follow_at
+        if is_due:
+            self._follow_at = time.monotonic() + _FOLLOW
         for name, (swap, wish, before) in list(self._swaps.items()):
             outcome = swap.look()
+            if outcome is None and is_due and (why := self._left(wish.entry)):
+                outcome = swap.withdraw(why)
             if outcome is None:
                 continue
             del self._swaps[name]
-            if outcome == "rebuild":
-                self._other_kind(name, wish, before)
-            elif outcome != "kept":
-                self._give_up(wish)
-            self._marks.clear(name)
+            self._end(name, wish, before, outcome)
+        self._follow(is_due)
         for name in [each for each in self._wishes if each not in self._swaps]:
             wish = self._wishes.pop(name)
             if self._is_due(name, wish):
@@ -179,6 +182,16 @@ class Swaps:
 
     # How it begins and ends
 
+    def _end(self, name: str, wish: _Wish, before: str, outcome: Outcome) -> None:
+        if outcome == "rebuild":
+            self._other_kind(name, wish, before)
+        elif outcome in ("refused", "rolled_back"):
+            self._give_up(wish)
+            again = self._wishes.get(name)  # asked for once more while it was under way
+            if again is not None and (again.model, again.sha256) == (wish.model, wish.sha256):
+                del self._wishes[name]
+        self._marks.clear(name)
+
     def _is_due(self, name: str, wish: _Wish) -> bool:
         """Whether it is still used, and not there already."""
         present = self._assembly.config.models.get(name)
@@ -189,14 +202,23 @@ class Swaps:
         before = self._running(name)
 
         def open_model() -> Inference:
+            if wish.entry is not None and (fault := fault_of(wish.entry.folder)):
+                raise ModelError(f"it is damaged in the store: {fault}", "install it again")
             config = self._assembly.config
             models = {**config.models, name: wish.model}
             return self._open_model(config.model_copy(update={"models": models}), name)
 
-        def enter() -> None:
-            if wish.entry is not None:
-                self._marks.set(name, wish.entry)
+        def enter(is_watched: bool) -> None:
+            if wish.entry is None:
+                return
+            try:
+                if is_watched:
+                    self._note(name, wish.entry)
                 self._put_to_use(wish.entry)
+            except StoreError as error:
+                if is_watched:
+                    raise
+                _log.warning("model %s: %s", name, error)
 
         def tell(stage: SwapStage, reason: str) -> None:
             self._say(name, wish, before, stage, reason)
@@ -218,10 +240,14 @@ class Swaps:
         if wish.by_reload:
             config = self._assembly.config
             models = {**config.models, name: wish.model}
+            # What runs is another one than what is wanted now, also where only the file changed.
+            present = config.models[name]
+            self._assembly.adopt(name, present.model_copy(update={"sha256": before}))
             try:
                 self.rebuild(config.model_copy(update={"models": models}))
             except ConfigError as error:
                 reason = str(error)
+                self._assembly.adopt(name, present)
             else:
                 self._say(name, wish, before, "swapped", "")
                 self._say(name, wish, before, "kept", "")
@@ -231,23 +257,51 @@ class Swaps:
 
     def _give_up(self, wish: _Wish) -> None:
         """The store goes back to the version before, where it put this one to use."""
-        self._given_up.add(wish.sha256)
-        if wish.entry is None or self._store is None:
+        if wish.entry is None:
             return
+        self._given_up.add(_key(wish.entry))
         try:
-            found = self._store.find(wish.entry.manifest.name)
-            if found is not None and found.folder == wish.entry.folder:
-                self._store.rollback(wish.entry.manifest.name)
+            self._take_out_of_use(wish.entry)
         except StoreError as error:
             _log.warning("%s", error)
 
-    def _put_to_use(self, entry: Entry) -> None:
-        if entry.in_use or self._store is None:
-            return
+    def _take_out_of_use(self, entry: Entry) -> Entry:
+        """The version that the store has in use without this one; raises StoreError."""
+        assert self._store is not None
+        found = self._store.find(entry.manifest.name)
+        if found is not None and found.folder != entry.folder:
+            return found
+        return self._store.rollback(entry.manifest.name)
+
+    def _note(self, name: str, entry: Entry) -> None:
         try:
+            self._marks.set(name, entry)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise StoreError(
+                f"it cannot be noted on the disk that it is watched: {reason}",
+                "without that a crash would come again and again",
+            ) from error
+
+    def _put_to_use(self, entry: Entry) -> None:
+        if self._store is None:
+            return
+        if not entry.in_use:
             self._store.use(entry.manifest.name, entry.manifest.version)
-        except StoreError as error:
-            _log.warning("%s", error)
+        elif why := self._left(entry):
+            raise StoreError(why)
+
+    def _left(self, entry: Entry | None) -> str:
+        """Why that is not the version that the store has in use any more; empty where it is."""
+        if entry is None or self._store is None:
+            return ""
+        try:
+            found = self._store.find(entry.manifest.name)
+        except StoreError:
+            return ""
+        if found is None or found.folder == entry.folder:
+            return ""
+        return f"the store has version {found.manifest.version} in use by now"
 
     # What is to be tried
 
@@ -277,50 +331,50 @@ class Swaps:
     def _entry(self, model: ModelConfig) -> Entry | None:
         return None if self._store is None else self._store.entry_of(model.file)
 
-    def _follow(self) -> None:
-        """See which models do not open, and now and then which versions the store has in use."""
-        now = time.monotonic()
-        is_due = now >= self._follow_at
-        if is_due:
-            self._follow_at = now + _FOLLOW
+    def _follow(self, is_due: bool) -> None:
+        """See which models do not open, and where it `is_due` which versions the store has."""
         for ward in self._assembly.models:
             name = ward.unit.name
             model = self._assembly.config.models.get(name)
             is_hopeless = ward.hopeless and isinstance(ward.unit.failure, ModelError)
             if model is None or self.busy_with(name) or not (is_due or is_hopeless):
                 continue
+            stored = "" if self._store is None else self._store.model_of(model.file)
             try:
-                entry = self._entry(model)
-                if entry is not None and is_hopeless:
-                    self._try_version_before(name, model, entry, str(ward.unit.failure))
-                elif entry is not None:
-                    self._follow_one(name, model, entry)
+                if stored and is_hopeless:
+                    self._try_version_before(name, model, stored, str(ward.unit.failure))
+                elif stored:
+                    self._follow_one(name, model, stored)
             except StoreError as error:
                 _log.warning("model %s: %s", name, error)
 
-    def _follow_one(self, name: str, model: ModelConfig, entry: Entry) -> None:
+    def _follow_one(self, name: str, model: ModelConfig, stored: str) -> None:
         assert self._store is not None
-        stored = entry.manifest.name
         changed = self._store.changed(stored)
         if changed == self._seen.get(name):
             return
         self._seen[name] = changed
         found = self._store.find(stored)
-        if found is None or found.folder == entry.folder:
+        if found is None or found.folder == model.file.parent:
             return
-        if found.manifest.sha256 not in self._given_up:
+        if _key(found) not in self._given_up:
             self._wishes[name] = self._stored_wish(model, found)
 
-    def _try_version_before(self, name: str, model: ModelConfig, entry: Entry, reason: str) -> None:
+    def _try_version_before(self, name: str, model: ModelConfig, stored: str, reason: str) -> None:
         """What is in use in the store does not open here: what was in use before may."""
         assert self._store is not None
-        if entry.manifest.sha256 not in self._given_up:
-            self._given_up.add(entry.manifest.sha256)
+        changed = self._store.changed(stored)
+        if changed == self._hopeless.get(name):
+            return
+        entry = self._entry(model)
+        if entry is not None and _key(entry) not in self._given_up:
+            self._given_up.add(_key(entry))
             self._say(name, self._stored_wish(model, entry), "", "refused", reason)
-        for each in reversed(self._store.entries(entry.manifest.name)):
-            if each.manifest.sha256 not in self._given_up:
+        for each in reversed(self._store.entries(stored)):
+            if _key(each) not in self._given_up:
                 self._wishes[name] = self._stored_wish(model, each)
                 return
+        self._hopeless[name] = changed
 
     def _open(self) -> list[Ward[ModelWorker]]:
         """The models that are open and work."""
@@ -332,3 +386,8 @@ class Swaps:
         ward = self._assembly.model(name)
         inference = None if ward is None or ward.failed else ward.unit.inference
         return "" if inference is None else inference.ref.sha256
+
+
+def _key(entry: Entry) -> tuple[str, float]:
+    """What did no good is not tried again, unless it is installed again."""
+    return entry.manifest.sha256, entry.manifest.installed

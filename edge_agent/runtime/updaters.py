@@ -39,9 +39,16 @@ class ModelNews:
         self._listeners.append(listener)
 
 
-def swaps_of(assembly: Assembly, open_model: OpenModel, news: ModelNews) -> Swaps:
-    """Who lets models take the place of others."""
+def swaps_of(
+    assembly: Assembly, open_model: OpenModel, news: ModelNews, *, is_daemon: bool
+) -> Swaps:
+    """Who lets models take the place of others.
+
+    Whoever only measures has no part in the store, which is that of the daemon beside it.
+    """
     config = assembly.config
+    if not is_daemon:
+        return Swaps(assembly, open_model, None, config.updates, Marks(None), news)
     marks = kept_folder(config.agent.state_dir, f"{config.agent.name}.probation.json")
     try:
         store = ModelStore(store_folder(config.agent.state_dir))

@@ -138,7 +138,7 @@ def build_agent(
             *_page(config, assembly, messages, client, recent, outbox, governor),
             *(updaters_of(assembly, news) if publish else ()),
         ],
-        swaps=swaps_of(assembly, open_for, news),
+        swaps=swaps_of(assembly, open_for, news, is_daemon=publish),
     )
 
 

@@ -113,9 +113,12 @@ class ModelWorker:
             added = [pipeline for pipeline in pipelines if pipeline not in self._pipelines]
             self._pipelines = tuple(pipelines)
             self._ready.notify_all()
-        # Either the thread, once the model is open, sees the new ones, or we see the open model.
-        if self.inference is not None:
-            self._introduce(self.inference, added)
+        # Either the thread, once the model is open, sees the new ones, or we see the open model:
+        # the last one, if another takes its place meanwhile.
+        told = None
+        while (inference := self.inference) is not None and inference is not told:
+            self._introduce(inference, added)
+            told = inference
 
     def busy_for(self) -> float:
         """Seconds that the frame in work has taken so far."""
@@ -137,10 +140,12 @@ class ModelWorker:
     def give_up(self) -> Inference | None:
         """Heed no more what this thread says, which hangs; the model before the one on probation.
 
-        That is not closed by this thread any more.
+        That is not used or closed by this thread any more.
         """
         self._is_given_up = True
-        return self._release()
+        with self._ready:
+            probation, self.probation = self.probation, None
+        return None if probation is None else probation.give_up()
 
     def start(self) -> None:
         """Open the model and begin, in the background."""
@@ -270,7 +275,8 @@ class ModelWorker:
             outcome = self._infer(pipeline, job, inference)
             self._failures = 0
         except SignalMismatch as error:
-            pipeline.refused(error)
+            if not self._is_given_up:
+                pipeline.refused(error)
             return
         except Exception:
             self._failures += 1
@@ -301,7 +307,7 @@ class ModelWorker:
             outcome = infer(inference, job.memory)
         else:
             outcome = probation.run(infer, job.memory)
-            if probation.fault:
+            if probation.fault and not self._is_given_up:
                 self._go_back(probation)
         self._took.append(took(outcome))
         return outcome

@@ -6,6 +6,7 @@ import json
 import shutil
 import signal
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -28,20 +29,28 @@ import os, sys
 if "edge_agent.engines.probe" in sys.orig_argv and "/parts/crashing/" in sys.orig_argv[-1]:
     os.kill(os.getpid(), 11)
 """
-FAILS = """
-import sys
+ENDS = """
+import os, sys, time
 if "run" in sys.orig_argv:
     from edge_agent.engines.numpy.engine import NumpyEngine
     from edge_agent.errors import InferenceError
     init, run, fill = NumpyEngine.__init__, NumpyEngine.run, NumpyEngine.fill
     def opened(self, model, *words):
         init(self, model, *words)
-        self.left = 10 if "/parts/failing/" in str(model) else 10 ** 9
+        ends = [each for each in ENDS if f"/parts/{each}/" in str(model)]
+        self.left, self.end = (10, ENDS[ends[0]]) if ends else (10 ** 9, None)
     def count(self, *tensors):
         self.left -= 1
         if self.left < 0:
-            raise InferenceError("out of luck")
+            self.end()
         return run(self, *tensors)
+    def fail():
+        raise InferenceError("out of luck")
+    ENDS = {
+        "failing": fail,
+        "hanging": lambda: time.sleep(1000),
+        "killing": lambda: os.kill(os.getpid(), 11),
+    }
     NumpyEngine.__init__, NumpyEngine.run = opened, count
 """
 
@@ -62,7 +71,7 @@ class Device:
         config["updates"] = {"watch": "1s"}
         site = folder / "site"
         site.mkdir()
-        (site / "sitecustomize.py").write_text(CRASHES + FAILS)
+        (site / "sitecustomize.py").write_text(CRASHES + ENDS)
         self.agent = AgentProcess(folder, config, ("env", f"PYTHONPATH={site}:{ROOT}"))
 
     def install(self, file: Path, version: str, golden: Path | None = None) -> str:
@@ -103,6 +112,12 @@ class Device:
         assert self.said.of(f"{BASE}/belt/status")[-1] == b"online"
         assert self.said.of(f"{BASE}/belt/status").count(b"offline") <= 1  # from the start
         assert "Traceback" not in self.agent.said
+
+    def goes_on(self, sha256: str) -> None:
+        """Wait for some more frames, the last of them by that model."""
+        count = len(self.frames())
+        wait_until(lambda: len(self.frames()) > count + 5, 30.0, lambda: self.agent.said)
+        assert self.frames()[-1]["model"]["sha256"] == sha256
 
     def missing(self) -> int:
         """Frames that were not inferred between the first and the last."""
@@ -177,6 +192,18 @@ def test_one_that_fails_later(device: Device, tmp_path: Path) -> None:
     assert device.missing() <= 2
 
 
+def test_one_that_hangs(device: Device, tmp_path: Path) -> None:
+    """It is given up, the one before works on, and the agent ends as usual."""
+    device.install(write_same(tmp_path / "same.tflite"), "hanging")
+    step = device.wait_for("trying", "swapped", "rolled_back")
+    assert step["reason"] == "it does not answer for 5 s"
+    device.goes_on(device.good)
+    times = [each["time"] for each in device.frames()]
+    assert max(after - one for one, after in pairwise(times)) < 7.0
+    assert device.said.of(f"{BASE}/belt/status")[-1] == b"online"
+    assert device.in_use() == "1"
+
+
 def test_one_that_is_slow(device: Device, tmp_path: Path) -> None:
     """It is measured against the one before, which comes back."""
     device.install(write_slow(tmp_path / "slow.tflite"), "2")
@@ -219,17 +246,14 @@ def test_a_file_that_the_yaml_names(device: Device, tmp_path: Path) -> None:
     device.goes_on_with(step["sha256"])
 
 
-def test_a_crash_while_it_is_watched(device: Device, tmp_path: Path) -> None:
-    """The next start does without the model that may have been the cause."""
-    device.install(write_same(tmp_path / "same.tflite"), "2")
-    device.wait_for("trying", "swapped")
-    device.agent.kill()
+def test_one_that_crashes_later(device: Device, tmp_path: Path) -> None:
+    """It takes the agent with it, once: the next start does without it."""
+    device.install(write_same(tmp_path / "same.tflite"), "killing")
+    wait_until(lambda: not device.agent.alive, 30.0, lambda: device.agent.said)
     device.agent.start()
     step = device.wait_for("trying", "swapped", "rolled_back")
     assert "the agent ended while it was watched" in step["reason"]
-    count = len(device.frames())
-    wait_until(lambda: len(device.frames()) > count + 5, 30.0, lambda: device.agent.said)
-    assert device.frames()[-1]["model"]["sha256"] == device.good
+    device.goes_on(device.good)
     assert device.in_use() == "1"
 
 
@@ -240,7 +264,5 @@ def test_a_bad_one_at_the_start(device: Device, tmp_path: Path) -> None:
     device.agent.start()
     device.wait_for("refused", "trying", "swapped", "kept")
     assert "it crashes the runtime (SIGSEGV)" in device.steps()[0]["reason"]
-    count = len(device.frames())
-    wait_until(lambda: len(device.frames()) > count + 5, 30.0, lambda: device.agent.said)
-    assert device.frames()[-1]["model"]["sha256"] == device.good
+    device.goes_on(device.good)
     assert device.in_use() == "1"

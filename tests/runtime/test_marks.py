@@ -31,6 +31,17 @@ def test_a_damaged_file_says_nothing(tmp_path: Path, content: bytes) -> None:
     assert Marks(tmp_path / "m.json").read() == {}
 
 
+def test_where_nothing_can_be_written(tmp_path: Path) -> None:
+    """What cannot be noted is told; what cannot be forgotten ends nobody."""
+    (tmp_path / "file").touch()
+    marks = Marks(tmp_path / "file" / "marks.json")
+    with pytest.raises(OSError, match="file"):
+        marks.set("a", ENTRY)
+    marks.clear("a")
+    marks.forget()
+    assert marks.read() == {}
+
+
 def test_without_a_folder() -> None:
     """It does no harm."""
     marks = Marks(None)

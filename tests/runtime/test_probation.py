@@ -102,3 +102,47 @@ def test_what_is_measured_has_no_influence() -> None:
     others = {id(memory) for inference, memory in seen if inference is BEFORE}
     assert len(others) == 1
     assert id(mine) not in others
+
+
+def test_one_that_was_given_up_is_not_measured() -> None:
+    """The one before belongs to another thread from then on."""
+    asked = []
+
+    def act(inference: Inference, _: Memory) -> Outcome:
+        asked.append(inference)
+        return Outcome((), 0.0, 50.0, 0.0)
+
+    watched = probation()
+    assert infer(watched, act, 8) == 0
+    assert watched.give_up() is BEFORE
+    assert infer(watched, act, 20) == 0
+    assert BEFORE not in asked
+
+
+def test_one_that_is_given_up_while_the_one_before_is_in_use() -> None:
+    """Nobody else may have that then."""
+    given: list[object] = []
+
+    def act(inference: Inference, _: Memory) -> Outcome:
+        if inference is FRESH:
+            raise InferenceError("no luck")
+        given.append(watched.give_up())
+        return Outcome((), 0.0, 1.0, 0.0)
+
+    watched = probation()
+    watched.run(act, Memory())
+    assert given == [None]
+    assert watched.give_up() is None, "it went back"
+
+
+def test_a_frame_on_which_only_the_one_before_fails() -> None:
+    """The new one's result counts."""
+
+    def act(inference: Inference, _: Memory) -> Outcome:
+        if inference is BEFORE:
+            raise InferenceError("bad frame")
+        return Outcome((), 0.0, 50.0, 0.0)
+
+    watched = probation()
+    assert infer(watched, act, 30) == 0
+    assert watched.frames == 30

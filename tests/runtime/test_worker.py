@@ -348,3 +348,24 @@ def test_a_model_that_hangs_is_given_up() -> None:
     crew.wait_for_the_end()
     assert (fresh.closed, crew.inference.closed) == (1, 0)
     assert crew.rigs[0].pipeline.metrics.counts.inferred == 1
+
+
+def test_a_model_that_fails_after_it_was_given_up() -> None:
+    """Its thread keeps its hands off the one before, which another thread uses by now."""
+    going_on = threading.Event()
+
+    def hang(number: int) -> Sequence[Result]:
+        going_on.wait(LIMIT)
+        raise InferenceError("the accelerator is gone")
+
+    crew, fresh = Crew(lambda number: [cat()]), FakeInference(hang, OTHER)
+    crew.worker.start()
+    crew.feed()
+    swapped(crew, fresh)
+    crew.rigs[0].take_in()
+    wait_until(lambda: fresh.seen)
+    assert crew.worker.give_up() is crew.inference
+    crew.worker.stop(0.0)
+    going_on.set()
+    crew.wait_for_the_end()
+    assert (fresh.closed, crew.inference.closed, crew.inference.seen) == (1, 0, [0])
