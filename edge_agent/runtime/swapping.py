@@ -19,6 +19,7 @@ from edge_agent.event import ModelStep, SwapStage
 from edge_agent.modelstore import Entry, ModelStore
 from edge_agent.modelstore.files import sha256_of
 from edge_agent.modelstore.options import UpdatesOptions
+from edge_agent.modelstore.release import read_release
 from edge_agent.modelstore.store import fault_of
 from edge_agent.mqtt.commands import CommandRefused
 from edge_agent.runtime.assembly import Assembly, OpenModel
@@ -315,11 +316,23 @@ class Swaps:
         entries = self._store.entries(entry.manifest.name)
         for each in entries:
             if each.manifest.version == version or (version is None and each.in_use):
+                self._refuse_older(each)
                 return self._stored_wish(model, each)
         known = ", ".join(each.manifest.version for each in entries)
         raise CommandRefused(
             f"the store has no such version of {entry.manifest.name}; it has {known}"
         )
+
+    def _refuse_older(self, entry: Entry) -> None:
+        """Where models are signed, no message from afar leads back to an older one."""
+        if not self._options.keys or entry.in_use or self._store is None:
+            return
+        manifest = entry.manifest
+        if self._store.floor(manifest.name).serial > read_release(entry.folder, ()).serial:
+            raise CommandRefused(
+                f"version {manifest.version} is older than what was accepted already (on the "
+                f"device: edge-agent models rollback {manifest.name})"
+            )
 
     def _wish(self, model: ModelConfig, by_reload: bool = False) -> _Wish:
         return _Wish(model, sha256_of(model.file), self._entry(model), by_reload)

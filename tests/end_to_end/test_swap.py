@@ -15,6 +15,7 @@ import yaml
 
 from edge_agent.config.schema import ModelConfig
 from edge_agent.modelstore import Manifest, ModelStore
+from edge_agent.modelstore.check import install_release
 from edge_agent.runtime.golden import make_golden
 from edge_agent.runtime.opening import open_inference
 from edge_agent.sources.pictures import load_picture
@@ -22,6 +23,7 @@ from tests.support.agent import BASE, ROOT, AgentProcess, belt_config, events
 from tests.support.broker import Mosquitto, Subscriber, wait_until
 from tests.support.cli import MODEL, belt_frame
 from tests.support.commander import Commander
+from tests.support.releases import Maker
 from tests.support.variants import write_other, write_same, write_slow
 
 CRASHES = """
@@ -58,17 +60,23 @@ if "run" in sys.orig_argv:
 class Device:
     """A running agent whose model is version "1" of "parts" in its store."""
 
-    def __init__(self, folder: Path, port: int, subscriber: Subscriber) -> None:
+    def __init__(
+        self, folder: Path, port: int, subscriber: Subscriber, maker: Maker | None = None
+    ) -> None:
         self.store = ModelStore(folder / "state" / "models")
         self.said = subscriber
         self.ask = Commander(subscriber)
         self.folder = folder
-        self.good = self.install(Path(MODEL), "1")
+        if maker is None:
+            self.good = self.install(Path(MODEL), "1")
+        else:
+            release = maker.release(Path(MODEL).read_bytes(), name="parts", golden=None)
+            self.good = install_release(self.store, release, [maker.key]).manifest.sha256
         config = belt_config(port, publish={"detections": True})
         config["agent"]["state_dir"] = str(folder / "state")
         config["models"]["parts"] = {"file": "parts", "engine": "numpy"}
         config["sources"]["clip"]["pace"] = "loop"
-        config["updates"] = {"watch": "1s"}
+        config["updates"] = {"watch": "1s", "keys": [str(maker.key)] if maker else []}
         site = folder / "site"
         site.mkdir()
         (site / "sitecustomize.py").write_text(CRASHES + ENDS)
@@ -180,6 +188,26 @@ def test_one_that_crashes(device: Device, tmp_path: Path) -> None:
     assert "it crashes the runtime (SIGSEGV)" in device.wait_for("trying", "refused")["reason"]
     device.goes_on_with(device.good)
     assert device.in_use() == "1"
+
+
+def test_one_with_a_bad_signature(
+    tmp_path: Path, broker: Mosquitto, subscriber: Subscriber
+) -> None:
+    """However it came into the store, it is not even opened."""
+    maker, stranger = Maker(tmp_path), Maker(tmp_path, "stranger")
+    device = Device(tmp_path, broker.port, subscriber, maker)
+    bad = stranger.release(
+        Path(MODEL).read_bytes() + bytes(4), name="parts", version="2", serial=2, golden=None
+    )
+    with device.agent:
+        wait_until(lambda: len(device.frames()) > 10, 30.0, lambda: device.agent.said)
+        install_release(device.store, bad, [])  # as who has the device's disk could
+        step = device.wait_for("trying", "refused")
+        assert "that signed it is not among updates.keys" in step["reason"]
+        device.goes_on_with(device.good)
+        assert device.in_use() == "1"
+        assert device.missing() <= 2
+        assert device.agent.terminate() == 0
 
 
 def test_one_that_fails_later(device: Device, tmp_path: Path) -> None:

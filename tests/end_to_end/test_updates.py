@@ -11,6 +11,7 @@ import pytest
 from edge_agent.config.load import load_or_raise
 from edge_agent.modelstore import Manifest, ModelStore
 from edge_agent.modelstore.check import install_release
+from edge_agent.mqtt.commands import CommandRefused
 from edge_agent.runtime import updates as updates_module
 from edge_agent.runtime.wire import build_agent
 from tests.support.broker import wait_until
@@ -74,7 +75,7 @@ def test_a_newer_release_is_kept(
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """By either way, in an agent that has no broker; the server hears when it was kept."""
+    """By either way, without a broker; the server hears of it, and no command leads back."""
     place, is_told = request.getfixturevalue(way)
     config = tmp_path / "c.yaml"
     (tmp_path / "pictures").mkdir()
@@ -98,6 +99,8 @@ pipelines: {{p: {{source: s, model: parts}}}}
     agent.start()
     try:
         wait_until(is_kept)
+        with pytest.raises(CommandRefused, match="version 1 is older than what was accepted"):
+            agent.swap_model("parts", "1")
     finally:
         agent.stop()
     store = ModelStore(tmp_path / "state" / "models")
