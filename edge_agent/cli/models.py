@@ -23,7 +23,8 @@ from edge_agent.modelstore.check import check_release, install_release
 from edge_agent.modelstore.fetch import fetch
 from edge_agent.modelstore.keys import PublicKey
 from edge_agent.modelstore.manifest import name_of, read_manifest
-from edge_agent.modelstore.store import Entry, Verdict, fault_of
+from edge_agent.modelstore.store import Entry, Verdict
+from edge_agent.modelstore.version import fault_of
 
 EXAMPLES = """\
   edge-agent models list --available      what can be fetched

@@ -9,7 +9,8 @@ from edge_agent.errors import ModelError, StoreError
 from edge_agent.modelstore.keys import PublicKey
 from edge_agent.modelstore.manifest import read_manifest
 from edge_agent.modelstore.release import Release, difference, read_release
-from edge_agent.modelstore.store import Entry, ModelStore, fault_of
+from edge_agent.modelstore.store import Entry, ModelStore
+from edge_agent.modelstore.version import fault_of
 
 _CURE = "install a release: edge-agent models add FOLDER; or go back: edge-agent models rollback"
 

@@ -21,7 +21,7 @@ from edge_agent.modelstore.release import (
     parse_release,
     signature_line,
 )
-from edge_agent.modelstore.store import stage
+from edge_agent.modelstore.version import stage
 
 LATEST = "latest.json"
 """Beside the versions of a model: which of them devices shall have."""

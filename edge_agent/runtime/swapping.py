@@ -20,7 +20,7 @@ from edge_agent.modelstore import Entry, ModelStore
 from edge_agent.modelstore.files import sha256_of
 from edge_agent.modelstore.options import UpdatesOptions
 from edge_agent.modelstore.release import read_release
-from edge_agent.modelstore.store import fault_of
+from edge_agent.modelstore.version import fault_of
 from edge_agent.mqtt.commands import CommandRefused
 from edge_agent.runtime.assembly import Assembly, OpenModel
 from edge_agent.runtime.inference import Inference
