@@ -247,12 +247,14 @@ def build_agent(
     reload: Callable[[], Config | None] | None = None,
     metrics: Mapping[str, PipelineMetrics] | None = None,
     scorer: ScorerFactory = make_scorer,
+    follow: bool = True,
 ) -> Agent:
     """The whole agent, nothing started yet; without `outbox` events wait in memory.
 
     Without `publish` nothing is sent and no broker is needed: for benchmarks. `reload` as for
     `CommandDesk`; `metrics` are those of the agent before it; `scorer` makes the scorers of the
-    pipelines. Raises ConfigError for values that only a stage itself can judge.
+    pipelines. Without `follow` the model store is let alone: for whoever may run beside the agent
+    whose store it is. Raises ConfigError for values that only a stage itself can judge.
     """
     if not config.running:
         raise ConfigError((_nothing_to_do(config),))
@@ -265,7 +267,8 @@ def build_agent(
         composites = Composites(identity, messages, outbox, recent.note)
         note = both(recent.note, composites.note)
         assembly = Assembly(identity, messages, outbox, open_for, note, metrics, scorer)
-        store, marks = _store_of(config, publish), Marks(_marks_of(config, publish))
+        store = _store_of(config) if follow else None
+        marks = Marks(_marks_of(config) if follow else None)
 
         def tell(step: ModelStep) -> None:
             outbox.put(messages.model_step(step))
@@ -308,19 +311,15 @@ def build_agent(
     )
 
 
-def _store_of(config: Config, is_daemon: bool) -> ModelStore | None:
-    """None for whoever only measures: the store is that of the daemon, which may run beside it."""
-    if not is_daemon:
-        return None
+def _store_of(config: Config) -> ModelStore | None:
     try:
         return ModelStore(store_folder(config.agent.state_dir))
     except RuntimeError:
         return None
 
 
-def _marks_of(config: Config, is_daemon: bool) -> Path | None:
-    file = f"{config.agent.name}.probation.json"
-    return _kept(config.agent.state_dir, file) if is_daemon else None
+def _marks_of(config: Config) -> Path | None:
+    return _kept(config.agent.state_dir, f"{config.agent.name}.probation.json")
 
 
 def _kept(state_dir: Path | None, what: str) -> Path | None:
