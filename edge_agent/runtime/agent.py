@@ -231,13 +231,13 @@ class Agent:
         else:  # the same process goes on: systemd must not wait for its end
             self._systemd.reloading()
         until = time.monotonic() + _STOP_LIMIT
-        self._swaps.stop()
         for exporter in self._exporters:
             exporter.stop()
         for pipeline in self.pipelines:
             pipeline.close()
         _stop_all(self._assembly.sources, until - _GOODBYE)
         _stop_all(self._assembly.models, until - _GOODBYE)
+        self._swaps.stop()
         for pipeline in self.pipelines:
             was_online = pipeline.status.online
             pipeline.stop()

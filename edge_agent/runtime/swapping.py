@@ -175,10 +175,13 @@ class Swaps:
         return name in self._swaps or name in self._wishes
 
     def stop(self) -> None:
-        """The agent ends in good order: what it has stays in use."""
-        for swap, *_ in self._swaps.values():
-            swap.stop()
-        self._marks.forget()
+        """The agent ends in good order, its models are stopped: what it has stays in use.
+
+        But what hangs may hang again, so the next start does without it.
+        """
+        for name, (swap, *_) in self._swaps.items():
+            if swap.stop():
+                self._marks.clear(name)
 
     # How it begins and ends
 
