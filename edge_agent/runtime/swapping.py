@@ -24,6 +24,7 @@ from edge_agent.mqtt.commands import CommandRefused
 from edge_agent.runtime.assembly import Assembly, OpenModel
 from edge_agent.runtime.inference import Inference
 from edge_agent.runtime.marks import Marks, marked
+from edge_agent.runtime.proving import Proving
 from edge_agent.runtime.supervisor import Ward
 from edge_agent.runtime.swap import Outcome, Swap
 from edge_agent.runtime.worker import ModelWorker
@@ -66,6 +67,7 @@ class Swaps:
         self._options = options
         self._marks = marks
         self._tell = tell
+        self._proving = Proving(assembly, marks, options.watch)
         self._wishes: dict[str, _Wish] = {}
         self._swaps: dict[str, tuple[Swap, _Wish, str]] = {}
         self._given_up: set[tuple[str, float]] = set()  # see `_key`
@@ -88,10 +90,25 @@ class Swaps:
             except StoreError as error:
                 _log.warning("model %s: %s", name, error)
         self._marks.forget()
+        self._prove_what_is_new()
+
+    def _prove_what_is_new(self) -> None:
+        for ward in self._assembly.models:
+            name = ward.unit.name
+            model = self._assembly.config.models.get(name)
+            try:
+                entry = None if model is None else self._entry(model)
+                if self._store is None or entry is None or not entry.in_use:
+                    continue
+                if len(self._store.entries(entry.manifest.name)) > 1:
+                    self._proving.begin(name, entry)
+            except StoreError as error:
+                _log.warning("model %s: %s", name, error)
 
     def _recover_from(self, name: str, model: ModelConfig, entry: Entry) -> None:
         before = self._take_out_of_use(entry)
         self._given_up.add(_key(entry))
+        self._marks.prove(name, before)  # another crash is no reason to go back further
         self._assembly.adopt(name, model.model_copy(update={"file": before.path}))
         reason = "the agent ended while it was watched, so it may be the cause"
         wish = self._stored_wish(model, entry)
@@ -165,6 +182,7 @@ class Swaps:
             del self._swaps[name]
             self._end(name, wish, before, outcome)
         self._follow(is_due)
+        self._proving.look(self.busy_with)
         for name in [each for each in self._wishes if each not in self._swaps]:
             wish = self._wishes.pop(name)
             if self._is_due(name, wish):
@@ -182,6 +200,7 @@ class Swaps:
         for name, (swap, *_) in self._swaps.items():
             if swap.stop():
                 self._marks.clear(name)
+        self._proving.stop()
 
     # How it begins and ends
 
@@ -193,6 +212,8 @@ class Swaps:
             again = self._wishes.get(name)  # asked for once more while it was under way
             if again is not None and (again.model, again.sha256) == (wish.model, wish.sha256):
                 del self._wishes[name]
+        if outcome == "kept" and wish.entry is not None:
+            self._marks.prove(name, wish.entry)
         self._marks.clear(name)
 
     def _is_due(self, name: str, wish: _Wish) -> bool:
