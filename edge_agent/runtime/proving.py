@@ -40,12 +40,14 @@ class Proving:
         else:
             self._under[name] = entry
 
+    def leave(self, name: str) -> None:
+        """Another version was tried in its place: what becomes of the mark is told elsewhere."""
+        self._under.pop(name, None)
+
     def look(self, is_busy: Callable[[str], bool]) -> None:
-        """See which have worked for long enough; those that are replaced are proven elsewhere."""
+        """See which have worked for long enough."""
         for name, entry in list(self._under.items()):
-            if is_busy(name):
-                del self._under[name]
-            elif self._is_enough(name):
+            if not is_busy(name) and self._is_enough(name):
                 del self._under[name]
                 self._marks.prove(name, entry)
 

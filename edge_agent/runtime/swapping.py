@@ -212,6 +212,7 @@ class Swaps:
             again = self._wishes.get(name)  # asked for once more while it was under way
             if again is not None and (again.model, again.sha256) == (wish.model, wish.sha256):
                 del self._wishes[name]
+        self._proving.leave(name)
         if outcome == "kept" and wish.entry is not None:
             self._marks.prove(name, wish.entry)
         self._marks.clear(name)

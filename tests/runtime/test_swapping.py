@@ -501,3 +501,20 @@ def test_a_good_end_under_a_version_that_a_start_opened(device: Device) -> None:
         wait_until(lambda: device.running() == "2")
         assert list(Marks(device.marks_file).read()) == ["a"]
     assert device.steps == []
+
+
+def test_a_wish_that_comes_to_nothing(device: Device) -> None:
+    """A version under a mark is watched on, so that a good end takes the mark away."""
+    device.stop()
+    device.install("2")
+    device.begin()
+    wait_until(lambda: device.running() == "2")
+    file = device.folder / "mine.tflite"
+    file.write_text("mine")
+    device.reload(device.config(a={"file": str(file)}))
+    device.reload(device.config())
+    device.swaps.look()
+    assert not device.swaps.busy_with("a")
+    device.stop()
+    assert Marks(device.marks_file).read() == {}
+    assert device.steps == []
