@@ -50,7 +50,7 @@ def _measure(
     store = ModelStore(folder / "state" / "models")
     content = model.read_bytes()
     _install(store, folder, content, 0)
-    agent = build_agent(load_or_raise(_configuration(folder, engine)))
+    agent = build_agent(load_or_raise(_configuration(folder, engine)), publish=False)
     stop = threading.Event()
     thread = threading.Thread(target=agent.run, args=(stop,))
     thread.start()
@@ -100,7 +100,6 @@ def _configuration(folder: Path, engine: str) -> Path:
     clip_of(clip, _FPS)
     values: dict[str, Any] = {
         "agent": {"name": "bench", "log_level": "warning", "state_dir": str(folder / "state")},
-        "mqtt": {"host": "127.0.0.1", "port": 9},  # nobody is there: events wait in memory
         "updates": {"watch": f"{_WATCH:g}s"},
         "models": {"model": {"file": "model", "engine": engine}},
         "sources": {"camera": {"type": "video", "file": str(clip), "pace": "loop"}},

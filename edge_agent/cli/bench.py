@@ -138,7 +138,8 @@ def _write_noise(*inputs: Any) -> None:
 
 def _pipeline_rows(config: Config, seconds: int) -> list[dict[str, Any]]:
     """Run all pipelines together for a while, recordings as fast as they go."""
-    agent = build_agent(without_recorders(_as_fast_as_possible(config)), publish=False)
+    config = without_recorders(_as_fast_as_possible(config))
+    agent = build_agent(config, publish=False, follow=False)
     with stop_on_signals() as stop, progress("measuring", seconds * 10) as bar:
         agent.start()
         until = time.monotonic() + seconds

@@ -127,7 +127,7 @@ def _object(message: Received, payload: Any) -> str:
 def as_line(message: Received) -> str:
     """The message as one line for a person; one that is no event is shown as it came."""
     try:
-        line = _event_line(json.loads(message.payload))
+        line = _line(json.loads(message.payload))
     except _NO_EVENT:
         text = message.payload.decode("utf-8", "replace")
         shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
@@ -135,8 +135,21 @@ def as_line(message: Received) -> str:
     return "".join(c if c.isprintable() else "." for c in line)
 
 
-def _event_line(event: Any) -> str:
+def _line(said: Any) -> str:
     """Raises one of _NO_EVENT for what is none; anybody may publish anything."""
+    if said["schema"].startswith("edge-agent/model/"):
+        return _step_line(said)
+    return _event_line(said)
+
+
+def _step_line(step: Any) -> str:
+    when = time.strftime("%H:%M:%S", time.localtime(step["time"]))
+    version = f"version {step['version']}" if step["version"] else step["sha256"][:12]
+    parts = [when, step["device"], f"model {step['model']}, {version}: {step['stage']}"]
+    return "  ".join([*parts, step["reason"]] if step["reason"] else parts)
+
+
+def _event_line(event: Any) -> str:
     if not event["schema"].startswith("edge-agent/event/"):
         raise ValueError(event["schema"])
     if event["media_time"] is None:

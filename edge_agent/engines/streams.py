@@ -17,12 +17,14 @@ class EnginePerStream:
 
     `memory` is that of the stream in work. Its seat holds the engine, which begins anew with the
     next stream there, and is gone with the seat. `first` is the engine of the stream that comes
-    first; `another` opens one more.
+    first; `another` opens one more. Where another model takes a seat over, this one has its engine
+    back: it may be asked again, when the file is another one already.
     """
 
     def __init__(self, first: Engine, another: Callable[[], Engine]) -> None:
-        self._spare: Engine | None = first
+        self._spare = [first]
         self._another = another
+        self._is_closed = False
         self._opened = WeakSet([first])
         self.name = first.name
         self.runtime = first.runtime
@@ -47,26 +49,34 @@ class EnginePerStream:
     def give_back(self) -> None:
         """Forget the stream in work; the next one that begins has its engine."""
         own, self.memory = self.memory.seat.own, Memory()
-        if own is not None and own[0] is self and self._spare is None:
-            own[1].reset()
-            self._spare = own[1]
+        if own is not None and own[0] is self and not self._spare:
+            self._take_back(own[1])
 
     def close(self) -> None:
         """Free the model of every stream; safe twice."""
+        self._is_closed = True
         for engine in list(self._opened):
             engine.close()
+        self._spare.clear()
 
     def _own(self) -> Engine:
         """The engine of the stream, a new one where the seat has none or that of another model."""
         memory, seat = self.memory, self.memory.seat
         if seat.own is None or seat.own[0] is not self:
-            engine, self._spare = self._spare or self._another(), None
+            if seat.own is not None and isinstance(seat.own[0], EnginePerStream):
+                seat.own[0]._take_back(seat.own[1])
+            engine = self._spare.pop() if self._spare else self._another()
             self._opened.add(engine)
             seat.own = (self, engine)
         elif seat.stream is not memory.stream:
             seat.own[1].reset()
         seat.stream = memory.stream
         return seat.own[1]
+
+    def _take_back(self, engine: Engine) -> None:
+        if not self._is_closed:
+            engine.reset()
+            self._spare.append(engine)
 
 
 class Forgetful:

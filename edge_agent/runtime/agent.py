@@ -24,7 +24,7 @@ from edge_agent.runtime.describe import Description
 from edge_agent.runtime.exporter import Exporter
 from edge_agent.runtime.governor import Governor
 from edge_agent.runtime.health import HealthReport
-from edge_agent.runtime.heap import settle
+from edge_agent.runtime.heap import settle, tidy
 from edge_agent.runtime.metrics import PipelineMetrics
 from edge_agent.runtime.notify import Systemd
 from edge_agent.runtime.pipeline import Pipeline
@@ -231,13 +231,13 @@ class Agent:
         else:  # the same process goes on: systemd must not wait for its end
             self._systemd.reloading()
         until = time.monotonic() + _STOP_LIMIT
-        self._swaps.stop()
         for exporter in self._exporters:
             exporter.stop()
         for pipeline in self.pipelines:
             pipeline.close()
         _stop_all(self._assembly.sources, until - _GOODBYE)
         _stop_all(self._assembly.models, until - _GOODBYE)
+        self._swaps.stop()
         for pipeline in self.pipelines:
             was_online = pipeline.status.online
             pipeline.stop()
@@ -278,8 +278,10 @@ class Agent:
         models = self._assembly.open_models
         refs = tuple(model.ref for model in models)
         if refs != self._told_models:
-            self._told_models = refs
-            settle()
+            before, self._told_models = self._told_models or (), refs
+            # To settle holds up all threads: not where a model has taken another's place.
+            is_swap = [ref.name for ref in refs] == [ref.name for ref in before]
+            (tidy if is_swap else settle)()
             self._outbox.put(self._messages.info(self._description.info(refs)))
             known = {model.ref.name: model.labels for model in models}
             self._announce(self._description.entities(known))

@@ -110,7 +110,7 @@ def _run(
     stop: threading.Event,
     progress: Callable[[int], None],
 ) -> None:
-    agent = build_agent(config, publish=False, scorer=lambda *_: collector)
+    agent = build_agent(config, publish=False, scorer=lambda *_: collector, follow=False)
     until = float("inf") if seconds is None else time.monotonic() + seconds
     (pipeline,) = agent.pipelines
     agent.start()

@@ -116,10 +116,16 @@ class Swap:
             return None
         return self._roll_back(reason)
 
-    def stop(self) -> None:
-        """Leave everything as it is: the agent ends."""
-        if self._worker is None:
+    def stop(self) -> bool:
+        """Leave everything as it is: the agent ends, its models have been stopped.
+
+        False where this one has not, so that it hangs.
+        """
+        if self._worker is not None and self._worker.alive:
+            return False
+        if self._look != self._watch:
             self._opening.discard()
+        return True
 
     def _try(self) -> Outcome | None:
         if not self._opening.done:

@@ -10,21 +10,20 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from edge_agent.config.schema import Config, ModelConfig
 from edge_agent.errors import ConfigError, EdgeAgentError, ModelError, StoreError
 from edge_agent.event import ModelStep, SwapStage
 from edge_agent.modelstore import Entry, ModelStore
-from edge_agent.modelstore.files import sha256_of
 from edge_agent.modelstore.options import UpdatesOptions
-from edge_agent.modelstore.release import read_release
 from edge_agent.modelstore.version import fault_of
 from edge_agent.mqtt.commands import CommandRefused
 from edge_agent.runtime.assembly import Assembly, OpenModel
+from edge_agent.runtime.candidates import Candidate, Candidates
 from edge_agent.runtime.inference import Inference
 from edge_agent.runtime.marks import Marks, marked
+from edge_agent.runtime.proving import Proving
 from edge_agent.runtime.supervisor import Ward
 from edge_agent.runtime.swap import Outcome, Swap
 from edge_agent.runtime.worker import ModelWorker
@@ -32,16 +31,6 @@ from edge_agent.runtime.worker import ModelWorker
 _log = logging.getLogger(__name__)
 
 _FOLLOW = 1.0  # seconds between looks at the store
-
-
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    """A model that is to be tried; `entry` is its version in the store, if it has one."""
-
-    model: ModelConfig
-    sha256: str
-    entry: Entry | None
-    by_reload: bool = False
 
 
 class Swaps:
@@ -63,15 +52,13 @@ class Swaps:
         self.rebuild: Callable[[Config], None] = lambda _config: None
         self._assembly = assembly
         self._open_model = open_model
-        self._store = store
+        self._candidates = Candidates(store, bool(options.keys))
         self._options = options
         self._marks = marks
         self._tell = tell
-        self._wishes: dict[str, _Wish] = {}
-        self._swaps: dict[str, tuple[Swap, _Wish, str]] = {}
-        self._given_up: set[tuple[str, float]] = set()  # see `_key`
-        self._seen: dict[str, int] = {}
-        self._hopeless: dict[str, int] = {}
+        self._proving = Proving(assembly, marks, options.watch)
+        self._wishes: dict[str, Candidate] = {}
+        self._swaps: dict[str, tuple[Swap, Candidate, str]] = {}
         self._follow_at = 0.0
 
     def recover(self) -> None:
@@ -82,20 +69,33 @@ class Swaps:
         for name, mark in self._marks.read().items():
             model = self._assembly.config.models.get(name)
             try:
-                entry = None if model is None else self._entry(model)
+                entry = None if model is None else self._candidates.entry(model)
                 if entry is not None and mark == marked(entry):
                     assert model is not None
                     self._recover_from(name, model, entry)
             except StoreError as error:
                 _log.warning("model %s: %s", name, error)
         self._marks.forget()
+        self._prove_what_is_new()
+
+    def _prove_what_is_new(self) -> None:
+        for ward in self._assembly.models:
+            name = ward.unit.name
+            model = self._assembly.config.models.get(name)
+            try:
+                entry = None if model is None else self._candidates.entry(model)
+                if entry is not None and entry.in_use and self._candidates.has_others(entry):
+                    self._proving.begin(name, entry)
+            except StoreError as error:
+                _log.warning("model %s: %s", name, error)
 
     def _recover_from(self, name: str, model: ModelConfig, entry: Entry) -> None:
-        before = self._take_out_of_use(entry)
-        self._given_up.add(_key(entry))
+        before = self._candidates.take_out_of_use(entry)
+        self._candidates.give_up(entry)
+        self._marks.prove(name, before)  # another crash is no reason to go back further
         self._assembly.adopt(name, model.model_copy(update={"file": before.path}))
         reason = "the agent ended while it was watched, so it may be the cause"
-        wish = self._stored_wish(model, entry)
+        wish = self._candidates.of_entry(model, entry)
         self._say(name, wish, before.manifest.sha256, "rolled_back", reason)
 
     def request(self, name: str | None, version: str | None) -> Mapping[str, Any]:
@@ -111,7 +111,7 @@ class Swaps:
         if name in self._swaps:
             raise CommandRefused(f"another model is on its way into the place of {name}")
         try:
-            wish = self._wish_for(name, version)
+            wish = self._candidates.asked_for(self._assembly.config.models[name], version)
         except (EdgeAgentError, OSError) as error:
             raise CommandRefused(str(error)) from error
         changed = wish.sha256 != self._running(name)
@@ -130,7 +130,7 @@ class Swaps:
             if present == wanted and not self.busy_with(name):
                 continue
             try:
-                self._wishes[name] = self._wish(wanted, by_reload=True)
+                self._wishes[name] = self._candidates.of_file(wanted, by_reload=True)
             except (EdgeAgentError, OSError):
                 continue  # told by whoever opens it
             models[name] = present
@@ -144,7 +144,7 @@ class Swaps:
             if model is None or name in self._swaps or name in self._wishes:
                 continue
             try:
-                wish = self._wish(model, by_reload=True)
+                wish = self._candidates.of_file(model, by_reload=True)
             except (EdgeAgentError, OSError) as error:
                 _log.warning("model %s: %s", name, error)
                 continue
@@ -159,13 +159,14 @@ class Swaps:
             self._follow_at = time.monotonic() + _FOLLOW
         for name, (swap, wish, before) in list(self._swaps.items()):
             outcome = swap.look()
-            if outcome is None and is_due and (why := self._left(wish.entry)):
+            if outcome is None and is_due and (why := self._candidates.left(wish.entry)):
                 outcome = swap.withdraw(why)
             if outcome is None:
                 continue
             del self._swaps[name]
             self._end(name, wish, before, outcome)
         self._follow(is_due)
+        self._proving.look(self.busy_with)
         for name in [each for each in self._wishes if each not in self._swaps]:
             wish = self._wishes.pop(name)
             if self._is_due(name, wish):
@@ -176,14 +177,18 @@ class Swaps:
         return name in self._swaps or name in self._wishes
 
     def stop(self) -> None:
-        """The agent ends in good order: what it has stays in use."""
-        for swap, *_ in self._swaps.values():
-            swap.stop()
-        self._marks.forget()
+        """The agent ends in good order, its models are stopped: what it has stays in use.
+
+        But what hangs may hang again, so the next start does without it.
+        """
+        for name, (swap, *_) in self._swaps.items():
+            if swap.stop():
+                self._marks.clear(name)
+        self._proving.stop()
 
     # How it begins and ends
 
-    def _end(self, name: str, wish: _Wish, before: str, outcome: Outcome) -> None:
+    def _end(self, name: str, wish: Candidate, before: str, outcome: Outcome) -> None:
         if outcome == "rebuild":
             self._other_kind(name, wish, before)
         elif outcome in ("refused", "rolled_back"):
@@ -191,15 +196,18 @@ class Swaps:
             again = self._wishes.get(name)  # asked for once more while it was under way
             if again is not None and (again.model, again.sha256) == (wish.model, wish.sha256):
                 del self._wishes[name]
+        self._proving.leave(name)
+        if outcome == "kept" and wish.entry is not None:
+            self._marks.prove(name, wish.entry)
         self._marks.clear(name)
 
-    def _is_due(self, name: str, wish: _Wish) -> bool:
+    def _is_due(self, name: str, wish: Candidate) -> bool:
         """Whether it is still used, and not there already."""
         present = self._assembly.config.models.get(name)
         is_there = present == wish.model and self._running(name) == wish.sha256
         return present is not None and not is_there
 
-    def _begin(self, name: str, wish: _Wish) -> None:
+    def _begin(self, name: str, wish: Candidate) -> None:
         before = self._running(name)
 
         def open_model() -> Inference:
@@ -215,7 +223,7 @@ class Swaps:
             try:
                 if is_watched:
                     self._note(name, wish.entry)
-                self._put_to_use(wish.entry)
+                self._candidates.put_to_use(wish.entry)
             except StoreError as error:
                 if is_watched:
                     raise
@@ -229,14 +237,14 @@ class Swaps:
         )  # fmt: skip
         self._swaps[name] = (swap, wish, before)
 
-    def _say(self, name: str, wish: _Wish, before: str, stage: SwapStage, reason: str) -> None:
+    def _say(self, name: str, wish: Candidate, before: str, stage: SwapStage, reason: str) -> None:
         version = None if wish.entry is None else wish.entry.manifest.version
         told = f"version {version}" if version else str(wish.model.file)
         level = logging.WARNING if reason else logging.INFO
         _log.log(level, "model %s, %s: %s%s", name, told, stage, f": {reason}" if reason else "")
         self._tell(ModelStep(name, stage, wish.sha256, version, before, reason, time.time()))
 
-    def _other_kind(self, name: str, wish: _Wish, before: str) -> None:
+    def _other_kind(self, name: str, wish: Candidate, before: str) -> None:
         reason = "its results are of another kind (name it in the YAML, then reload)"
         if wish.by_reload:
             config = self._assembly.config
@@ -256,23 +264,15 @@ class Swaps:
         self._say(name, wish, before, "refused", reason)
         self._give_up(wish)
 
-    def _give_up(self, wish: _Wish) -> None:
+    def _give_up(self, wish: Candidate) -> None:
         """The store goes back to the version before, where it put this one to use."""
         if wish.entry is None:
             return
-        self._given_up.add(_key(wish.entry))
+        self._candidates.give_up(wish.entry)
         try:
-            self._take_out_of_use(wish.entry)
+            self._candidates.take_out_of_use(wish.entry)
         except StoreError as error:
             _log.warning("%s", error)
-
-    def _take_out_of_use(self, entry: Entry) -> Entry:
-        """The version that the store has in use without this one; raises StoreError."""
-        assert self._store is not None
-        found = self._store.find(entry.manifest.name)
-        if found is not None and found.folder != entry.folder:
-            return found
-        return self._store.rollback(entry.manifest.name)
 
     def _note(self, name: str, entry: Entry) -> None:
         try:
@@ -284,66 +284,6 @@ class Swaps:
                 "without that a crash would come again and again",
             ) from error
 
-    def _put_to_use(self, entry: Entry) -> None:
-        if self._store is None:
-            return
-        if not entry.in_use:
-            self._store.use(entry.manifest.name, entry.manifest.version)
-        elif why := self._left(entry):
-            raise StoreError(why)
-
-    def _left(self, entry: Entry | None) -> str:
-        """Why that is not the version that the store has in use any more; empty where it is."""
-        if entry is None or self._store is None:
-            return ""
-        try:
-            found = self._store.find(entry.manifest.name)
-        except StoreError:
-            return ""
-        if found is None or found.folder == entry.folder:
-            return ""
-        return f"the store has version {found.manifest.version} in use by now"
-
-    # What is to be tried
-
-    def _wish_for(self, name: str, version: str | None) -> _Wish:
-        model = self._assembly.config.models[name]
-        entry = self._entry(model)
-        if version is None and entry is None:
-            return self._wish(model)
-        if entry is None or self._store is None:
-            raise CommandRefused(f"{model.file} is no model of the store, so it has no versions")
-        entries = self._store.entries(entry.manifest.name)
-        for each in entries:
-            if each.manifest.version == version or (version is None and each.in_use):
-                self._refuse_older(each)
-                return self._stored_wish(model, each)
-        known = ", ".join(each.manifest.version for each in entries)
-        raise CommandRefused(
-            f"the store has no such version of {entry.manifest.name}; it has {known}"
-        )
-
-    def _refuse_older(self, entry: Entry) -> None:
-        """Where models are signed, no message from afar leads back to an older one."""
-        if not self._options.keys or entry.in_use or self._store is None:
-            return
-        manifest = entry.manifest
-        if self._store.floor(manifest.name).serial > read_release(entry.folder, ()).serial:
-            raise CommandRefused(
-                f"version {manifest.version} is older than what was accepted already (on the "
-                f"device: edge-agent models rollback {manifest.name})"
-            )
-
-    def _wish(self, model: ModelConfig, by_reload: bool = False) -> _Wish:
-        return _Wish(model, sha256_of(model.file), self._entry(model), by_reload)
-
-    @staticmethod
-    def _stored_wish(model: ModelConfig, entry: Entry) -> _Wish:
-        return _Wish(model.model_copy(update={"file": entry.path}), entry.manifest.sha256, entry)
-
-    def _entry(self, model: ModelConfig) -> Entry | None:
-        return None if self._store is None else self._store.entry_of(model.file)
-
     def _follow(self, is_due: bool) -> None:
         """See which models do not open, and where it `is_due` which versions the store has."""
         for ward in self._assembly.models:
@@ -352,42 +292,25 @@ class Swaps:
             is_hopeless = ward.hopeless and isinstance(ward.unit.failure, ModelError)
             if model is None or self.busy_with(name) or not (is_due or is_hopeless):
                 continue
-            stored = "" if self._store is None else self._store.model_of(model.file)
             try:
-                if stored and is_hopeless:
-                    self._try_version_before(name, model, stored, str(ward.unit.failure))
-                elif stored:
-                    self._follow_one(name, model, stored)
+                if is_hopeless:
+                    found = self._fallback(name, model, str(ward.unit.failure))
+                else:
+                    found = self._candidates.newer(name, model)
             except StoreError as error:
                 _log.warning("model %s: %s", name, error)
+            else:
+                if found is not None:
+                    self._wishes[name] = found
 
-    def _follow_one(self, name: str, model: ModelConfig, stored: str) -> None:
-        assert self._store is not None
-        changed = self._store.changed(stored)
-        if changed == self._seen.get(name):
-            return
-        self._seen[name] = changed
-        found = self._store.find(stored)
-        if found is None or found.folder == model.file.parent:
-            return
-        if _key(found) not in self._given_up:
-            self._wishes[name] = self._stored_wish(model, found)
-
-    def _try_version_before(self, name: str, model: ModelConfig, stored: str, reason: str) -> None:
+    def _fallback(self, name: str, model: ModelConfig, reason: str) -> Candidate | None:
         """What is in use in the store does not open here: what was in use before may."""
-        assert self._store is not None
-        changed = self._store.changed(stored)
-        if changed == self._hopeless.get(name):
-            return
-        entry = self._entry(model)
-        if entry is not None and _key(entry) not in self._given_up:
-            self._given_up.add(_key(entry))
-            self._say(name, self._stored_wish(model, entry), "", "refused", reason)
-        for each in reversed(self._store.entries(stored)):
-            if _key(each) not in self._given_up:
-                self._wishes[name] = self._stored_wish(model, each)
-                return
-        self._hopeless[name] = changed
+        entry = self._candidates.entry(model)
+        if entry is not None and not self._candidates.is_given_up(entry):
+            self._candidates.give_up(entry)
+            wish = self._candidates.of_entry(model, entry)
+            self._say(name, wish, "", "refused", reason)
+        return self._candidates.fallback(name, model)
 
     def _open(self) -> list[Ward[ModelWorker]]:
         """The models that are open and work."""
@@ -399,8 +322,3 @@ class Swaps:
         ward = self._assembly.model(name)
         inference = None if ward is None or ward.failed else ward.unit.inference
         return "" if inference is None else inference.ref.sha256
-
-
-def _key(entry: Entry) -> tuple[str, float]:
-    """What did no good is not tried again, unless it is installed again."""
-    return entry.manifest.sha256, entry.manifest.installed

@@ -39,15 +39,13 @@ class ModelNews:
         self._listeners.append(listener)
 
 
-def swaps_of(
-    assembly: Assembly, open_model: OpenModel, news: ModelNews, *, is_daemon: bool
-) -> Swaps:
+def swaps_of(assembly: Assembly, open_model: OpenModel, news: ModelNews, *, follow: bool) -> Swaps:
     """Who lets models take the place of others.
 
-    Whoever only measures has no part in the store, which is that of the daemon beside it.
+    Whoever does not `follow` the store leaves it alone: it is that of the daemon beside it.
     """
     config = assembly.config
-    if not is_daemon:
+    if not follow:
         return Swaps(assembly, open_model, None, config.updates, Marks(None), news)
     marks = kept_folder(config.agent.state_dir, f"{config.agent.name}.probation.json")
     try:

@@ -88,12 +88,14 @@ def build_agent(
     reload: Callable[[], Config | None] | None = None,
     metrics: Mapping[str, PipelineMetrics] | None = None,
     scorer: ScorerFactory = make_scorer,
+    follow: bool = True,
 ) -> Agent:
     """The whole agent, nothing started yet; without `outbox` events wait in memory.
 
     Without `publish` nothing is sent and no broker is needed: for benchmarks. `reload` as for
     `CommandDesk`; `metrics` are those of the agent before it; `scorer` makes the scorers of the
-    pipelines. Raises ConfigError for values that only a stage itself can judge.
+    pipelines. Without `follow` the model store is let alone: for whoever may run beside the agent
+    whose store it is. Raises ConfigError for values that only a stage itself can judge.
     """
     if not config.running:
         raise ConfigError((_nothing_to_do(config),))
@@ -138,7 +140,7 @@ def build_agent(
             *_page(config, assembly, messages, client, recent, outbox, governor),
             *(updaters_of(assembly, news) if publish else ()),
         ],
-        swaps=swaps_of(assembly, open_for, news, is_daemon=publish),
+        swaps=swaps_of(assembly, open_for, news, follow=follow),
     )
 
 

@@ -11,9 +11,12 @@ import yaml
 from edge_agent.config.schema import Config
 from edge_agent.engines import ENGINES
 from edge_agent.errors import EdgeAgentError, ModelError
+from edge_agent.modelstore import Manifest, ModelStore
+from edge_agent.runtime.marks import Marks
 from tests.support.agent import belt_config
 from tests.support.cli import MODEL, Terminal
 from tests.support.tflite_writer import add_graph, int8_add_graph, where_graph, write_model
+from tests.support.variants import write_same
 
 ROW = [
     "model", "engine", "threads", "runs", "min_ms", "p50_ms", "p99_ms", "fps", "rss_mib",
@@ -107,6 +110,23 @@ def test_the_pipelines_of_a_configuration(terminal: Terminal, tmp_path: Path) ->
     assert 0 < rows[1]["inferred"] < rows[0]["inferred"]
 
 
+def test_the_store_is_let_alone(terminal: Terminal, tmp_path: Path) -> None:
+    """That the agent, which may run beside it, watches a model is not taken for a crash of it."""
+    store = ModelStore(tmp_path / "state" / "models")
+    for version in "12":
+        file = write_same(tmp_path / f"{version}.tflite", version)
+        entry = store.install(Manifest("belt", version, "", "", 0), file)
+    mark = tmp_path / "state" / "bench.probation.json"
+    Marks(mark).set("parts", entry)
+    values = belt_config(1)
+    values["agent"] = {"name": "bench", "state_dir": str(tmp_path / "state")}
+    values["models"]["parts"] = {"file": "belt"}
+    file = tmp_path / "c.yaml"
+    file.write_text(yaml.safe_dump(values))
+    assert terminal("bench", "-c", str(file), "--seconds", "1").code == 0
+    assert (store.find("belt"), mark.exists()) == (entry, True)
+
+
 def test_a_clip_that_is_not_there(terminal: Terminal, tmp_path: Path) -> None:
     """Each pipeline says why it could not be measured, and the command has failed."""
     config = two_pipelines(tmp_path, file="none.mp4")
@@ -162,9 +182,10 @@ def test_recordings_run_as_fast_as_they_go(
     """At its own pace a recording would show its own rate and not this machine's."""
     built: list[Config] = []
 
-    def build(config: Config, publish: bool) -> None:
+    def build(config: Config, publish: bool, follow: bool) -> None:
         built.append(config)
         assert not publish
+        assert not follow
         raise EdgeAgentError("built")
 
     monkeypatch.setattr("edge_agent.cli.bench.build_agent", build)

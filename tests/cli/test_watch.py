@@ -7,14 +7,19 @@ import queue
 import signal
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
 
+from edge_agent.cli.watch import as_line
+from edge_agent.event import ModelStep
 from edge_agent.mqtt.broker import free_port
+from edge_agent.mqtt.listener import Received
 from tests.support.broker import Mosquitto, Subscriber
 from tests.support.cli import Children, Terminal
+from tests.support.runtime import MESSAGES
 
 
 class Watch:
@@ -64,6 +69,24 @@ def publisher(broker: Mosquitto) -> Iterator[Subscriber]:
     client = Subscriber(broker.port, "none")
     yield client
     client.close()
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({}, "dev  model coco, version 2: swapped"),
+        (
+            {"stage": "refused", "reason": "it is damaged"},
+            "dev  model coco, version 2: refused  it is damaged",
+        ),
+        ({"version": None}, "dev  model coco, 5a5a5a5a5a5a: swapped"),
+    ],
+)
+def test_a_step_of_a_model(changes: dict[str, Any], line: str) -> None:
+    """It says when, where, which model and what became of it, and why."""
+    step = replace(ModelStep("coco", "swapped", "5a" * 32, "2", "", "", 1e9), **changes)
+    message = MESSAGES.model_step(step)
+    assert as_line(Received(message.topic, message.payload, False))[8:] == f"  {line}"
 
 
 def test_what_is_published_is_printed(

@@ -161,13 +161,15 @@ def test_a_good_one(device: Device, tmp_path: Path, sample: Path) -> None:
     assert (step["sha256"], step["version"], step["before"]) == (good, "2", device.good)
     device.goes_on_with(good)
     assert device.missing() <= 2
-    followed = [
+    followed = {
         each["track"] for each in events(device.said) if each["model"]["sha256"] == device.good
-    ]
-    ended = [each for each in events(device.said) if each["type"] == "end"]
-    assert any(each["track"] in followed and each["model"]["sha256"] == good for each in ended), (
-        "an object that the one before saw comes to its end with the new one"
-    )
+    }
+
+    def is_followed_on() -> bool:
+        ended = [each for each in events(device.said) if each["type"] == "end"]
+        return any(each["track"] in followed and each["model"]["sha256"] == good for each in ended)
+
+    wait_until(is_followed_on, 10.0, "no object that the one before saw ends with the new one")
     (info,) = (json.loads(each) for each in device.said.of(f"{BASE}/info")[-1:])
     assert [each["sha256"] for each in info["models"]] == [good]
 

@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_agent.engines import open_engine
+from edge_agent.engines.base import Engine
 from edge_agent.engines.modelfile import read_model_info
 from edge_agent.engines.state import Memory
 from edge_agent.engines.streams import EnginePerStream
@@ -128,3 +129,18 @@ def test_an_engine_that_was_given_back(engine: EnginePerStream) -> None:
     assert engine.memory.seat.own[1] is first[1]
     engine.memory = Memory()
     assert found == [score(engine, row) for row in rows]
+
+
+def test_a_model_that_comes_back(engine: EnginePerStream) -> None:
+    """Where another one had its place for a while it begins anew, without its file."""
+    rows, memory = heard("mww_alexa_1"), Memory()
+    one = partial(open_engine, data_file("models/mww_alexa.tflite"), engine.name)
+    with closing(one()) as first, closing(EnginePerStream(first, _gone)) as before:
+        before.memory = engine.memory = memory
+        scores = [score(before, row) for row in rows[:40]]
+        assert [score(engine, row) for row in rows[:40]] == scores
+        assert [score(before, row) for row in rows[:40]] == scores
+
+
+def _gone() -> Engine:
+    raise AssertionError("the file is another one by now")

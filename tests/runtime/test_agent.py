@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -15,7 +16,7 @@ from edge_agent.runtime.inference import Inference
 from tests.runtime.stage import HEALTH_EVERY, Clip, Stage, Worker, open_cats, refuse
 from tests.support.broker import wait_until
 from tests.support.reading import LIMIT
-from tests.support.runtime import REF, HandTime, cat, hold_time
+from tests.support.runtime import REF, FakeInference, HandTime, cat, hold_time
 
 CONNECTED_AGAIN = ConnectionState(True, "", 0.0, 2)
 
@@ -272,3 +273,18 @@ def test_the_status_tells_the_pace(monkeypatch: pytest.MonkeyPatch) -> None:
         stage.agent.look()
     assert "0.0 frames/s" in said[0]
     assert said[1].startswith("0 of 1 pipelines online, 3.0 frames/s inferred, ")
+
+
+def test_a_swap_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The heap is put in order where a model comes, not where one takes another's place."""
+    settled: list[int] = []
+    monkeypatch.setattr("edge_agent.runtime.agent.settle", lambda: settled.append(1))
+    stage = Stage(open_cats)
+    stage.agent.start()
+    wait_until(lambda: stage.agent.look() or stage.models_told() == [1])  # type: ignore[func-returns-value]
+    count = len(settled)
+    stage.wards[0].unit.inference = FakeInference(ref=replace(REF, sha256="77" * 32))
+    stage.agent.look()
+    assert stage.models_told() == [1, 1]
+    assert len(settled) == count > 0
+    stage.agent.stop()

@@ -10,10 +10,8 @@ from typing import Any
 import pytest
 
 from edge_agent.config.schema import Config
-from edge_agent.modelstore import Manifest, ModelStore
 from edge_agent.rules.base import CountKey
 from edge_agent.runtime.agent import Agent
-from edge_agent.runtime.marks import Marks
 from edge_agent.runtime.tiling import Tiles, Whole
 from edge_agent.runtime.wire import build_agent
 from tests.support.agent import belt_config
@@ -22,7 +20,6 @@ from tests.support.configs import good
 from tests.support.reading import LIMIT
 from tests.support.runtime import live_frame
 from tests.support.tflite_writer import GraphDef, OpDef, TensorDef, write_model
-from tests.support.variants import write_same
 
 IN = CountKey("nut", line="gate", direction="in")
 
@@ -121,24 +118,6 @@ def test_tiles_that_are_of_no_use(tmp_path: Path, caplog: pytest.LogCaptureFixtu
     agent.stop()
     said = "pipeline belt: tiles are of no use: only detections can be joined, and"
     assert any(message.startswith(said) for message in caplog.messages)
-
-
-def test_whoever_only_measures_leaves_the_store_alone(tmp_path: Path) -> None:
-    """A benchmark beside a daemon that watches a model does not take that for a crash."""
-    store = ModelStore(tmp_path / "state" / "models")
-    for version in "12":
-        file = write_same(tmp_path / f"{version}.tflite", version)
-        entry = store.install(Manifest("belt", version, "", "", 0), file)
-    mark = tmp_path / "state" / "dev.probation.json"
-    Marks(mark).set("parts", entry)
-    place = {"name": "dev", "state_dir": str(tmp_path / "state")}
-    agent = build_agent(
-        config(tmp_path, agent=place, models={"parts": {"file": "belt"}}), publish=False
-    )
-    agent.start()
-    agent.look()
-    agent.stop()
-    assert (store.find("belt"), mark.exists()) == (entry, True)
 
 
 _BELT: dict[str, Any] = {"source": "clip", "model": "parts"}

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from edge_agent.runtime.heap import settle
+from edge_agent.runtime.heap import settle, tidy
 
 
 class Cycle:
@@ -42,3 +42,14 @@ def test_what_was_set_aside_and_became_garbage_is_freed_by_the_next() -> None:
     assert there() is not None
     settle()
     assert there() is None
+
+
+def test_what_came_since_is_freed_without_a_look_at_the_rest() -> None:
+    """A model that another took the place of does not stay either."""
+    settle()
+    frozen, cycle = gc.get_freeze_count(), Cycle()
+    there = weakref.ref(cycle)
+    del cycle
+    tidy()
+    assert there() is None
+    assert gc.get_freeze_count() == frozen

@@ -144,9 +144,9 @@ class Device:
         """End as the agent does."""
         for gate in self.gates.values():
             gate.set()
-        self.swaps.stop()
         for ward in self.assembly.models:
-            ward.stop(2.0)
+            ward.stop(0.2)
+        self.swaps.stop()
 
     def crash(self) -> None:
         """End as a crash does: nothing is told, nothing is put in order."""
@@ -371,6 +371,7 @@ def test_a_crash_under_models_that_share_a_version(tmp_path: Path, models: str) 
         device.wait_until_running("2", name)
     entry = device.install("3")
     marks = Marks(device.marks_file)
+    marks.read()
     for name in models:
         marks.set(name, entry)
     device.crash()
@@ -381,6 +382,9 @@ def test_a_crash_under_models_that_share_a_version(tmp_path: Path, models: str) 
     assert device.steps == [(name, "rolled_back", "3") for name in models]
     assert device.in_use() == "2"
     assert Marks(device.marks_file).read() == {}
+    device.crash()
+    device.begin()
+    assert (len(device.steps), device.in_use()) == (len(models), "2"), "and no further"
     device.stop()
 
 
@@ -451,3 +455,66 @@ def test_a_mark_while_it_is_watched(device: Device) -> None:
     assert Marks(device.marks_file).read() == {"a": marked(entry)}
     device.wait_for("trying", "swapped", "kept")
     assert Marks(device.marks_file).read() == {}
+
+
+def test_an_end_while_a_model_hangs(device: Device) -> None:
+    """Also where somebody is faster than the agent to see it, the next start does without it."""
+    going_on = threading.Event()
+    device.answers["2"] = lambda _: going_on.wait(10.0) and []
+    device.install("2")
+    device.wait_for("trying", "swapped")
+    ward = device.assembly.model("a")
+    assert ward is not None
+    wait_until(lambda: device.look() or ward.unit.busy_for() > 0.05)  # type: ignore[func-returns-value]
+    device.stop()
+    going_on.set()
+    device.steps.clear()
+    device.begin()
+    device.wait_until_running("1")
+    assert [step[1:] for step in device.steps] == [("rolled_back", "2")]
+
+
+@pytest.mark.parametrize("frames", [0, 25])
+def test_a_crash_under_a_version_that_a_start_opened(device: Device, frames: int) -> None:
+    """It is taken back as one that came while the agent ran, unless it had worked for a while."""
+    device.stop()
+    device.install("2")
+    device.begin()
+    wait_until(lambda: device.running() == "2")
+    if frames:
+        wait_until(lambda: device.look() or not Marks(device.marks_file).read())  # type: ignore[func-returns-value]
+    device.crash()
+    device.begin()
+    after = "2" if frames else "1"
+    device.wait_until_running(after)
+    assert [step[1:] for step in device.steps] == ([] if frames else [("rolled_back", "2")])
+    assert device.in_use() == after
+
+
+def test_a_good_end_under_a_version_that_a_start_opened(device: Device) -> None:
+    """It says nothing against it, and the next start looks again."""
+    for number in range(2):
+        device.stop()
+        if not number:
+            device.install("2")
+        device.begin()
+        wait_until(lambda: device.running() == "2")
+        assert list(Marks(device.marks_file).read()) == ["a"]
+    assert device.steps == []
+
+
+def test_a_wish_that_comes_to_nothing(device: Device) -> None:
+    """A version under a mark is watched on, so that a good end takes the mark away."""
+    device.stop()
+    device.install("2")
+    device.begin()
+    wait_until(lambda: device.running() == "2")
+    file = device.folder / "mine.tflite"
+    file.write_text("mine")
+    device.reload(device.config(a={"file": str(file)}))
+    device.reload(device.config())
+    device.swaps.look()
+    assert not device.swaps.busy_with("a")
+    device.stop()
+    assert Marks(device.marks_file).read() == {}
+    assert device.steps == []
