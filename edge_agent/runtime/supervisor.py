@@ -95,6 +95,11 @@ class Ward(Generic[R]):
         if self._retry_at is not None:
             self._restart()
 
+    def replace(self) -> None:
+        """Begin anew at once, whatever the present thread is about: it is left to its end."""
+        self._abandoned.append(self.unit)
+        self._restart()
+
     @property
     def hanging(self) -> int:
         """How many threads were given up and have not ended yet."""

@@ -167,7 +167,9 @@ class Swap:
         self._enter(False)
         self._tell("swapped", "")
         self._assembly.adopt(self.name, self._wanted, fresh)
-        ward.hurry()
+        # Its thread may just be trying the other one once more.
+        ward.unit.give_up()
+        ward.replace()
         self._tell("kept", "")
         return "kept"
 

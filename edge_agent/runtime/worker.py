@@ -162,7 +162,8 @@ class ModelWorker:
     def open(self) -> Inference:
         """Open the model in this thread and tell the pipelines of it; raises ModelError."""
         self.inference = self._open_model()
-        self._introduce(self.inference, self._pipelines)
+        if not self._is_given_up:
+            self._introduce(self.inference, self._pipelines)
         return self.inference
 
     def work_off(self, inference: Inference) -> None:

@@ -193,3 +193,17 @@ def test_stop_is_for_good(care: Care) -> None:
     care.fail(RuntimeError("unplugged"))
     care.ward.stop(0.0)
     assert (care.ward.failed, care.ward.hopeless, care.units[0].stopped) == (False, False, 1)
+
+
+def test_begun_anew_at_once(care: Care) -> None:
+    """A wait is cut short; with `replace` also a thread that is about something."""
+    care.fail(ModelError("no file"))
+    care.ward.hurry()
+    assert (len(care.units), care.ward.failed) == (2, False)
+    care.ward.hurry()
+    assert len(care.units) == 2
+    care.units[1].hangs = True
+    care.ward.replace()
+    assert (len(care.units), care.units[1].stopped, care.ward.hanging) == (3, 1, 1)
+    care.units[1].failure = ModelError("the old one failed after all")
+    assert care.look()

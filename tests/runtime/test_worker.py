@@ -369,3 +369,23 @@ def test_a_model_that_fails_after_it_was_given_up() -> None:
     going_on.set()
     crew.wait_for_the_end()
     assert (fresh.closed, crew.inference.closed, crew.inference.seen) == (1, 0, [0])
+
+
+def test_a_model_that_comes_too_late() -> None:
+    """Who was given up while it opened tells nobody of its model, and closes it."""
+    crew = Crew(lambda number: [cat()])
+    going_on = threading.Event()
+    inference = crew.inference
+
+    def slow() -> FakeInference:
+        going_on.wait(LIMIT)
+        return inference
+
+    crew.worker._open_model = slow
+    crew.worker.start()
+    crew.worker.give_up()
+    crew.worker.stop(0.0)
+    going_on.set()
+    crew.wait_for_the_end()
+    assert crew.rigs[0].statuses == [(False, "starting")]
+    assert inference.closed == 1
