@@ -49,3 +49,12 @@ def test_a_forecast_of_what_does_not_come(tmp_path: Path, part: str, words: str)
     """Rows that are made up, or differ from window to window, cannot be compared."""
     (line,) = told(tmp_path, CONFIG.replace("model: m}", f"model: m, {part}}}"))
     assert words in line
+
+
+def test_a_fusion_of_one_part(tmp_path: Path) -> None:
+    """How many there are stands beside how many it takes."""
+    (line,) = told(tmp_path, """\
+        sources: {s: {type: fusion, parts: {a: {type: csv, file: s.csv}}, rate: 1}}
+        pipelines: {p: {source: s, anomaly: {method: distance}, window: {length: 8}}}
+    """)  # fmt: skip
+    assert line.endswith("sources.s.parts: expected a mapping with at least 2 entries, got 1")

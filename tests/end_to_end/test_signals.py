@@ -95,6 +95,7 @@ def test_from_normal_to_an_event(
     assert answer.json["windows"] >= 70
     with AgentProcess(tmp_path, config(tmp_path, broker.port, fault, **BY_DISTANCE)) as agent:
         assert agent.wait() == 0, agent.said
+    assert "no-model" not in agent.said
     subscriber.expect(f"{BASE}/status", b"offline")  # the last that is sent
     begun, *_, over = events(subscriber, "shaft")
     assert [event["kind"] for event in (begun, over)] == ["anomaly", "anomaly"]
