@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.configs import problems
+from tests.support.configs import problems, warnings
 
 CONFIG = """\
 models: {m: {file: m.npz}}
@@ -58,3 +58,21 @@ def test_a_fusion_of_one_part(tmp_path: Path) -> None:
         pipelines: {p: {source: s, anomaly: {method: distance}, window: {length: 8}}}
     """)  # fmt: skip
     assert line.endswith("sources.s.parts: expected a mapping with at least 2 entries, got 1")
+
+
+@pytest.mark.parametrize(("pace", "told"), [("real", True), ("fast", False)])
+def test_recordings_of_two_paces(tmp_path: Path, pace: str, told: bool) -> None:
+    """Their times do not fit, and no run is like another: that is a warning."""
+    for name in ("m.npz", "v.mp4", "s.csv"):
+        (tmp_path / name).touch()
+    found = warnings(tmp_path, f"""\
+        models: {{m: {{file: m.npz}}}}
+        sources:
+          s:
+            type: fusion
+            parts:
+              eye: {{type: video, file: v.mp4, pace: fast}}
+              radar: {{type: csv, file: s.csv, pace: {pace}}}
+        pipelines: {{p: {{source: s, model: m}}}}
+    """)  # fmt: skip
+    assert any("sources.s.parts.radar: is not at pace: fast" in line for line in found) == told
