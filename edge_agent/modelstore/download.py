@@ -104,7 +104,8 @@ def _check_length(url: str, response: Any, part: Path, begin: int, size: int) ->
     if told.isdecimal() and begin + int(told) < size:
         part.unlink(missing_ok=True)
         raise DownloadError(
-            f"{url} is not the file that was meant: it has {begin + int(told)} bytes, not {size}",
+            f"{without_credentials(url)} is not the file that was meant: it has "
+            f"{begin + int(told)} bytes, not {size}",
             "the mirror has another file, or it is still being copied there",
         )
 
