@@ -109,16 +109,16 @@ def parts_of_fusions(root: Mapping) -> Iterator[Mistake]:
 
 
 def pace_of_fusions(root: Mapping) -> Iterator[Mistake]:
-    """Recordings are joined by the time since their beginning where all of them are played fast."""
+    """What is measured as time goes by does not belong to pictures that are played fast."""
     for source in entries(root, "sources"):
         path = ("sources", source, "parts")
         parts = list(entries(root, *path))
         fast = [part for part in parts if text_at(root, *path, part, "pace") == "fast"]
+        pictures = [part for part in fast if _medium_at(root, (*path, part)) == "picture"]
         for part in parts:
-            if fast and part not in fast:
-                message = f"is not at pace: fast, and {fast[0]} is: their moments do not meet"
-                cure = "recordings at pace: fast belong together, and with nothing else"
-                yield Mistake((*path, part), message, cure, at_key=True)
+            if pictures and part not in fast:
+                message = f"is not at pace: fast, and {pictures[0]} is: their moments do not meet"
+                yield Mistake((*path, part), message, "give both recordings one pace", at_key=True)
 
 
 def channels_of_fusions(root: Mapping) -> Iterator[Mistake]:

@@ -60,8 +60,16 @@ def test_a_fusion_of_one_part(tmp_path: Path) -> None:
     assert line.endswith("sources.s.parts: expected a mapping with at least 2 entries, got 1")
 
 
-@pytest.mark.parametrize(("pace", "told"), [("real", True), ("fast", False)])
-def test_recordings_of_two_paces(tmp_path: Path, pace: str, told: bool) -> None:
+@pytest.mark.parametrize(
+    ("eye", "pace", "told"),
+    [
+        ("{type: video, file: v.mp4, pace: fast}", "real", True),
+        ("{type: video, file: v.mp4, pace: fast}", "fast", False),
+        ("{type: images, files: x.png}", "fast", False),
+        ("{type: video, file: v.mp4}", "real", False),
+    ],
+)
+def test_recordings_of_two_paces(tmp_path: Path, eye: str, pace: str, told: bool) -> None:
     """Their times do not fit, and no run is like another: that is a warning."""
     for name in ("m.npz", "v.mp4", "s.csv"):
         (tmp_path / name).touch()
@@ -71,7 +79,7 @@ def test_recordings_of_two_paces(tmp_path: Path, pace: str, told: bool) -> None:
           s:
             type: fusion
             parts:
-              eye: {{type: video, file: v.mp4, pace: fast}}
+              eye: {eye}
               radar: {{type: csv, file: s.csv, pace: {pace}}}
         pipelines: {{p: {{source: s, model: m}}}}
     """)  # fmt: skip
