@@ -1,4 +1,4 @@
-"""The parts of `edge-agent models` that sign: `keygen` and `release`."""
+"""The options of `edge-agent models add`, and what signs: `keygen` and `release`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,28 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from edge_agent.cli.options import positive
+from edge_agent.cli.golden import declare_golden
+from edge_agent.cli.options import fraction, positive
 from edge_agent.cli.output import print_json
 from edge_agent.modelstore.keys import make_key
 from edge_agent.modelstore.manifest import Manifest
 from edge_agent.modelstore.publish import publish
+
+
+def declare_add(add: argparse.ArgumentParser, what: str) -> None:
+    """Options of `models add`; `what` says which files it takes."""
+    add.add_argument("file", type=Path, metavar="FILE", help=what)
+    add.add_argument("--name", help="default: that of the file")
+    add.add_argument("--version", default="", help="default: the first digits of its SHA-256")
+    add.add_argument("--task", default="auto", help="decoder, for the record")
+    add.add_argument("--labels", type=Path, metavar="FILE", help="names of the classes, one a line")
+    add.add_argument("--licence", default="", metavar="TEXT")
+    add.add_argument("--source", default="", metavar="TEXT", help="where it is from")
+    add.add_argument(
+        "--threshold", type=_threshold, action="append", default=[], metavar="LABEL=T",
+        help="score of a label, for the record",
+    )  # fmt: skip
+    declare_golden(add)
 
 
 def declare_keygen(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +49,13 @@ def declare_release(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", type=Path, required=True, metavar="DIR",
         help="what a web server serves: DIR/NAME/VERSION/ is written, then DIR/NAME/latest.json",
     )  # fmt: skip
+
+
+def _threshold(text: str) -> tuple[str, float]:
+    label, mark, number = text.rpartition("=")
+    if not mark or not label:
+        raise argparse.ArgumentTypeError(f"{text!r} is not LABEL=SCORE")
+    return label, fraction(number)
 
 
 def keygen(arguments: argparse.Namespace) -> int:

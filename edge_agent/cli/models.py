@@ -10,11 +10,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from edge_agent.cli.golden import declare_golden, recorded
-from edge_agent.cli.model_releases import declare_keygen, declare_release, keygen, release
-from edge_agent.cli.options import fraction
+from edge_agent.cli.golden import recorded
+from edge_agent.cli.model_releases import (
+    declare_add,
+    declare_keygen,
+    declare_release,
+    keygen,
+    release,
+)
 from edge_agent.cli.output import print_json, progress, table
-from edge_agent.config.load import load_or_raise
+from edge_agent.config.load import load_config
+from edge_agent.config.schema import Config
 from edge_agent.engines.modelfile import load_labels, read_model_info
 from edge_agent.errors import ModelError, StoreError, UsageError
 from edge_agent.modelstore import Manifest, ModelStore, store_folder
@@ -22,7 +28,7 @@ from edge_agent.modelstore.catalogue import Offer, catalogue, offer_of
 from edge_agent.modelstore.check import check_release, install_release
 from edge_agent.modelstore.fetch import fetch
 from edge_agent.modelstore.keys import PublicKey
-from edge_agent.modelstore.manifest import name_of, read_manifest
+from edge_agent.modelstore.manifest import is_name, name_of, read_manifest
 from edge_agent.modelstore.store import Entry, Verdict
 from edge_agent.modelstore.version import fault_of
 
@@ -38,7 +44,7 @@ EXAMPLES = """\
   edge-agent models add public/door/2 -c edge-agent.yaml
 
 The store belongs to an agent: give its configuration with -c where that sets agent.state_dir. Under
-systemd that is /var/lib/edge-agent. A running agent takes a new version on `reload` (SIGHUP).
+systemd that is /var/lib/edge-agent. A running agent takes a new version by itself.
 """
 
 _TIMEOUT = 30.0  # s without a byte
@@ -59,29 +65,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"give up after so many seconds without a byte (default: {_TIMEOUT:g})",
     )  # fmt: skip
     add = _action(actions, "add", "install a model file of your own, or a release")
-    _declare_add(add, ".tflite or .npz, or the folder of a release")
+    declare_add(add, ".tflite or .npz, or the folder of a release")
     declare_keygen(_action(actions, "keygen", "make a key that signs releases"))
     publish = _action(actions, "release", "sign a model for devices that know your key")
-    _declare_add(publish, ".tflite or .npz")
+    declare_add(publish, ".tflite or .npz")
     declare_release(publish)
     _action(actions, "verify", "hash everything again, and look at signatures if -c has keys")
     _action(actions, "rollback", "use the version before").add_argument("name", metavar="NAME")
     _action(actions, "remove", "remove all versions").add_argument("name", metavar="NAME")
-
-
-def _declare_add(add: argparse.ArgumentParser, what: str) -> None:
-    add.add_argument("file", type=Path, metavar="FILE", help=what)
-    add.add_argument("--name", help="default: that of the file")
-    add.add_argument("--version", default="", help="default: the first digits of its SHA-256")
-    add.add_argument("--task", default="auto", help="decoder, for the record")
-    add.add_argument("--labels", type=Path, metavar="FILE", help="names of the classes, one a line")
-    add.add_argument("--licence", default="", metavar="TEXT")
-    add.add_argument("--source", default="", metavar="TEXT", help="where it is from")
-    add.add_argument(
-        "--threshold", type=_threshold, action="append", default=[], metavar="LABEL=T",
-        help="score of a label, for the record",
-    )  # fmt: skip
-    declare_golden(add)
 
 
 def _action(actions: Any, name: str, text: str) -> argparse.ArgumentParser:
@@ -91,13 +82,6 @@ def _action(actions: Any, name: str, text: str) -> argparse.ArgumentParser:
         "-c", "--config", type=Path, metavar="FILE", help="configuration whose agent's store it is"
     )
     return parser
-
-
-def _threshold(text: str) -> tuple[str, float]:
-    label, mark, number = text.rpartition("=")
-    if not mark or not label:
-        raise argparse.ArgumentTypeError(f"{text!r} is not LABEL=SCORE")
-    return label, fraction(number)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -116,11 +100,17 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _store(config: Path | None) -> ModelStore:
-    chosen = load_or_raise(config).agent.state_dir if config else None
+    chosen = _config(config).agent.state_dir if config else None
     try:
         return ModelStore(store_folder(chosen))
     except RuntimeError as error:
         raise StoreError(f"no folder for the state: {error}", "set agent.state_dir") from error
+
+
+def _config(file: Path) -> Config:
+    """A configuration; silent of models that are not there, which these commands install."""
+    loaded = load_config(file)
+    return loaded.config or loaded.or_raise()
 
 
 def _list(store: ModelStore, arguments: argparse.Namespace) -> int:
@@ -198,13 +188,26 @@ def _add(store: ModelStore, arguments: argparse.Namespace) -> int:
         return _installed(entry, arguments.json)
     _check_unsigned(arguments)
     manifest = _manifest(arguments)
+    if not arguments.golden and _has_golden(store, manifest.name):
+        print(
+            "edge-agent: the version before has golden samples, this one has none: give --golden",
+            file=sys.stderr,
+        )
     with recorded(arguments) as golden:
         entry = store.install(manifest, file, golden)
     return _installed(entry, arguments.json)
 
 
+def _has_golden(store: ModelStore, name: str) -> bool:
+    try:
+        entry = store.find(name)
+    except StoreError:  # what is damaged is installed again
+        return False
+    return entry is not None and bool(entry.golden)
+
+
 def _keys(config: Path | None) -> tuple[PublicKey, ...]:
-    return load_or_raise(config).updates.trusted if config else ()
+    return _config(config).updates.trusted if config else ()
 
 
 def _check_unsigned(arguments: argparse.Namespace) -> None:
@@ -229,7 +232,7 @@ def _manifest(arguments: argparse.Namespace) -> Manifest:
     info = read_model_info(file)
     labels = load_labels(arguments.labels) if arguments.labels else info.labels
     return Manifest(
-        name=arguments.name or name_of(file),
+        name=arguments.name or _name_for(file),
         version=arguments.version,
         file="",
         sha256=info.sha256,
@@ -240,6 +243,16 @@ def _manifest(arguments: argparse.Namespace) -> Manifest:
         source=arguments.source or str(file.absolute()),
         thresholds=dict(arguments.threshold),
     )
+
+
+def _name_for(file: Path) -> str:
+    name = name_of(file)
+    if not is_name(name):
+        raise UsageError(
+            f"{file.name!r} cannot be the name of a model",
+            "give --name, of letters, digits, '.', '_' and '-'",
+        )
+    return name
 
 
 def _installed(entry: Entry, as_json: bool) -> int:

@@ -57,7 +57,12 @@ _ERRORS = (
     *media_checks.ERRORS,
     *update_checks.ERRORS,
 )
-_WARNINGS = (*checks.WARNINGS, *composite_checks.WARNINGS, *device_checks.WARNINGS)
+_WARNINGS = (
+    *checks.WARNINGS,
+    *media_checks.WARNINGS,
+    *composite_checks.WARNINGS,
+    *device_checks.WARNINGS,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,6 +108,19 @@ def parts_of_fusions(root: Mapping) -> Iterator[Mistake]:
                 yield Mistake((*path, part), message, cure)
 
 
+def pace_of_fusions(root: Mapping) -> Iterator[Mistake]:
+    """What is measured as time goes by does not belong to pictures that are played fast."""
+    for source in entries(root, "sources"):
+        path = ("sources", source, "parts")
+        parts = list(entries(root, *path))
+        fast = [part for part in parts if text_at(root, *path, part, "pace") == "fast"]
+        pictures = [part for part in fast if _medium_at(root, (*path, part)) == "picture"]
+        for part in parts:
+            if pictures and part not in fast:
+                message = f"is not at pace: fast, and {pictures[0]} is: their moments do not meet"
+                yield Mistake((*path, part), message, "give both recordings one pace", at_key=True)
+
+
 def channels_of_fusions(root: Mapping) -> Iterator[Mistake]:
     """What a pipeline takes beside a picture must be measured there."""
     for pipeline in entries(root, "pipelines"):
@@ -236,3 +249,4 @@ ERRORS: tuple[Check, ...] = (
     channels_of_fusions,
     reserved_model,
 )
+WARNINGS: tuple[Check, ...] = (pace_of_fusions,)

@@ -157,6 +157,8 @@ def _mistake(path: YamlPath, error: Any, root: Mapping, values: Any) -> Mistake:
     if few := lacks_corners(target.annotation, node):
         return Mistake(path, few)
     shown = "" if secret else _shown(node)
+    if kind == "too_short" and isinstance(node, Mapping):
+        shown = str(len(node.items))
     message = f"expected {describe(target.annotation)}{shown and ', got '}{shown}"
     return Mistake(path, message, "" if secret else cure(path, target.annotation, node))
 

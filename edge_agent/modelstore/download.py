@@ -73,6 +73,7 @@ def _fetch(
     try:
         with ask(url, headers, timeout) as response:
             begin = _begin_of(response, have)
+            _check_length(url, response, part, begin, size)
             with part.open("r+b" if begin else "wb", buffering=0) as file:
                 file.truncate(begin)
                 file.seek(begin)
@@ -95,6 +96,18 @@ def _begin_of(response: Any, have: int) -> int:
     if found is None or int(found[1]) != have:
         raise http.client.HTTPException("the server sent another part than was asked for")
     return have
+
+
+def _check_length(url: str, response: Any, part: Path, begin: int, size: int) -> None:
+    """A shorter file was not cut on the way, so going on with it leads nowhere."""
+    told = response.headers.get("Content-Length", "")
+    if told.isdecimal() and begin + int(told) < size:
+        part.unlink(missing_ok=True)
+        raise DownloadError(
+            f"{without_credentials(url)} is not the file that was meant: it has "
+            f"{begin + int(told)} bytes, not {size}",
+            "the mirror has another file, or it is still being copied there",
+        )
 
 
 def _copy(response: Any, file: FileIO, left: int, part: Path, step: Step) -> None:

@@ -56,6 +56,8 @@ class PublicKey:
 
 def parse_key(text: str) -> PublicKey:
     """A key of its base64, raw or as PEM; raises ValueError that says what is wrong."""
+    if "PRIVATE KEY" in text:
+        raise ValueError("is a private key, which no device may have: its public part belongs here")
     found = _PEM.fullmatch(text.strip())
     try:
         raw = base64.b64decode("".join((found[1] if found else text).split()), validate=True)
@@ -102,8 +104,7 @@ def open_key(path: Path) -> Ed25519PrivateKey:
     from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
 
     try:
-        if path.stat().st_mode & 0o077:
-            raise StoreError(f"others can read {path}", f"chmod 600 {path}")
+        mode = path.stat().st_mode
         private = load_pem_private_key(path.read_bytes(), None)
     except OSError as error:
         raise StoreError(
@@ -116,6 +117,8 @@ def open_key(path: Path) -> Ed25519PrivateKey:
             f"{path} holds no Ed25519 private key without a password",
             "make one: edge-agent models keygen -o FILE",
         )
+    if mode & 0o077:
+        raise StoreError(f"others can read {path}", f"chmod 600 {path}")
     found: Ed25519PrivateKey = private
     return found
 

@@ -83,9 +83,12 @@ def read_manifest(folder: Path) -> Manifest:
         manifest = manifest_of(values)
     except (OSError, *MISSHAPEN) as error:
         reason = getattr(error, "strerror", None) or "it is damaged"
-        raise StoreError(
-            f"{path} cannot be used: {reason}", "install the model again, or roll back"
-        ) from error
+        cure = "install the model again, or roll back"
+        if isinstance(error, PermissionError):
+            cure = (
+                f"install as the user who runs the agent; now: sudo chown -R USER {folder.parent}"
+            )
+        raise StoreError(f"{path} cannot be used: {reason}", cure) from error
     return manifest
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
@@ -11,6 +12,9 @@ from edge_agent.rules.options import BoundsOptions, FilterOptions, SizeOptions
 
 Readings = Mapping[str, float]
 """What was measured at the moment of a frame, by channel; NaN where it is missing."""
+
+
+_log = logging.getLogger(__name__)
 
 
 class ResultFilter:
@@ -24,6 +28,9 @@ class ResultFilter:
     ) -> None:
         self._labels = labels
         self._filters = dict(filters)
+        self._unseen = {
+            (label, channel) for label, each in filters.items() for channel in each.readings
+        }
 
     def least(self, threshold: float) -> float:
         """Score from which on a result may count, where the pipeline's threshold is that."""
@@ -41,6 +48,8 @@ class ResultFilter:
 
         `readings` is what was measured at its moment.
         """
+        if self._unseen and readings:
+            self._look_for_channels(readings)
         found = [each for each in results if not isinstance(each, Reading)]
         return [
             each
@@ -64,6 +73,18 @@ class ResultFilter:
             and self._counts(each, threshold, size, readings, part)
             and not self._counts(each, threshold, size, readings)
         ]
+
+    def _look_for_channels(self, readings: Readings) -> None:
+        """Tell once of a channel that its part, which others came of, does not have."""
+        parts = {channel.partition(".")[0] for channel in readings}
+        judged = {each for each in self._unseen if each[1].partition(".")[0] in parts}
+        self._unseen -= judged
+        for label, channel in sorted(judged):
+            if channel not in readings:
+                _log.warning(
+                    "filters.%s.readings: %s is no channel of the source, so nothing of that label "
+                    "counts (there: %s)", label, channel, ", ".join(readings),
+                )  # fmt: skip
 
     def _counts(
         self,

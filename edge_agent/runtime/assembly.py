@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from edge_agent.config.schema import Config, ModelConfig, PipelineConfig
+from edge_agent.config.schema import NO_MODEL, Config, ModelConfig, PipelineConfig
 from edge_agent.frame import Frame
 from edge_agent.mqtt.messages import Messages
 from edge_agent.outbox.base import Outbox
@@ -264,10 +264,11 @@ class Assembly:
 
     def _open(self, name: str) -> Inference:
         inference = self._spare.pop(name, None) or self._open_model(self._config, name)
-        _log.info(
-            "model %s: %s on %s, %s",
-            name, inference.engine.runtime, inference.engine.device, inference.decoder_why,
-        )  # fmt: skip
+        if name != NO_MODEL:
+            _log.info(
+                "model %s: %s on %s, %s",
+                name, inference.engine.runtime, inference.engine.device, inference.decoder_why,
+            )  # fmt: skip
         for pipeline, item in self._chosen.items():
             if item.model_name == name:
                 _warn_of_unknown_labels(pipeline, item, inference)

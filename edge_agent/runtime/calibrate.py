@@ -25,6 +25,7 @@ from edge_agent.scoring.options import AnomalyOptions, Method
 LEAST_WINDOWS = 20
 _KEPT = 512  # normal windows that distances are measured to
 _LOOK = 0.1  # s
+_PATIENCE = 10.0  # s that a source may be away at a stretch before anything came of it
 
 
 class Collector:
@@ -111,7 +112,8 @@ def _run(
     progress: Callable[[int], None],
 ) -> None:
     agent = build_agent(config, publish=False, scorer=lambda *_: collector, follow=False)
-    until = float("inf") if seconds is None else time.monotonic() + seconds
+    well = time.monotonic()
+    until = float("inf") if seconds is None else well + seconds
     (pipeline,) = agent.pipelines
     agent.start()
     try:
@@ -122,6 +124,11 @@ def _run(
                 return
             if reason := pipeline.status.trouble_of("pipeline"):
                 raise SignalMismatch(reason)
+            reason = pipeline.status.trouble_of("source")
+            if collector.seen or not reason:
+                well = time.monotonic()
+            elif time.monotonic() > well + _PATIENCE:
+                raise SignalMismatch(f"nothing came of the source: {reason}")
     finally:
         agent.stop()
 

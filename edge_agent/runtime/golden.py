@@ -44,7 +44,7 @@ def check_golden(inference: Inference, samples: Iterable[Path]) -> None:
     """
     for path in samples:
         arrays = _read(path)
-        expected = _expected(arrays, inference.engine.outputs)
+        expected = _expected(path, arrays, inference.engine.outputs)
         if expected is None:
             continue
         found = _run(inference, path, arrays)
@@ -82,18 +82,30 @@ def make_golden(inference: Inference, fill: Callable[..., object], target: Path)
 
 
 def _read(path: Path) -> dict[str, NDArray[Any]]:
+    reason = "it is no .npz, or damaged"  # NumPy's own words are about pickles
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return dict(arrays)
+        arrays = np.load(path, allow_pickle=False)
+        if isinstance(arrays, np.lib.npyio.NpzFile):
+            with arrays:
+                return dict(arrays)
     except (OSError, ValueError, EOFError, BadZipFile) as error:
-        raise ModelError(f"the golden sample {path} cannot be read: {error}") from error
+        reason = getattr(error, "strerror", None) or reason
+    raise ModelError(f"the golden sample {path} cannot be read: {reason}", "write it by np.savez")
 
 
-def _expected(arrays: dict[str, NDArray[Any]], specs: Sequence[TensorSpec]) -> Tensors | None:
+def _expected(
+    path: Path, arrays: dict[str, NDArray[Any]], specs: Sequence[TensorSpec]
+) -> Tensors | None:
     names = [f"{_OUTPUT}{number}" for number in range(len(specs))]
-    if not any(name in arrays for name in names):
+    lacking = [name for name in names if name not in arrays]
+    if len(lacking) == len(names):
         return None
-    return [arrays.get(name, np.empty(0)) for name in names]
+    if lacking:
+        raise ModelError(
+            f"the golden sample {path} has no {lacking[0]}, and the model has {len(names)} outputs",
+            "keep all of them in it, or none",
+        )
+    return [arrays[name] for name in names]
 
 
 def _run(inference: Inference, path: Path, arrays: dict[str, NDArray[Any]]) -> Tensors:

@@ -1,6 +1,7 @@
 """Logging to stderr: plain lines for people, levels for journald, JSON for collectors.
 
-No credentials for anybody, and no flood: the same line of code says so much a minute and no more.
+No credentials for anybody, and no flood: the same line of code says so much a minute of each level
+and no more.
 """
 
 from __future__ import annotations
@@ -59,13 +60,13 @@ class _FloodGate(logging.Filter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._seen: dict[tuple[str, int], tuple[float, int]] = {}
+        self._seen: dict[tuple[str, int, int], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         """True for a record that may pass."""
         if record.levelno <= logging.DEBUG:
             return True
-        place, now = (record.pathname, record.lineno), time.monotonic()
+        place, now = (record.pathname, record.lineno, record.levelno), time.monotonic()
         began, count = self._seen.get(place, (now, 0))
         if now - began >= _PERIOD:
             if count > _MOST:

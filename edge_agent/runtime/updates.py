@@ -154,7 +154,7 @@ class Directory:
             except StoreError as error:
                 if error.retriable and not isinstance(error, Refused):
                     raise  # there is no use in asking it for the others
-                refused.append(str(error))
+                refused.append(f"{name}: {error}")
         if refused:
             raise DownloadError("; ".join(refused))
         return self._every

@@ -114,6 +114,21 @@ def test_a_store_of_somebody_else(store: ModelStore) -> None:
     assert "the model store cannot be read: Permission denied (run it as the user" in str(problem)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_a_model_that_root_installed(store: ModelStore) -> None:
+    """The agent's own user is told who has to install, and how to put it right."""
+    with TemporaryDirectory() as folder:
+        store.folder.parent.rename(Path(folder, "state"))
+        config = write(Path(folder), "agent: {state_dir: state}\n" + text("door"))
+        Path(folder).chmod(0o755)
+        os.seteuid(65534)
+        try:
+            (problem,) = load_config(config, {}).problems
+        finally:
+            os.seteuid(0)
+    assert "Permission denied (install as the user who runs the agent; now: sudo" in str(problem)
+
+
 def test_a_damaged_store(tmp_path: Path, store: ModelStore) -> None:
     """What is wrong with it stands in the message."""
     (store.folder / "door" / "index.json").write_text("{}")

@@ -68,6 +68,18 @@ def written(folder: Path, values: dict[str, Any]) -> Path:
     return path
 
 
+def test_calibrating_without_the_recording(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A source that gives nothing at all ends it, with the reason."""
+    monkeypatch.setattr("edge_agent.runtime.calibrate._PATIENCE", 0.2)
+    file = written(tmp_path, config(tmp_path, 1883, tmp_path / "none.npy", **BY_DISTANCE))
+    answer = Terminal(capsys)("calibrate", "-c", file, "--pipeline", "shaft")
+    assert answer.code == 1
+    assert "nothing came of the source" in answer.err
+    assert "none.npy" in answer.complaint
+
+
 def test_from_normal_to_an_event(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -83,6 +95,7 @@ def test_from_normal_to_an_event(
     assert answer.json["windows"] >= 70
     with AgentProcess(tmp_path, config(tmp_path, broker.port, fault, **BY_DISTANCE)) as agent:
         assert agent.wait() == 0, agent.said
+    assert "no-model" not in agent.said
     subscriber.expect(f"{BASE}/status", b"offline")  # the last that is sent
     begun, *_, over = events(subscriber, "shaft")
     assert [event["kind"] for event in (begun, over)] == ["anomaly", "anomaly"]

@@ -122,6 +122,16 @@ def test_another_file(store: ModelStore, server: FileServer, content: bytes) -> 
     assert get(store, server.url).path.read_bytes() == CONTENT
 
 
+def test_a_shorter_file(store: ModelStore, server: FileServer) -> None:
+    """It is told from one that was cut on the way, and is not gone on with."""
+    server.files[PATH] = CONTENT[:1000]
+    with pytest.raises(DownloadError, match=rf"it has 1000 bytes, not {len(CONTENT)} \(the mirror"):
+        get(store, server.url)
+    assert parts(store) == [len(LABELS)]
+    server.files[PATH] = CONTENT
+    assert get(store, server.url).path.read_bytes() == CONTENT
+
+
 def test_a_beginning_of_something_else(store: ModelStore, server: FileServer) -> None:
     """What does not become the right file is not gone on with for ever."""
     folder = store.folder / ".downloads"

@@ -64,6 +64,7 @@ def test_forms_of_a_public_key(form: str) -> None:
         ("", "holds 0 bytes, and an Ed25519 public key has 32"),
         ("no key", "is no base64"),
         (base64.b64encode(bytes(31)).decode(), "holds 31 bytes"),
+        ("-----BEGIN PRIVATE KEY-----\nMC4=\n-----END PRIVATE KEY-----", "is a private key"),
         (base64.b64encode(bytes(32)).decode(), "anyone can sign for it"),
         (base64.b64encode(NEUTRAL).decode(), "anyone can sign for it"),
     ],
@@ -93,7 +94,10 @@ def test_files_that_hold_no_key_of_ours(tmp_path: Path) -> None:
         file.chmod(0o600)
         with pytest.raises(StoreError, match="holds no Ed25519 private key without a password"):
             open_key(file)
-    file.chmod(0o640)
+        file.chmod(0o644)
+        with pytest.raises(StoreError, match="holds no Ed25519 private key without a password"):
+            open_key(file)
+    file.write_bytes(own.private_bytes(pem, pkcs8, serialization.NoEncryption()))
     with pytest.raises(StoreError, match=r"others can read .*key.pem \(chmod 600"):
         open_key(file)
     with pytest.raises(StoreError, match="cannot be read: No such file"):

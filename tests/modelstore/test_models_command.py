@@ -89,6 +89,24 @@ def test_golden_samples_are_recorded(terminal: Terminal, tmp_path: Path) -> None
     assert Path(again.json["path"]).with_name("golden-1.npz").read_bytes() == recorded.read_bytes()
 
 
+def test_samples_of_the_version_before(terminal: Terminal, tmp_path: Path) -> None:
+    """They are not those of the next one, which is said."""
+    picture = belt_frame(tmp_path / "belt.png")
+    assert terminal("models", "add", MODEL, "--version", "1", "--golden", picture).err == ""
+    told = terminal("models", "add", MODEL, "--version", "2").complaint
+    assert told == "the version before has golden samples, this one has none: give --golden"
+    assert terminal("models", "add", MODEL, "--version", "3").err == ""
+
+
+def test_a_file_name_with_a_space(terminal: Terminal, tmp_path: Path) -> None:
+    """It gives no name; the option for one is named."""
+    file = tmp_path / "my door.tflite"
+    shutil.copy(MODEL, file)
+    told = terminal("models", "add", file).complaint
+    assert told.startswith("'my door.tflite' cannot be the name of a model (give --name, of ")
+    assert terminal("models", "add", file, "--name", "door").code == 0
+
+
 def test_what_is_no_model(terminal: Terminal, tmp_path: Path, store: ModelStore) -> None:
     """It does not come into the store."""
     file = tmp_path / "x.tflite"
@@ -105,6 +123,19 @@ def test_the_store_of_a_configuration(terminal: Terminal, tmp_path: Path) -> Non
     config.write_text("agent: {state_dir: mine}\n")
     answer = terminal("models", "add", MODEL, "-c", config, "--json")
     assert Path(answer.json["path"]).is_relative_to(tmp_path / "mine" / "models")
+
+
+def test_a_configuration_that_waits_for_the_model(
+    terminal: Terminal, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing is said of a model that is not there yet: the command installs it."""
+    config = tmp_path / "c.yaml"
+    config.write_text(
+        "models: {m: {file: parts}}\nsources: {s: {type: images, files: x.png}}\n"
+        "pipelines: {p: {source: s, model: m}}\n"
+    )
+    answer = terminal("models", "add", MODEL, "--name", "parts", "-c", config)
+    assert (answer.code, answer.err, caplog.messages) == (0, "", [])
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,22 @@ def test_what_was_measured(readings: dict[str, float] | None, kept: bool) -> Non
     assert some.faint(faint, 0.5, WIDE, 0.5, readings) == (faint if kept else [])
 
 
+def test_a_channel_that_its_part_does_not_have(caplog: pytest.LogCaptureFixture) -> None:
+    """It is told once, and not before something came of the part."""
+    bounds = BoundsOptions(2.0, 5.0)
+    some = ResultFilter(None, {"cat": FilterOptions(readings={"radar.dist": bounds})})
+    for readings in (None, {}, {"box.temp": 3.0}):
+        some.apply([], 0.5, WIDE, readings)
+    assert caplog.messages == []
+    for _ in range(2):
+        some.apply([], 0.5, WIDE, {"box.temp": 3.0, "radar.distance": math.nan})
+    (told,) = caplog.messages
+    assert told == (
+        "filters.cat.readings: radar.dist is no channel of the source, so nothing of that label "
+        "counts (there: box.temp, radar.distance)"
+    )
+
+
 @pytest.mark.parametrize(
     ("bounds", "value", "kept"),
     [

@@ -135,10 +135,22 @@ def test_what_a_model_remembers_is_forgotten(tmp_path: Path) -> None:
 
 def test_damaged_samples(tmp_path: Path, detector: Inference) -> None:
     """What is no sample is named; one without outputs says nothing."""
-    (tmp_path / "x.npz").write_bytes(b"PK\x03\x04 damaged")
-    with pytest.raises(ModelError, match=r"x\.npz cannot be read"):
-        check_golden(detector, [tmp_path / "x.npz"])
     spec = detector.engine.inputs[0]
+    file = tmp_path / "x.npz"
+    np.save(tmp_path / "x.npy", np.zeros(spec.shape, spec.dtype))
+    for content in (b"PK\x03\x04 damaged", b"text", b"", (tmp_path / "x.npy").read_bytes()):
+        file.write_bytes(content)
+        with pytest.raises(ModelError, match=r"x\.npz cannot be read: it is no \.npz, or damaged"):
+            check_golden(detector, [file])
     np.savez(tmp_path / "y.npz", np.zeros(spec.shape, spec.dtype))
     assert not has_outputs(tmp_path / "y.npz")
     check_golden(detector, [tmp_path / "y.npz"])
+
+
+def test_an_output_is_missing(tmp_path: Path, detector: Inference) -> None:
+    """Which one is told."""
+    spec, output = detector.engine.inputs[0], detector.engine.outputs[0]
+    file = tmp_path / "x.npz"
+    np.savez(file, np.zeros(spec.shape, spec.dtype), output_0=np.zeros(output.shape, output.dtype))
+    with pytest.raises(ModelError, match=r"x\.npz has no output_1, and the model has 4 outputs"):
+        check_golden(detector, [file])

@@ -149,3 +149,14 @@ def test_a_flood_is_held_back(
     assert len([line for line in lines if "again" in line]) == 30
     assert sum("(15 more like this before)" in line for line in lines) == 2
     assert len([line for line in lines if "another" in line]) == 3
+
+
+def test_a_flood_hides_no_other_level(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line of code that logs at several levels has a share of each."""
+    hold_time(monkeypatch, "logs")
+    set_up_logging("info")
+    for level in [logging.INFO] * 25 + [logging.WARNING]:
+        _log.log(level, "step")
+    assert [line.split()[1] for line in said(capsys)] == ["INFO"] * 10 + ["WARNING"]
