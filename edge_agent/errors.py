@@ -11,6 +11,7 @@
     ├── SignalMismatch        windows or features do not fit what the source gives
     ├── SourceError           a source of frames
     │   ├── SourceUnavailable missing, busy, unplugged, silent, garbled         retriable
+    │   │   └── SourceSilent  it was open for long, and nothing came
     │   └── SourceUnusable    it can never work as configured
     ├── OutputError           a result cannot be written (disk full, no access)
     ├── StoreError            the model store cannot do what is asked
@@ -79,6 +80,10 @@ class SourceUnavailable(SourceError):
     """The source is missing, busy, unplugged, silent or sends garbage; try again later."""
 
     retriable = True
+
+
+class SourceSilent(SourceUnavailable):
+    """The source was open for as long as it may be silent, and nothing came."""
 
 
 class SourceUnusable(SourceError):

@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,8 @@ class TfliteEngine:
         if tensors:
             self._write(tensors)
         try:
+            for index, value in self._single.items():
+                self._interpreter.set_tensor(index, value)
             self._interpreter.invoke()
             for index, view in enumerate(self._output_views):
                 self._collect(index, view)
@@ -187,13 +190,23 @@ class TfliteEngine:
             if fixed != present:
                 interpreter.resize_tensor_input(detail["index"], fixed)
         interpreter.allocate_tensors()
-        self._input_views = tuple(interpreter.tensor(detail["index"]) for detail in inputs)
+        self._single: dict[int, NDArray[Any]] = {}
+        self._input_views = tuple(self._input_view(detail) for detail in inputs)
         self._shapes = tuple(view().shape for view in self._input_views)
         outputs = interpreter.get_output_details()
         self._output_views = tuple(interpreter.tensor(detail["index"]) for detail in outputs)
         values = [_view_or_none(view) for view in self._output_views]
         self._is_fixed = [value is not None for value in values]
         self._results = [np.empty_like(() if value is None else value) for value in values]
+
+    def _input_view(self, detail: dict[str, Any]) -> Callable[[], NDArray[Any]]:
+        """Gives an input to fill; the library shows only a copy of one without axes."""
+        index = detail["index"]
+        if len(detail["shape"]):
+            view: Callable[[], NDArray[Any]] = self._interpreter.tensor(index)
+            return view
+        self._single[index] = np.zeros((), detail["dtype"])
+        return partial(self._single.__getitem__, index)
 
     def _drop(self) -> None:
         """Let go of the interpreter and everything that points into it."""
@@ -239,7 +252,7 @@ class TfliteEngine:
         if result.shape == values.shape:
             np.copyto(result, values)
         else:
-            self._results[index] = values.copy()
+            self._results[index] = np.array(values)
 
     def _empty_output(self, index: int) -> NDArray[Any]:
         """An output without elements, such as "nothing found": the library gives no view of it."""

@@ -60,7 +60,7 @@ def samples_of_rows(rows: NDArray[np.float64], specs: Sequence[TensorSpec]) -> S
     """Real numbers, row by row, into the first input; each sample begins where one is full."""
     spec = specs[0]
     count = int(np.prod(shape_of(spec)))
-    if not rows.size or rows.size % count:
+    if not rows.size or not count or rows.size % count:
         raise InferenceError(
             f"its {rows.size} numbers do not fill {text_of(spec)}",
             f"give {count} numbers for each sample",
@@ -137,7 +137,8 @@ def _check_dtype(array: Array, spec: TensorSpec) -> None:
 
 def _takes_waveform(spec: TensorSpec) -> bool:
     """One axis of real numbers that reach about from -1 to 1."""
-    if len(_without_ones(shape_of(spec))) != 1:
+    shape = _without_ones(shape_of(spec))
+    if len(shape) != 1 or not shape[0]:
         return False
     if spec.dtype.kind == "f":
         return True

@@ -191,7 +191,7 @@ def _preprocessor(
         spec = _picture_input(info, any_input or with_numbers)
         return ImagePreprocessor(spec, notes, model.preprocess)
     except ModelError as error:
-        if not any_input:
+        if not any_input or not info.inputs:
             raise
         return NoPictures(error)
     except ValueError as error:

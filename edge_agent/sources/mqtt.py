@@ -16,7 +16,7 @@ from paho.mqtt.client import MQTTMessage, topic_matches_sub
 
 from edge_agent import options as words
 from edge_agent.clock import Clock
-from edge_agent.errors import SourceUnavailable, SourceUnusable
+from edge_agent.errors import SourceSilent, SourceUnusable
 from edge_agent.frame import Frame, Signal
 from edge_agent.options import Doc, Duration, Options, Secret
 from edge_agent.sources.address import Contact
@@ -199,7 +199,7 @@ class MqttSource:
         if silence is not None and time.monotonic() - self._heard_at >= silence:
             topics = ", ".join(dict.fromkeys(each.topic for each in self._channels.values()))
             text = f"{self._options.broker.shown} has no message of {topics} for {silence:g} s"
-            raise SourceUnavailable(text, "check the device that publishes it")
+            raise SourceSilent(text, "check the device that publishes it")
 
     def _gather(self, listener: MqttListener) -> None:
         """Take in what has come at the same time."""

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from edge_agent.backoff import Backoff
-from edge_agent.errors import SourceError
+from edge_agent.errors import SourceError, SourceSilent
 from edge_agent.frame import Frame
 from edge_agent.sources.base import Source
 
@@ -33,6 +33,7 @@ class SourceReader:
 
     A SourceError closes the source; it is opened again after `backoff`, or after
     `permanent_delay` seconds where trying again is not expected to help (someone may mend it).
+    A source that is silent is listened to again soon: what comes while it is closed is lost.
     `on_status` is called from the thread, on changes only; a source is online with its first
     frame, one that may be quiet once it is open. `deliver` may block to hold a recording back;
     whoever stops the reader frees it first. `failure` is an unexpected exception that ended the
@@ -146,7 +147,8 @@ class SourceReader:
         if self._stopping.is_set():
             return
         online = self._status is not None and self._status.online
-        if online and time.monotonic() - self._online_since >= _STEADY:
+        is_steady = online and time.monotonic() - self._online_since >= _STEADY
+        if is_steady or isinstance(error, SourceSilent):  # listening spares whoever may answer
             self._backoff.reset()
         self._report(SourceStatus(False, str(error)))
         delay = self._backoff.next_delay() if error.retriable else self._permanent_delay

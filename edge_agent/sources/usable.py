@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Sequence
 
-from edge_agent.errors import SourceUnavailable
+from edge_agent.errors import SourceSilent, SourceUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -64,4 +64,4 @@ class UsableWatch:
             raise SourceUnavailable(text, "check what it sends, and at which speed")
         if silent:
             text = f"{self._shown} is silent: nothing came for {self._silence:g} s"
-            raise SourceUnavailable(text, "check power and cable of the sender")
+            raise SourceSilent(text, "check power and cable of the sender")

@@ -16,7 +16,13 @@ from edge_agent.engines.modelfile import read_model_info
 from edge_agent.preprocess.image import ImagePreprocessor, PreprocessOptions
 from edge_agent.sources.pictures import load_picture
 from tests.support.cli import MODEL, Terminal
-from tests.support.tflite_writer import GraphDef, OpDef, TensorDef, sum_graph, write_model
+from tests.support.tflite_writer import (
+    GraphDef,
+    OpDef,
+    TensorDef,
+    sum_graph,
+    write_model,
+)
 
 SUM = "input 'x' (float32 4)"
 
@@ -116,6 +122,36 @@ def test_inputs_that_a_file_says_nothing_of(
     assert seen.complaint == f"{frame} says nothing of state: zero"
     (values,) = outputs(seen.out)
     assert all(0.0 < value <= 1.0 for value in values[0][0][0])
+
+
+@pytest.mark.parametrize("engine", ["tflite", "numpy"])
+def test_inputs_of_one_number(terminal: Terminal, frame: Path, tmp_path: Path, engine: str) -> None:
+    """An input without axes takes a number of a table, and what is no number is told."""
+    tensors = [TensorDef("x", ()), TensorDef("y", ())]
+    graph = GraphDef(tensors, [OpDef("ADD", (0, 0), (1,))], (0,), (1,))
+    model = write_model(tmp_path / "one.tflite", graph)
+    (tmp_path / "two.csv").write_text("1\n2.5\n")
+    words = ("--engine", engine, "--json", "--task", "raw")
+    answer = terminal("infer", "-m", model, "-i", tmp_path / "two.csv", *words)
+    assert (outputs(answer.out), answer.err) == ([2.0, 5.0], "")
+    refused = terminal("infer", "-m", model, "-i", frame, *words)
+    assert (refused.code, refused.out) == (1, "")
+    assert "takes no picture" in refused.complaint
+
+
+@pytest.mark.parametrize("name", ["frame.png", "x.npy", "x.csv", "x.wav"])
+def test_a_model_that_takes_nothing(
+    terminal: Terminal, frame: Path, tmp_path: Path, name: str
+) -> None:
+    """It is told of once, whatever it is to be given."""
+    constants = [TensorDef(each, (1,), data=np.ones(1, np.float32)) for each in ("a", "b")]
+    graph = GraphDef([*constants, TensorDef("y", (1,))], [OpDef("ADD", (0, 1), (2,))], (), (2,))
+    model = write_model(tmp_path / "none.tflite", graph)
+    for write in (_npy, _csv, _wav):
+        write(tmp_path / "x", [[1.0]])
+    answer = terminal("infer", "-m", model, "-i", frame if name == "frame.png" else tmp_path / name)
+    assert (answer.code, answer.out) == (1, "")
+    assert answer.complaint.startswith(f"{model} has 0 inputs: none (")
 
 
 def test_sound_of_an_unusual_rate(terminal: Terminal, twice: Path, tmp_path: Path) -> None:

@@ -84,6 +84,27 @@ def test_inputs_are_filled_in_place(tmp_path: Path) -> None:
     assert (engine.run()[0] == 7).all()
 
 
+def test_an_input_of_one_number(tmp_path: Path) -> None:
+    """An input without axes is filled and given as any other, and keeps its number."""
+    engine = _engine(tmp_path, add_graph(()))
+
+    def write(x: NDArray[np.float32]) -> None:
+        x[...] = 2.5
+
+    engine.fill(write)
+    assert [engine.run()[0].item() for _ in range(2)] == [3.5, 3.5]
+    assert engine.run(np.array(-1, np.float32))[0].item() == 0
+
+
+def test_an_output_of_one_number(tmp_path: Path) -> None:
+    """One that gets its memory in the run only is an array as any other, run after run."""
+    engine = _engine(tmp_path, counter_graphs(()))
+    for x, total in ((1, 1), (2, 3), (-3, 0)):
+        (y,) = engine.run(np.array(x, np.float32))
+        assert isinstance(y, np.ndarray)
+        assert (y.shape, y.item()) == ((), total)
+
+
 def test_outputs_use_the_same_memory_in_every_run(tmp_path: Path) -> None:
     """A run with fixed shapes allocates no arrays: results stay where they are."""
     engine = _engine(tmp_path, add_graph((1, 100_000)))

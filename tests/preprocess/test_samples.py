@@ -19,6 +19,7 @@ STATE = TensorSpec("state", (1, 4), np.dtype(np.uint8), 0.1, 128)
 NUMBER = TensorSpec("number", (1, 1), np.dtype(np.float32))
 PIXELS = TensorSpec("pixels", (1, 2, 2, 1), np.dtype(np.uint8))
 WAVE = TensorSpec("wave", (4,), np.dtype(np.float32))
+NOTHING = TensorSpec("nothing", (0,), np.dtype(np.float32))
 RAMP = np.arange(6, dtype=np.int8)
 
 
@@ -153,9 +154,11 @@ def test_rows_that_leave_a_gap() -> None:
     """How many numbers there are, and how many a sample takes."""
     with pytest.raises(InferenceError, match="its 7 numbers do not fill input 'features'"):
         samples_of_rows(np.zeros((7, 1)), [FEATURES])
+    with pytest.raises(InferenceError, match="its 7 numbers do not fill input 'nothing'"):
+        samples_of_rows(np.zeros((7, 1)), [NOTHING])
 
 
-@pytest.mark.parametrize("spec", [FEATURES, STATE, PIXELS])
+@pytest.mark.parametrize("spec", [FEATURES, STATE, PIXELS, NOTHING])
 def test_sound_for_a_model_of_something_else(spec: TensorSpec) -> None:
     """Features and states are no waveform, whatever their length."""
     with pytest.raises(InferenceError, match=f"input '{spec.name}' .* takes no waveform"):

@@ -301,6 +301,7 @@ def test_descriptors_are_given_back(fifo: Path, tmp_path: Path) -> None:
             lines_source(tcp=f"127.0.0.1:{server.getsockname()[1]}"),
             TextSource("log", TextOptions(file=tmp_path / "log")),
         ]
+        gc.collect()  # what other tests have left
         before = len(list(Path("/proc/self/fd").iterdir()))
         for _ in range(20):
             for source in sources:

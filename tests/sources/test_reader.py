@@ -10,7 +10,7 @@ import pytest
 
 from edge_agent.backoff import Backoff
 from edge_agent.clock import SystemClock
-from edge_agent.errors import SourceUnavailable, SourceUnusable
+from edge_agent.errors import SourceError, SourceSilent, SourceUnavailable, SourceUnusable
 from edge_agent.frame import Frame
 from edge_agent.options import Options
 from edge_agent.sources.base import Stamp
@@ -209,3 +209,31 @@ def test_stop_without_start() -> None:
     reader.stop(1)
     reader.stop(1)
     assert not reader.alive
+
+
+class Counted(Backoff):
+    """Waits for nothing, and notes after how many failures in a row."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 0)
+        self.rows: list[int] = []
+
+    def next_delay(self) -> float:
+        """Note the failures before this one."""
+        self.rows.append(self.failures)
+        return super().next_delay()
+
+
+@pytest.mark.parametrize(
+    ("error", "rows"),
+    [(SourceSilent("silent"), [0, 0, 0]), (SourceUnavailable("gone"), [0, 1, 2])],
+)
+def test_a_silent_source_is_listened_to_again_soon(error: SourceError, rows: list[int]) -> None:
+    """However often it was silent, since what comes while it is closed is lost."""
+    watcher, backoff = Watcher(), Counted()
+    source = Script([error, error, error, "frame"])
+    reader = SourceReader(source, watcher.deliver, watcher.on_status, backoff)
+    reader.start()
+    wait_until(lambda: watcher.frames)
+    reader.stop(LIMIT)
+    assert backoff.rows == rows

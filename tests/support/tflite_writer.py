@@ -208,14 +208,14 @@ def memory_graph() -> GraphDef:
     )
 
 
-def counter_graphs() -> list[GraphDef]:
+def counter_graphs(shape: Sequence[int] = (1,)) -> list[GraphDef]:
     """Give the sum of all x so far, kept in a resource variable that CALL_ONCE sets to zero."""
     handle = OpDef("VAR_HANDLE", (), (0,), VAR_HANDLE_OPTIONS, {0: "", 1: "sum"})
     resource = TensorDef("handle", (), "RESOURCE")
-    zero = TensorDef("zero", (1,), data=np.zeros(1, np.float32))
+    zero = TensorDef("zero", shape, data=np.zeros(shape, np.float32))
     init = GraphDef([resource, zero], [handle, OpDef("ASSIGN_VARIABLE", (0, 1), ())], (), ())
     main = GraphDef(
-        [resource, TensorDef("x", (1,)), TensorDef("old", (1,)), TensorDef("y", (1,))],
+        [resource, *(TensorDef(name, shape) for name in ("x", "old", "y"))],
         [
             OpDef("CALL_ONCE", (), (), CALL_ONCE_OPTIONS, {0: ("<i", 1)}),
             handle,
