@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from typing import NamedTuple
 
 from edge_agent.clock import boot_id
 from edge_agent.config.schema import AgentConfig, Config, PrometheusConfig
@@ -92,10 +93,10 @@ def build_agent(
 ) -> Agent:
     """The whole agent, nothing started yet; without `outbox` events wait in memory.
 
-    Without `publish` nothing is sent and no broker is needed: for benchmarks. `reload` as for
-    `CommandDesk`; `metrics` are those of the agent before it; `scorer` makes the scorers of the
-    pipelines. Without `follow` the model store is let alone: for whoever may run beside the agent
-    whose store it is. Raises ConfigError for values that only a stage itself can judge.
+    Without `publish` nothing is sent and no broker is needed: for benchmarks. Without `follow` the
+    model store is let alone: it may be that of an agent beside it. `reload` as for `CommandDesk`;
+    `metrics` are those of the agent before it; `scorer` makes the scorers of the pipelines. Raises
+    ConfigError for values that only a stage itself can judge.
     """
     if not config.running:
         raise ConfigError((_nothing_to_do(config),))
@@ -111,49 +112,55 @@ def build_agent(
         assembly.fit(config)
         news = ModelNews(lambda step: outbox.put(messages.model_step(step)))
         desk = CommandDesk(overrides or Overrides(), messages, outbox, reload)
-        birth = threading.Event()
-        announcer = announcer_of(config.mqtt, topics, outbox.put, birth.set)
-        births = (config.mqtt.homeassistant.prefix,)
-        commands = CommandListener(topics, messages, config.running, desk.hand_over, births)
-        client = _client(config.mqtt, topics, outbox, commands, announcer)
+        line = _line(config, topics, messages, outbox, desk)
     except ValueError as error:
         raise ConfigError((str(error),)) from error
     governor = _governor(config.agent)
-    reached = client if publish else None
-    health = HealthReport(config.agent.name, assembly.pipelines, outbox, reached, governor)
+    client = line.client if publish else None
+    health = HealthReport(config.agent.name, assembly.pipelines, outbox, client, governor)
     return Agent(
         config=config,
         assembly=assembly,
         outbox=outbox,
         messages=messages,
-        client=reached,
+        client=client,
         composites=composites,
         desk=desk,
-        commands=commands,
-        announce=announcer.announce,
-        birth=birth,
+        commands=line.commands,
+        announce=line.announcer.announce,
+        birth=line.birth,
         systemd=Systemd(),
         governor=governor,
         health=health,
         exporters=[
             *_prometheus(config.prometheus, health, assembly),
-            *_page(config, assembly, messages, client, recent, outbox, governor),
+            *_page(config, assembly, messages, line.client, recent, outbox, governor),
             *(updaters_of(assembly, news) if publish else ()),
         ],
         swaps=swaps_of(assembly, open_for, news, follow=follow),
     )
 
 
-def _client(
-    options: MqttOptions,
-    topics: Topics,
-    outbox: Outbox,
-    commands: CommandListener,
-    announcer: Announcer | Retraction,
-) -> MqttClient:
+class _Line(NamedTuple):
+    """The line to the broker, with who listens; `birth` is set when Home Assistant has begun."""
+
+    client: MqttClient
+    commands: CommandListener
+    announcer: Announcer | Retraction
+    birth: threading.Event
+
+
+def _line(
+    config: Config, topics: Topics, messages: Messages, outbox: Outbox, desk: CommandDesk
+) -> _Line:
+    options, birth = config.mqtt, threading.Event()
+    announcer = announcer_of(options, topics, outbox.put, birth.set)
+    births = (options.homeassistant.prefix,)
+    commands = CommandListener(topics, messages, config.running, desk.hand_over, births)
     dialect, theirs = dialect_of(options, topics, commands.receive)
     listeners = (commands, announcer, *theirs)
-    return MqttClient(options, topics, outbox, dialect=dialect, listeners=listeners)
+    client = MqttClient(options, topics, outbox, dialect=dialect, listeners=listeners)
+    return _Line(client, commands, announcer, birth)
 
 
 def _nothing_to_do(config: Config) -> str:
