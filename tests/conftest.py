@@ -9,10 +9,24 @@ import pytest
 from hypothesis import settings
 
 from tests.support.broker import Mosquitto
+from tests.support.releases import Maker
 
 # Machines are shared and noisy: how long an example takes says nothing about the code.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever proxy this machine uses, the tests do not."""
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def maker(tmp_path: Path) -> Maker:
+    """Who is trusted."""
+    return Maker(tmp_path)
 
 
 @pytest.fixture(autouse=True)

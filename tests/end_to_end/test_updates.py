@@ -23,10 +23,8 @@ from tests.support.releases import Maker
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first look is not put off, and no proxy of this machine is used."""
+    """The first look is not put off."""
     monkeypatch.setattr(updates_module, "_FIRST", 0.0)
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture

@@ -21,12 +21,6 @@ from tests.support.releases import Maker
 
 
 @pytest.fixture
-def maker(tmp_path: Path) -> Maker:
-    """Who is trusted."""
-    return Maker(tmp_path)
-
-
-@pytest.fixture
 def store(tmp_path: Path) -> ModelStore:
     """An empty store."""
     return ModelStore(tmp_path / "models")

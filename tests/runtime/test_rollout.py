@@ -25,19 +25,6 @@ BEGUN = ("proceeding", "none", ["it is begun"])
 DONE = ("closed", "success", ["it is in use"])
 
 
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever proxy this machine uses, the tests do not."""
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-def maker(tmp_path: Path) -> Maker:
-    """Who is trusted."""
-    return Maker(tmp_path)
-
-
 @pytest.fixture
 def server() -> Iterator[Hawkbit]:
     """A server that has nothing to do."""

@@ -29,19 +29,6 @@ from tests.support.releases import Maker
 CONTENT = bytes(range(256)) * 1024
 
 
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever proxy this machine uses, the tests do not."""
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-def maker(tmp_path: Path) -> Maker:
-    """Who is trusted."""
-    return Maker(tmp_path)
-
-
 @pytest.fixture
 def store(tmp_path: Path) -> ModelStore:
     """A store without models."""

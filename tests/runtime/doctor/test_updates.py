@@ -17,19 +17,6 @@ from tests.support.hawkbit import Hawkbit
 from tests.support.releases import Maker
 
 
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever proxy this machine uses, the tests do not."""
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-def maker(tmp_path: Path) -> Maker:
-    """Who is trusted."""
-    return Maker(tmp_path)
-
-
 @pytest.fixture
 def server() -> Iterator[FileServer]:
     """A web server without files."""
