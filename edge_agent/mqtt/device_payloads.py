@@ -15,6 +15,7 @@ from edge_agent.mqtt.payloads import (
     HEALTH_SCHEMA,
     INFO_SCHEMA,
     MODEL_SCHEMA,
+    READING_SCHEMA,
 )
 
 _MOST_TOPICS = 20
@@ -136,7 +137,9 @@ def info_payload(info: Info) -> bytes:
             "schemas": {
                 "event": EVENT_SCHEMA,
                 "detections": DETECTIONS_SCHEMA,
+                "reading": READING_SCHEMA,
                 "health": HEALTH_SCHEMA,
+                "model": MODEL_SCHEMA,
                 "answer": ANSWER_SCHEMA,
             },
         }
