@@ -56,38 +56,56 @@ _PASSAGE: dict[str, Any] = {
 }
 
 
-def _watch(folder: Path, clip: str, **pipeline: Any) -> Iterator[Subscriber]:
-    """Run a clip through once; everything that was published."""
-    file, model = data_file(clip), data_file(_MODEL)
-    broker = Mosquitto(folder).start()
-    subscriber = Subscriber(broker.port)
-    config = belt_config(broker.port, **pipeline)
-    config["models"]["parts"]["file"] = str(model)
-    config["sources"]["clip"]["file"] = str(file)
-    with AgentProcess(folder, config) as agent:
-        assert agent.wait(240) == 0, agent.said
-    subscriber.expect(f"{BASE}/status", b"offline")
-    yield subscriber
-    subscriber.close()
-    broker.kill()
+class _Viewing:
+    """An agent that runs a clip through once, beside others, and all that it publishes."""
+
+    def __init__(self, folder: Path, clip: str, **pipeline: Any) -> None:
+        self._broker = Mosquitto(folder).start()
+        self._subscriber = Subscriber(self._broker.port)
+        config = belt_config(self._broker.port, **pipeline)
+        config["agent"]["state_dir"] = str(folder / "state")
+        config["models"]["parts"]["file"] = str(data_file(_MODEL))
+        config["sources"]["clip"]["file"] = str(data_file(clip))
+        self._agent = AgentProcess(folder, config).start()
+
+    def done(self) -> Subscriber:
+        """Wait for its end."""
+        assert self._agent.wait(240) == 0, self._agent.said
+        self._subscriber.expect(f"{BASE}/status", b"offline")
+        return self._subscriber
+
+    def close(self) -> None:
+        """End whatever is left."""
+        if self._agent.alive:
+            self._agent.kill()
+        self._subscriber.close()
+        self._broker.kill()
 
 
 @pytest.fixture(scope="module")
-def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Subscriber]:
-    """Six people come and go between a left and a right zone."""
-    yield from _watch(tmp_path_factory.mktemp("people"), _PEOPLE, **_PASSAGE)
+def viewings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, _Viewing]]:
+    """Both clips at once: people between a left and a right zone, bottles put down and taken."""
+    # Who is lost for a second is gone, as bottles are that a hand takes away.
+    bottles = {"labels": ["bottle"], "threshold": 0.4, "track": {"lost": "1s"}}
+    begun = {
+        "people": _Viewing(tmp_path_factory.mktemp("people"), _PEOPLE, **_PASSAGE),
+        "bottles": _Viewing(tmp_path_factory.mktemp("bottles"), _BOTTLES, **bottles),
+    }
+    yield begun
+    for each in begun.values():
+        each.close()
 
 
 @pytest.fixture(scope="module")
-def bottles(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Subscriber]:
-    """Bottles are put down and taken away; who is lost for a second is gone."""
-    yield from _watch(
-        tmp_path_factory.mktemp("bottles"),
-        _BOTTLES,
-        labels=["bottle"],
-        threshold=0.4,
-        track={"lost": "1s"},
-    )
+def people(viewings: dict[str, _Viewing]) -> Subscriber:
+    """Six people come and go."""
+    return viewings["people"].done()
+
+
+@pytest.fixture(scope="module")
+def bottles(viewings: dict[str, _Viewing]) -> Subscriber:
+    """Bottles come and go."""
+    return viewings["bottles"].done()
 
 
 def _stories(subscriber: Subscriber) -> list[list[dict[str, Any]]]:

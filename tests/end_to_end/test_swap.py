@@ -138,7 +138,7 @@ def device(tmp_path: Path, broker: Mosquitto, subscriber: Subscriber) -> Iterato
     """A device at work."""
     device = Device(tmp_path, broker.port, subscriber)
     with device.agent:
-        wait_until(lambda: len(device.frames()) > 10, 30.0, lambda: device.agent.said)
+        wait_until(lambda: len(device.frames()) > 3, 30.0, lambda: device.agent.said)
         yield device
         if device.agent.alive:
             assert device.agent.terminate() == 0
@@ -202,7 +202,7 @@ def test_one_with_a_bad_signature(
         Path(MODEL).read_bytes() + bytes(4), name="parts", version="2", serial=2, golden=None
     )
     with device.agent:
-        wait_until(lambda: len(device.frames()) > 10, 30.0, lambda: device.agent.said)
+        wait_until(lambda: len(device.frames()) > 3, 30.0, lambda: device.agent.said)
         install_release(device.store, bad, [])  # as who has the device's disk could
         step = device.wait_for("trying", "refused")
         assert "that signed it is not among updates.keys" in step["reason"]
