@@ -81,6 +81,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read our output has gone
         _give_up_stdout()
         return 1
+    except PermissionError as error:
+        if error.filename is None:
+            raise
+        text = f"{error.filename}: {error.strerror} (chmod it, or run this as who may use it)"
+        print(f"edge-agent: {text}", file=sys.stderr)
+        return 1
     except OSError as error:
         if error.errno not in _FULL:
             raise

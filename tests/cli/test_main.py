@@ -83,6 +83,11 @@ def test_the_examples_are_right(name: str) -> None:
         (UsageError("what?"), 2, "what?"),
         (ModuleNotFoundError("no", name="cv2"), 1, "cv2 is not installed (pip install edge-agent)"),
         (OSError(28, "No space left"), 1, "cannot write: No space left (make room there)"),
+        (
+            PermissionError(13, "Permission denied", "/root/a.tflite"),
+            1,
+            "/root/a.tflite: Permission denied (chmod it, or run this as who may use it)",
+        ),
     ],
     ids=repr,
 )
