@@ -81,20 +81,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read our output has gone
         _give_up_stdout()
         return 1
-    except PermissionError as error:
-        if error.filename is None:
-            raise
-        text = f"{error.filename}: {error.strerror} (chmod it, or run this as who may use it)"
-        print(f"edge-agent: {text}", file=sys.stderr)
-        return 1
     except OSError as error:
-        if error.errno not in _FULL:
+        text = _told(error)
+        if not text:
             raise
-        _give_up_stdout()
-        print(f"edge-agent: cannot write: {error.strerror} (make room there)", file=sys.stderr)
+        print(f"edge-agent: {text}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return _EXIT_INTERRUPTED
+
+
+def _told(error: OSError) -> str:
+    """What the user can do about it; empty where it is ours."""
+    if error.errno in _FULL:
+        _give_up_stdout()
+        return f"cannot write: {error.strerror} (make room there)"
+    if isinstance(error, PermissionError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror} (chmod it, or run this as who may use it)"
+    return ""
 
 
 def _dispatch_and_flush(words: list[str]) -> int:
