@@ -91,6 +91,8 @@ make_venv() {
 
 make_config() {
     run install -d -m 0750 -o root -g edge-agent "$config" "$config/models"
+    # For models that are put into its store before the first start.
+    run install -d -m 0700 -o edge-agent -g edge-agent "$state"
     if [ -e "$config/edge-agent.yaml" ]; then
         say "$config/edge-agent.yaml stays as it is"
         return
@@ -118,8 +120,8 @@ start() {
     fi
     # They run the old program over the new one's files.
     systemctl try-restart 'edge-agent@*.service' || say "did not start again: systemctl --failed 'edge-agent@*'"
-    # As the service finds its credentials, whose files are best kept there.
-    if CREDENTIALS_DIRECTORY=$config "$link" check -c "$config/edge-agent.yaml"; then
+    # As the service finds its models, and its credentials, whose files are best kept there.
+    if STATE_DIRECTORY=$state CREDENTIALS_DIRECTORY=$config "$link" check -c "$config/edge-agent.yaml"; then
         systemctl enable --quiet edge-agent.service
         if systemctl restart edge-agent.service; then
             say "edge-agent runs: journalctl -fu edge-agent"
