@@ -11,7 +11,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.cli.datasets import files_of
+from edge_agent.cli.datasets import files_of, is_film, pictures_of
 from edge_agent.cli.inputs import is_picture, load_samples
 from edge_agent.cli.options import fraction, model_config, positive
 from edge_agent.cli.output import print_json, progress, table
@@ -23,7 +23,7 @@ from edge_agent.result import Result
 from edge_agent.runtime.inference import Inference
 from edge_agent.runtime.opening import open_inference, trials_of
 from edge_agent.sources.arrays import BadNumbers
-from edge_agent.sources.pictures import BadPicture, load_picture
+from edge_agent.sources.pictures import BadPicture
 
 Array = NDArray[Any]
 
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("first", metavar="A", help="model file, the truth")
     add("second", metavar="B", help="model file")
     add("-d", "--data", type=Path, nargs="+", required=True, metavar="DATA",
-        help="pictures, .npy, .npz, .csv, .wav, or folders of them")  # fmt: skip
+        help="pictures, films, .npy, .npz, .csv, .wav, or folders of them")  # fmt: skip
     add("--engines", nargs=2, default=["auto", "auto"], metavar=("A", "B"),
         help="auto, tflite or numpy, of either model")  # fmt: skip
     add("--rounding", choices=get_args(Rounding), help="kernels, as `infer` has them")
@@ -194,9 +194,9 @@ def _counted(outputs: Sequence[Array]) -> Sequence[Array]:
 def _runs(inference: Inference, path: Path) -> Iterator[_Run]:
     """A run for each sample of a file."""
     inference.engine.reset()
-    if is_picture(path):
-        image = load_picture(path)
-        yield _Run(inference, inference.writer(image, inference.beside.zeros()))
+    if is_film(path) or is_picture(path):
+        for image in pictures_of(path):
+            yield _Run(inference, inference.writer(image, inference.beside.zeros()))
         return
     samples = load_samples(path, inference.engine.inputs)
     for number in range(len(samples)):

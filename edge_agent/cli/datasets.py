@@ -1,4 +1,4 @@
-"""Samples for a model from files and folders: pictures, sound, tables, arrays; with labels or not.
+"""Samples for a model from files and folders: pictures, films, sound, tables, arrays.
 
 Labelled data is a folder with a folder for each class, a .csv of `file,label` rows, or an .npz with
 an array `labels` beside the inputs.
@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.cli.inputs import is_picture, load_samples
+from edge_agent.clip import SUFFIX
 from edge_agent.errors import InferenceError, UsageError
 from edge_agent.model import TensorSpec
 from edge_agent.preprocess.image import ImagePreprocessor, NoPictures
 from edge_agent.preprocess.samples import Samples, write_zero
 from edge_agent.sources.arrays import BadNumbers, load_arrays
+from edge_agent.sources.base import Image
 from edge_agent.sources.pictures import BadPicture, load_picture
 
 Array = NDArray[Any]
@@ -29,6 +33,8 @@ Tensors = tuple[Array, ...]
 _ENDINGS = frozenset(
     (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".npy", ".npz", ".csv", ".wav")
 )
+_FILMS = frozenset((SUFFIX, ".mp4", ".avi", ".mkv", ".mov"))
+_MOST_OF_A_FILM = 256  # pictures, evenly spread
 _LABELS = "labels"
 
 
@@ -42,8 +48,8 @@ class Reader:
     def samples(self, path: Path) -> Iterator[Tensors]:
         """All samples of one file; raises UsageError that names it where it cannot be used."""
         try:
-            if is_picture(path):
-                yield self._picture(path)
+            if is_film(path) or is_picture(path):
+                yield from map(self._seen, pictures_of(path))
             else:
                 yield from self._written(load_samples(path, self.specs))
         except (BadPicture, BadNumbers, InferenceError) as error:
@@ -64,9 +70,9 @@ class Reader:
             )
         return samples, labels.tolist()
 
-    def _picture(self, path: Path) -> Tensors:
+    def _seen(self, picture: Image) -> Tensors:
         tensors = self._empty()
-        self.preprocessor.write(load_picture(path), tensors[0])
+        self.preprocessor.write(picture, tensors[0])
         for tensor, spec in zip(tensors[1:], self.specs[1:], strict=True):
             write_zero(tensor, spec)
         return tensors
@@ -81,12 +87,44 @@ class Reader:
         return tuple(np.zeros(spec.shape, spec.dtype) for spec in self.specs)
 
 
+def is_film(path: Path) -> bool:
+    """Whether the file is read as a film, such as a clip that the agent recorded."""
+    return path.suffix.lower() in _FILMS
+
+
+def pictures_of(path: Path) -> Iterator[Image]:
+    """The picture in a file, or those of a film, evenly spread; raises BadPicture where none is."""
+    if not is_film(path):
+        yield load_picture(path)
+        return
+    count = 0
+    with _opened(path) as film:
+        while film.grab():
+            count += 1
+    if not count:
+        raise BadPicture(f"{path} holds no picture that can be read")
+    chosen = set(np.linspace(0, count - 1, min(count, _MOST_OF_A_FILM)).astype(int).tolist())
+    with _opened(path) as film:
+        for number in range(count):
+            if film.grab() and number in chosen and (read := film.retrieve())[0]:
+                yield read[1].astype(np.uint8, copy=False)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[cv2.VideoCapture]:
+    film = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    try:
+        yield film
+    finally:
+        film.release()
+
+
 def files_of(paths: Sequence[Path]) -> list[Path]:
     """The files that are named, and all that a folder holds at any depth, in order."""
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = [each for each in path.rglob("*") if each.suffix.lower() in _ENDINGS]
+            inside = [each for each in path.rglob("*") if each.suffix.lower() in _ENDINGS | _FILMS]
             found += sorted(inside)
         elif path.exists():
             found.append(path)
@@ -95,7 +133,7 @@ def files_of(paths: Sequence[Path]) -> list[Path]:
     if not found:
         raise UsageError(
             f"there is no data in {', '.join(map(str, paths))}",
-            "give pictures, .npy, .npz, .csv or .wav files, or a folder of them",
+            "give pictures, films, .npy, .npz, .csv or .wav files, or a folder of them",
         )
     return found
 
@@ -144,7 +182,7 @@ def _rows(path: Path) -> Iterator[tuple[Path, str]]:
     if path.is_dir():
         for folder in sorted(each for each in path.iterdir() if each.is_dir()):
             for file in sorted(folder.rglob("*")):
-                if file.suffix.lower() in _ENDINGS:
+                if file.suffix.lower() in _ENDINGS | _FILMS:
                     yield file, folder.name
         return
     try:

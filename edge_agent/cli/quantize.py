@@ -38,10 +38,10 @@ EXAMPLES = """\
   edge-agent quantize float.tflite --calibrate x.npy --observer mse --keep-float SOFTMAX -o m.npz
   edge-agent quantize --from-arrays layers.npz --calibrate x.npy -o model.npz
 
-Calibration data are some hundred inputs as they come in use: pictures, .npy, .npz, .csv, .wav, or
-folders of them. --evaluate takes a folder with a folder for each class, a .csv of file,label, or an
-.npz with an array `labels` beside the inputs; for a detector a .csv that begins with the line
-file,label,x1,y1,x2,y2. docs/quantize.md tells more.
+Calibration data are some hundred inputs as they come in use: pictures, films, .npy, .npz, .csv,
+.wav, or folders of them. --evaluate takes a folder with a folder for each class, a .csv of
+file,label, or an .npz with an array `labels` beside the inputs; for a detector a .csv that begins
+with the line file,label,x1,y1,x2,y2. docs/quantize.md tells more.
 """
 
 

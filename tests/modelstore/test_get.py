@@ -34,13 +34,6 @@ OFFER = Offer("door", "", "MIT", remote("a b/door.tflite", CONTENT), remote("l.t
 PATH = "/o/r/c0ffee/a%20b/door.tflite"
 
 
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever proxy this machine uses, the tests do not."""
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-
-
 @pytest.fixture
 def server() -> Iterator[FileServer]:
     """A mirror that has the model and its labels."""
