@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge_agent.config.schema import ModelConfig
@@ -98,18 +99,28 @@ class Candidates:
             return None
         return self.of_entry(model, found)
 
-    def fallback(self, name: str, model: ModelConfig) -> Candidate | None:
-        """What was in use before, where the version in use does not open; raises StoreError."""
+    def fallback(
+        self, name: str, model: ModelConfig, refuse: Callable[[Candidate], None]
+    ) -> Candidate | None:
+        """What was in use before, where the version in use does not open: that is refused, once.
+
+        Where there is none the store is let alone until it changes. Raises StoreError.
+        """
         stored = self.stored(model)
         if self._store is None or not stored:
             return None
         changed = self._store.changed(stored)
         if changed == self._hopeless.get(name):
             return None
+        self._hopeless[name] = changed
+        entry = self.entry(model)
+        if entry is not None and not self.is_given_up(entry):
+            self.give_up(entry)
+            refuse(self.of_entry(model, entry))
         for each in reversed(self._store.entries(stored)):
             if not self.is_given_up(each):
+                del self._hopeless[name]  # the one before that may be next
                 return self.of_entry(model, each)
-        self._hopeless[name] = changed
         return None
 
     def stored(self, model: ModelConfig) -> str:

@@ -16,10 +16,7 @@ from edge_agent.engines.base import Engine, Rounding
 from edge_agent.engines.modelfile import load_labels, read_model_info
 from edge_agent.engines.state import StatefulEngine, Wire, state_wires, without_state
 from edge_agent.engines.streams import EnginePerStream, Forgetful
-from edge_agent.errors import (
-    EdgeAgentError,
-    ModelError,
-)
+from edge_agent.errors import EdgeAgentError, ModelError
 from edge_agent.event import ModelRef
 from edge_agent.model import ModelInfo, TensorSpec
 from edge_agent.modelstore import golden_samples, store_folder, stored_labels

@@ -13,6 +13,10 @@ from edge_agent.runtime.inference import Inference, Outcome
 RECENT = 30
 """Frames whose times tell how fast a model is."""
 
+LONGEST = 10.0
+"""So many times the time of watching a model is watched at most, where it sees no frames."""
+
+_SEEN = 20  # frames that a model must have seen before it is trusted
 _ENOUGH = 10  # frames after which a model may be called slow
 _PAIRS = 5  # frames that both models infer where one seems slow
 _SLACK = 1.0  # ms that nobody minds
@@ -100,6 +104,11 @@ class Probation:
             self.fault = f"it takes {now:.3g} ms for a frame, the model before takes {then:.3g} ms"
         self._pairs.clear()
         self._took.clear()
+
+
+def is_enough(seconds: float, frames: int, watch: float) -> bool:
+    """Whether a model that was watched for so long, and has seen so many frames, is trusted."""
+    return seconds >= watch and (frames >= _SEEN or seconds >= LONGEST * watch)
 
 
 def took(outcome: Outcome) -> float:

@@ -9,11 +9,9 @@ from collections.abc import Callable
 from edge_agent.modelstore import Entry
 from edge_agent.runtime.assembly import Assembly
 from edge_agent.runtime.marks import Marks
+from edge_agent.runtime.probation import is_enough
 
 _log = logging.getLogger(__name__)
-
-_ENOUGH = 20  # frames that a model must have seen before it is proven ...
-_LONGEST = 10.0  # ... or so many times the time of watching
 
 
 class Proving:
@@ -66,6 +64,4 @@ class Proving:
         users = self._assembly.users(name).values()
         frames = sum(pipeline.metrics.counts.inferred for pipeline in users)
         began, first = self._since.setdefault(name, (time.monotonic(), frames))
-        watched = time.monotonic() - began
-        enough = frames - first >= _ENOUGH or watched >= _LONGEST * self._watch
-        return watched >= self._watch and enough
+        return is_enough(time.monotonic() - began, frames - first, self._watch)

@@ -14,6 +14,7 @@ from edge_agent.event import SwapStage
 from edge_agent.modelstore.options import UpdatesOptions
 from edge_agent.runtime.assembly import Assembly
 from edge_agent.runtime.inference import Inference
+from edge_agent.runtime.probation import is_enough
 from edge_agent.runtime.scoring import is_calibrated
 from edge_agent.runtime.status import PipelineStatus
 from edge_agent.runtime.supervisor import Ward
@@ -22,13 +23,9 @@ from edge_agent.runtime.worker import ModelWorker
 _log = logging.getLogger(__name__)
 
 _OPENING = 300.0  # seconds after which opening a model hangs; its child has less
-_ENOUGH = 20  # frames that a model must have seen before it is kept
 _HANGS = 5.0  # seconds over one frame after which a new model hangs ...
 _TIMES = 50.0  # ... or so many times as long as the one before took ...
 _MOST = 20.0  # ... but before systemd would say so of the agent
-
-LONGEST = 10.0
-"""So many times the time of watching a model is watched at most, where it sees no frames."""
 
 Outcome = Literal["kept", "refused", "rolled_back", "rebuild", "unused"]
 
@@ -199,8 +196,7 @@ class Swap:
         if why := self._fault():
             return self._roll_back(why)
         seen = probation.frames if probation is not None else 0
-        enough = seen >= _ENOUGH or watched >= LONGEST * self._options.watch
-        if watched < self._options.watch or not enough:
+        if not is_enough(watched, seen, self._options.watch):
             return None
         self._worker.keep()
         self._tell("kept", "")

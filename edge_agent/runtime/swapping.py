@@ -305,12 +305,11 @@ class Swaps:
 
     def _fallback(self, name: str, model: ModelConfig, reason: str) -> Candidate | None:
         """What is in use in the store does not open here: what was in use before may."""
-        entry = self._candidates.entry(model)
-        if entry is not None and not self._candidates.is_given_up(entry):
-            self._candidates.give_up(entry)
-            wish = self._candidates.of_entry(model, entry)
+
+        def refuse(wish: Candidate) -> None:
             self._say(name, wish, "", "refused", reason)
-        return self._candidates.fallback(name, model)
+
+        return self._candidates.fallback(name, model, refuse)
 
     def _open(self) -> list[Ward[ModelWorker]]:
         """The models that are open and work."""

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from edge_agent.errors import (
-    ConfigError,
-    StoreError,
-)
+from edge_agent.errors import ConfigError, StoreError
 from edge_agent.event import ModelStep
 from edge_agent.modelstore import ModelStore, store_folder
 from edge_agent.runtime.assembly import Assembly, OpenModel
 from edge_agent.runtime.marks import Marks
 from edge_agent.runtime.opening import kept_folder
+from edge_agent.runtime.probation import LONGEST
 from edge_agent.runtime.rollout import PATIENCE, Rollout, ddi_of
-from edge_agent.runtime.swap import LONGEST
 from edge_agent.runtime.swapping import Swaps
 from edge_agent.runtime.updates import Directory, Updater, stored_models, web_of
 from edge_agent.state import state_folder

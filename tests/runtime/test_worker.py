@@ -328,13 +328,13 @@ def test_a_model_is_taken_back_on_request() -> None:
         wait_until(lambda: fresh.closed)
 
 
-def test_a_model_that_hangs_is_given_up() -> None:
-    """The one before is taken out of its thread, whose late answer nobody hears."""
+def given_up(late: Answer) -> tuple[Crew, FakeInference]:
+    """Another model that hangs in its first frame and is given up before it answers so."""
     going_on = threading.Event()
 
     def hang(number: int) -> Sequence[Result]:
         going_on.wait(LIMIT)
-        return [cat()]
+        return late(number)
 
     crew, fresh = Crew(lambda number: [cat()]), FakeInference(hang, OTHER)
     crew.worker.start()
@@ -346,28 +346,19 @@ def test_a_model_that_hangs_is_given_up() -> None:
     crew.worker.stop(0.0)
     going_on.set()
     crew.wait_for_the_end()
+    return crew, fresh
+
+
+def test_a_model_that_hangs_is_given_up() -> None:
+    """The one before is taken out of its thread, whose late answer nobody hears."""
+    crew, fresh = given_up(lambda number: [cat()])
     assert (fresh.closed, crew.inference.closed) == (1, 0)
     assert crew.rigs[0].pipeline.metrics.counts.inferred == 1
 
 
 def test_a_model_that_fails_after_it_was_given_up() -> None:
     """Its thread keeps its hands off the one before, which another thread uses by now."""
-    going_on = threading.Event()
-
-    def hang(number: int) -> Sequence[Result]:
-        going_on.wait(LIMIT)
-        raise InferenceError("the accelerator is gone")
-
-    crew, fresh = Crew(lambda number: [cat()]), FakeInference(hang, OTHER)
-    crew.worker.start()
-    crew.feed()
-    swapped(crew, fresh)
-    crew.rigs[0].take_in()
-    wait_until(lambda: fresh.seen)
-    assert crew.worker.give_up() is crew.inference
-    crew.worker.stop(0.0)
-    going_on.set()
-    crew.wait_for_the_end()
+    crew, fresh = given_up(failing(InferenceError("the accelerator is gone"), 1))
     assert (fresh.closed, crew.inference.closed, crew.inference.seen) == (1, 0, [0])
 
 
