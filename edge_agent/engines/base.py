@@ -20,6 +20,18 @@ Rounding = Literal["xnnpack", "builtin", "reference"]
 (slow, the same bytes on every machine). They differ by some quantisation steps."""
 
 
+class Wrapper:
+    """What is around another engine, and says of itself what that says."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.name = engine.name
+        self.runtime = engine.runtime
+        self.device = engine.device
+        self.fallback_reason = engine.fallback_reason
+        self.inputs = engine.inputs
+        self.outputs = engine.outputs
+
+
 class Engine(Protocol):
     """A model that is loaded and ready to run; one thread at a time may use it.
 

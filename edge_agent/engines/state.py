@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.engines.base import Engine, T
+from edge_agent.engines.base import Engine, T, Wrapper
 from edge_agent.errors import ModelError
 from edge_agent.model import ModelInfo, TensorSpec
 
@@ -64,7 +64,7 @@ class Memory:
         return Memory(self.seat)
 
 
-class StatefulEngine:
+class StatefulEngine(Wrapper):
     """An engine that feeds outputs back; the inputs that they go to are no inputs any more.
 
     `memory` is that of the stream in work: give it another to go on with another stream. The first
@@ -72,16 +72,12 @@ class StatefulEngine:
     """
 
     def __init__(self, engine: Engine, wires: Sequence[Wire]) -> None:
+        super().__init__(engine)
         self._engine = engine
         self._wires = tuple(wires)
         fed = {wire.input for wire in wires}
         self._free = [place for place in range(len(engine.inputs)) if place not in fed]
-        self.name = engine.name
-        self.runtime = engine.runtime
-        self.device = engine.device
-        self.fallback_reason = engine.fallback_reason
         self.inputs = tuple(engine.inputs[place] for place in self._free)
-        self.outputs = engine.outputs
         self.memory = Memory()
 
     def run(self, *tensors: NDArray[Any]) -> tuple[NDArray[Any], ...]:

@@ -8,11 +8,11 @@ from weakref import WeakSet
 
 from numpy.typing import NDArray
 
-from edge_agent.engines.base import Engine, T
+from edge_agent.engines.base import Engine, T, Wrapper
 from edge_agent.engines.state import Memory
 
 
-class EnginePerStream:
+class EnginePerStream(Wrapper):
     """Opens the model once for each stream, since its variables cannot all be taken out of it.
 
     `memory` is that of the stream in work. Its seat holds the engine, which begins anew with the
@@ -22,16 +22,11 @@ class EnginePerStream:
     """
 
     def __init__(self, first: Engine, another: Callable[[], Engine]) -> None:
+        super().__init__(first)
         self._spare = [first]
         self._another = another
         self._is_closed = False
         self._opened = WeakSet([first])
-        self.name = first.name
-        self.runtime = first.runtime
-        self.device = first.device
-        self.fallback_reason = first.fallback_reason
-        self.inputs = first.inputs
-        self.outputs = first.outputs
         self.memory = Memory()
 
     def run(self, *tensors: NDArray[Any]) -> tuple[NDArray[Any], ...]:
@@ -79,7 +74,7 @@ class EnginePerStream:
             self._spare.append(engine)
 
 
-class Forgetful:
+class Forgetful(Wrapper):
     """Begins anew with each run: what follows in the stream has nothing to do with what was.
 
     Recurrent layers that were trained on whole windows need it, since TFLite would go on with the
@@ -87,13 +82,8 @@ class Forgetful:
     """
 
     def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
         self._engine = engine
-        self.name = engine.name
-        self.runtime = engine.runtime
-        self.device = engine.device
-        self.fallback_reason = engine.fallback_reason
-        self.inputs = engine.inputs
-        self.outputs = engine.outputs
 
     def run(self, *tensors: NDArray[Any]) -> tuple[NDArray[Any], ...]:
         """Outputs in their native dtypes; see `Engine.run`."""
